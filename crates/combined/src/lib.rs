@@ -14,6 +14,7 @@ mod pace;
 mod schedules;
 mod store;
 mod workers;
+mod workflows;
 
 pub use combined_store::CombinedStore;
 pub use member::{NamedDatabase, Opener, Opening, UnreachableDatabase};

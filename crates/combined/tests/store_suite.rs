@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use longshore_combined::{CombinedStore, NamedDatabase, Numbering, Opening};
 use longshore_core::{IdRange, JobId, Limits, Status, WorkerId};
 use longshore_testkit::suite::{Harness, PlainInsert};
-use longshore_testkit::{FakeClock, MemoryStore, RandomRun, store_suite};
+use longshore_testkit::{FakeClock, MemoryStore, RandomRun, store_suite, workflow_suite};
 
 /// Two databases in memory. The first one has every queue.
 struct Both {
@@ -77,6 +77,7 @@ fn opened<E: std::fmt::Debug + Send + 'static>(
 }
 
 store_suite!(crate::Both);
+workflow_suite!(crate::Both);
 
 #[tokio::test]
 async fn two_databases_agree_with_the_model_under_a_random_run() {

@@ -3,7 +3,9 @@ pub(crate) mod reason;
 
 use serde::Serialize;
 
-use crate::{JobFacts, JobId, LimitRow, Reason, Status, Timestamp, WaitingFacts, WorkerFacts};
+use crate::{
+    Dependency, DependencyTarget, JobFacts, JobId, LimitRow, Reason, Status, Timestamp, WaitingFacts, WorkerFacts,
+};
 
 /// Why a job is not running, or that it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,8 +33,9 @@ pub struct Cause {
 /// Explains from facts that a backend has read in one snapshot. Pure, so that every backend explains alike.
 ///
 /// The order of the reasons is that in which they are removed: a job has ended or runs; or it is overdue; it waits for its
-/// parent; it is not due; its queue is paused; no worker can run it; its type's settings are missing; a limit lets nothing
-/// start; all workers are busy; other keys have their turn; other jobs come first; or nothing keeps it.
+/// parent, or for what else it depends on; it is not due; its queue is paused; no worker can run it; its type's settings
+/// are missing; a limit lets nothing start; all workers are busy; other keys have their turn; other jobs come first; or
+/// nothing keeps it.
 pub fn explain(facts: &WaitingFacts) -> Explanation {
     let cause = |reason: Reason| Cause { message: reason.sentence(facts.now), reason };
     let mut causes = reasons(facts).into_iter().map(cause);
@@ -51,7 +54,7 @@ fn reasons(facts: &WaitingFacts) -> Vec<Reason> {
     let mut reasons = Vec::new();
     reasons.extend(overdue(facts));
     if status == Status::Blocked {
-        reasons.push(parent(facts));
+        reasons.push(facts.job.unmet.as_deref().map_or_else(|| parent(facts), dependency));
     }
     reasons.extend(own_reasons(facts, &facts.job));
     reasons
@@ -112,6 +115,24 @@ fn parent(facts: &WaitingFacts) -> Reason {
         root_status: root.status,
         jobs_between: u32::try_from(facts.ancestors.len().saturating_sub(1)).unwrap_or(u32::MAX),
         because,
+    }
+}
+
+/// The first thing that a job still waits for.
+fn dependency(unmet: &[Dependency]) -> Reason {
+    let Some(first) = unmet.first() else { return Reason::IsReleased };
+    let others = count(unmet.len() - 1);
+    let needs = first.needs;
+    match &first.on {
+        DependencyTarget::Job { job_id, status } => {
+            Reason::WaitsForJob { job: *job_id, status: *status, needs, others }
+        }
+        DependencyTarget::Batch { batch_id, batch_status } => {
+            Reason::WaitsForBatch { batch: *batch_id, status: *batch_status, needs, others }
+        }
+        DependencyTarget::Signal { signal } => {
+            Reason::WaitsForSignal { signal: signal.clone(), until: first.timeout_at, others }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod moving;
 mod schedule;
 mod store;
 mod time;
+mod workflow;
 
 pub use attempt::checkpoint::{
     CheckpointRow, FinishedStep, InvalidCheckpoint, JobCheckpoints, NewCheckpoint, SavedCheckpoint, StepName,
@@ -68,7 +69,7 @@ pub use schedule::{
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
     Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob, Selection, Stats,
-    WorkerRecord,
+    WorkerRecord, WorkflowPlace,
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{
@@ -89,3 +90,22 @@ pub use store::{
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{DurationWord, InvalidDuration, deserialize_duration, parse_duration};
 pub use time::timestamp::{InvalidTimestamp, Timestamp};
+pub use workflow::batch::{
+    BatchCounts, BatchId, BatchJob, BatchRecord, BatchRole, BatchStatus, InvalidBatchId, UnknownBatchStatus,
+    counted_status,
+};
+pub use workflow::dependency::{
+    Awaited, Dependency, DependencyState, DependencyTarget, Needs, NewDependency, Otherwise,
+};
+pub use workflow::line::{InvalidWorkflowLine, WorkflowLine};
+pub use workflow::new_workflow::{
+    InvalidWorkflow, NewWorkflow, RunningMember, ValidWorkflow, ValidWorkflowJob, WorkflowBatch, WorkflowCheck,
+    WorkflowJob, WorkflowStream,
+};
+pub use workflow::settle::{
+    AwaitedState, DependencySettled, is_given_up_for_dependency, job_failed, settle_dependency,
+};
+pub use workflow::{
+    Advanced, BatchChange, BatchJobsRequest, BatchesRequest, ChangeBatch, ChangedBatch, DependenciesRequest,
+    EnqueuedWorkflow, NewSignal, Workflows,
+};

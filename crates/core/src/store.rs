@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::{
     ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limits,
     LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, TypeSettings,
-    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
 };
 use job_stream::Checked;
 
@@ -163,9 +163,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 }
 
 /// A database that holds jobs: the traits of a backend that everybody uses.
-pub trait Backend: Store + Console + Schedules {}
+pub trait Backend: Store + Console + Schedules + Workflows {}
 
-impl<T: Store + Console + Schedules> Backend for T {}
+impl<T: Store + Console + Schedules + Workflows> Backend for T {}
 
 /// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
 /// the attempts are not counted.

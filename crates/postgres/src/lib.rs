@@ -16,6 +16,7 @@ mod session;
 mod store;
 mod upkeep;
 mod workers;
+mod workflows;
 
 pub use jobs::enqueue::enqueue_in::{enqueue_in, enqueue_in_schema};
 pub use jobs::enqueue::statement::{Statement, Value};
@@ -26,3 +27,4 @@ pub use options::PostgresOptions;
 pub use schema::into_store_error;
 pub use store::PostgresStore;
 pub use tokio_postgres;
+pub use workflows::enqueue::{enqueue_workflow_in, enqueue_workflow_in_schema};

@@ -22,6 +22,7 @@ use crate::session::runtime::StoreRuntime;
 use crate::session::standing::Standing;
 use crate::upkeep::Upkeep;
 use crate::workers::Workers;
+use crate::workflows::advance::WorkflowSteps;
 use crate::{jobs, workers};
 
 /// A job queue in one schema of a PostgreSQL database.
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) claims: Claims,
     pub(crate) workers: Workers,
     pub(crate) upkeep: Upkeep,
+    pub(crate) workflows: WorkflowSteps,
     pub(crate) schema: SchemaWatch,
 }
 
@@ -58,9 +60,10 @@ impl PostgresStore {
         let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
         let (enqueues, claims) = (Enqueues::default(), Claims::default());
         let (workers, upkeep) = (Workers::default(), Upkeep::default());
-        let schema = SchemaWatch::default();
+        let (workflows, schema) = (WorkflowSteps::default(), SchemaWatch::default());
         let standing = Standing::new(pool.clone(), runtime.handle().clone());
-        let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers, upkeep, schema };
+        let parts =
+            Parts { options, context, pool, runtime, standing, enqueues, claims, workers, upkeep, workflows, schema };
         let store = Self { parts: Arc::new(parts) };
         jobs::claim::hints::start(&store.parts);
         Ok(store)

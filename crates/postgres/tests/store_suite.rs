@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use longshore_core::{JobId, Limits, Status, WorkerId};
 use longshore_postgres::{PostgresOptions, PostgresStore};
 use longshore_testkit::suite::{Harness, PlainInsert};
-use longshore_testkit::{FakeClock, RandomRun, moving_suite, store_suite};
+use longshore_testkit::{FakeClock, RandomRun, moving_suite, store_suite, workflow_suite};
 use longshore_testkit_postgres::TestDatabase;
 
 /// A separate database, which is dropped with it.
@@ -165,6 +165,7 @@ impl Harness for Postgres {
 
 store_suite!(crate::Postgres);
 moving_suite!(crate::Postgres);
+workflow_suite!(crate::Postgres);
 
 #[tokio::test]
 async fn postgres_agrees_with_the_model_under_a_random_run() {

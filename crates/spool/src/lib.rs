@@ -4,19 +4,22 @@
 
 mod spool;
 mod spooled_job;
+mod spooled_workflow_job;
 
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::{mem, thread};
 
-use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream, next_of};
+use longshore_core::{StoreError, Stream, ValidJob, next_of};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::unconstrained;
 
 pub use spool::Parts;
 use spool::Spool;
+pub use spooled_job::Spoolable;
 
 /// How many jobs are sent to the spool at a time.
 const CHUNK_JOBS_MAX: usize = 256;
@@ -24,11 +27,14 @@ const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 /// How many chunks may wait for the spool. Beyond that the stream waits.
 const CHUNKS_MAX: usize = 4;
 
+/// A stream of jobs that were checked.
+pub type SpooledStream<T> = Pin<Box<dyn Stream<Item = Result<T, StoreError>> + Send>>;
+
 /// The jobs of a stream that has ended.
 #[derive(Debug)]
-pub struct Spooled {
+pub struct Spooled<T = ValidJob> {
     /// The jobs in their order.
-    pub parts: Parts,
+    pub parts: Parts<T>,
     /// The error that came after the jobs, instead of the next job. Nothing may be enqueued then; but if a parent among the
     /// jobs is unknown, that is the first error of the stream.
     pub broken: Option<StoreError>,
@@ -39,7 +45,11 @@ pub struct Spooled {
 /// thread ends without any effect.
 ///
 /// After Err nothing need be enqueued. `database` is the name that an error of the thread has.
-pub async fn read_stream(jobs: ValidJobStream, folder: PathBuf, database: &Arc<str>) -> Result<Spooled, StoreError> {
+pub async fn read_stream<T: Spoolable>(
+    jobs: SpooledStream<T>,
+    folder: PathBuf,
+    database: &Arc<str>,
+) -> Result<Spooled<T>, StoreError> {
     let (chunks, arriving) = mpsc::channel(CHUNKS_MAX);
     let (answer, spooled) = oneshot::channel();
     // The thread is not joined: it ends with the stream, or with this future.
@@ -58,20 +68,20 @@ pub async fn read_stream(jobs: ValidJobStream, folder: PathBuf, database: &Arc<s
 }
 
 /// A message from the reader of a stream to the spool.
-enum Chunk {
-    Jobs(Vec<ValidJob>),
+enum Chunk<T> {
+    Jobs(Vec<T>),
     /// The stream has ended, with or without an error instead of the next job. A stream without this message was
     /// abandoned.
     End(Option<StoreError>),
 }
 
 /// Reads the stream to its end, as long as its jobs can be kept.
-async fn send_all(mut jobs: ValidJobStream, chunks: mpsc::Sender<Chunk>) {
+async fn send_all<T: Spoolable>(mut jobs: SpooledStream<T>, chunks: mpsc::Sender<Chunk<T>>) {
     let (mut chunk, mut bytes) = (Vec::new(), 0);
     let end = loop {
         match next_of(&mut jobs).await {
             Some(Ok(job)) => {
-                bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len);
+                bytes += job.bytes();
                 chunk.push(job);
             }
             Some(Err(error)) => break Some(error),
@@ -107,7 +117,11 @@ async fn give_way() {
 }
 
 /// Keeps the arriving jobs and answers with all of them, unless nobody waits any more.
-fn spool(mut arriving: mpsc::Receiver<Chunk>, folder: &Path, answer: oneshot::Sender<Result<Spooled, StoreError>>) {
+fn spool<T: Spoolable>(
+    mut arriving: mpsc::Receiver<Chunk<T>>,
+    folder: &Path,
+    answer: oneshot::Sender<Result<Spooled<T>, StoreError>>,
+) {
     let mut spooling = Spooling { spool: Spool::new(folder), has_parents: false };
     while let Some(chunk) = arriving.blocking_recv() {
         match chunk {
@@ -125,20 +139,20 @@ fn spool(mut arriving: mpsc::Receiver<Chunk>, folder: &Path, answer: oneshot::Se
     }
 }
 
-struct Spooling {
-    spool: Spool,
+struct Spooling<T> {
+    spool: Spool<T>,
     has_parents: bool,
 }
 
-impl Spooling {
-    fn push(&mut self, jobs: Vec<ValidJob>) -> Result<(), StoreError> {
-        self.has_parents |= jobs.iter().any(|job| job.parent.is_some());
+impl<T: Spoolable> Spooling<T> {
+    fn push(&mut self, jobs: Vec<T>) -> Result<(), StoreError> {
+        self.has_parents |= jobs.iter().any(Spoolable::names_other_jobs);
         jobs.into_iter().try_for_each(|job| self.spool.push(job))
     }
 
     /// Only the transaction can check whether the parents of the jobs before an error exist. Of two errors in a stream,
     /// the first one must be reported.
-    fn end(self, error: Option<StoreError>) -> Result<Spooled, StoreError> {
+    fn end(self, error: Option<StoreError>) -> Result<Spooled<T>, StoreError> {
         match error {
             Some(error) if !self.has_parents => Err(error),
             broken => Ok(Spooled { parts: self.spool.into_parts()?, broken }),

@@ -4,9 +4,9 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore_core::{JobData, OutsideCause, StoreError, ValidJob};
+use longshore_core::{OutsideCause, StoreError, ValidJob};
 
-use crate::spooled_job::{decode, encode};
+use crate::spooled_job::Spoolable;
 
 /// How many jobs are kept in memory. Further jobs go to a file.
 const KEPT_JOBS_MAX: usize = 50_000;
@@ -19,9 +19,9 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The jobs of a stream between reading and the transaction, in bounded memory. The rest is in a file without a name,
 /// which disappears with the process.
 #[derive(Debug)]
-pub(crate) struct Spool {
+pub(crate) struct Spool<T> {
     folder: PathBuf,
-    kept: Vec<ValidJob>,
+    kept: Vec<T>,
     kept_bytes: usize,
     spilled: Option<Spilled>,
 }
@@ -34,17 +34,17 @@ struct Spilled {
     jobs: u64,
 }
 
-impl Spool {
+impl<T: Spoolable> Spool<T> {
     /// An empty spool, whose file would be created in this folder.
     pub(crate) fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), kept: Vec::new(), kept_bytes: 0, spilled: None }
     }
 
-    pub(crate) fn push(&mut self, job: ValidJob) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, job: T) -> Result<(), StoreError> {
         if let Some(spilled) = &mut self.spilled {
             return spilled.push(&job);
         }
-        self.kept_bytes += bytes(&job);
+        self.kept_bytes += job.bytes();
         self.kept.push(job);
         if self.kept.len() >= KEPT_JOBS_MAX || self.kept_bytes >= KEPT_BYTES_MAX {
             self.spilled = Some(Spilled::new(&self.folder)?);
@@ -53,7 +53,7 @@ impl Spool {
     }
 
     /// Returns the jobs in their order.
-    pub(crate) fn into_parts(self) -> Result<Parts, StoreError> {
+    pub(crate) fn into_parts(self) -> Result<Parts<T>, StoreError> {
         let spilled = self.spilled.map(Spilled::into_reading).transpose()?;
         Ok(Parts { kept: self.kept.into_iter(), spilled })
     }
@@ -76,8 +76,8 @@ impl Spilled {
         Self { folder, file: BufWriter::with_capacity(BUFFER_BYTES, file), jobs: 0 }
     }
 
-    fn push(&mut self, job: &ValidJob) -> Result<(), StoreError> {
-        let record = encode(job);
+    fn push(&mut self, job: &impl Spoolable) -> Result<(), StoreError> {
+        let record = job.encode();
         // A record of a few payloads is far below 4 GiB.
         let length = u32::try_from(record.len()).map_err(|_| explain(&self.folder, ErrorKind::FileTooLarge.into()))?;
         let written = self.file.write_all(&length.to_le_bytes()).and_then(|()| self.file.write_all(&record));
@@ -98,8 +98,8 @@ impl Spilled {
 
 /// The jobs of a spool, part by part.
 #[derive(Debug)]
-pub struct Parts {
-    kept: std::vec::IntoIter<ValidJob>,
+pub struct Parts<T = ValidJob> {
+    kept: std::vec::IntoIter<T>,
     spilled: Option<SpilledReading>,
 }
 
@@ -110,20 +110,20 @@ struct SpilledReading {
     left: u64,
 }
 
-impl Parts {
+impl<T: Spoolable> Parts<T> {
     /// The next jobs. An empty list means the end.
-    pub fn next_part(&mut self) -> Result<Vec<ValidJob>, StoreError> {
+    pub fn next_part(&mut self) -> Result<Vec<T>, StoreError> {
         let mut part = Vec::with_capacity(PART_JOBS_MAX);
         let mut part_bytes = 0;
         while part.len() < PART_JOBS_MAX && part_bytes < PART_BYTES_MAX {
             let Some(job) = self.next_job()? else { break };
-            part_bytes += bytes(&job);
+            part_bytes += job.bytes();
             part.push(job);
         }
         Ok(part)
     }
 
-    fn next_job(&mut self) -> Result<Option<ValidJob>, StoreError> {
+    fn next_job(&mut self) -> Result<Option<T>, StoreError> {
         if let Some(job) = self.kept.next() {
             return Ok(Some(job));
         }
@@ -137,11 +137,10 @@ impl Parts {
 }
 
 impl SpilledReading {
-    fn next_job(&mut self) -> Result<ValidJob, StoreError> {
+    fn next_job<T: Spoolable>(&mut self) -> Result<T, StoreError> {
         self.left -= 1;
-        let read = self
-            .read_record()
-            .and_then(|record| decode(&record).map(ValidJob::from_stored).ok_or_else(|| ErrorKind::InvalidData.into()));
+        let read =
+            self.read_record().and_then(|record| T::decode(&record).ok_or_else(|| ErrorKind::InvalidData.into()));
         read.map_err(|source| explain(&self.folder, source))
     }
 
@@ -152,10 +151,6 @@ impl SpilledReading {
         self.file.read_exact(&mut record)?;
         Ok(record)
     }
-}
-
-fn bytes(job: &ValidJob) -> usize {
-    job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len)
 }
 
 /// An error of the temporary file names its folder, which may not be on the disk of the database.
@@ -171,7 +166,7 @@ fn explain(folder: &Path, source: io::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use longshore_core::{Limits, NewJob};
+    use longshore_core::{JobData, Limits, NewJob};
 
     use super::*;
 
@@ -183,7 +178,7 @@ mod tests {
         job.check(&Limits { payload_bytes_max: 2 * 1024 * 1024 }).unwrap()
     }
 
-    fn spool(folder: &Path, jobs: usize) -> Result<Spool, StoreError> {
+    fn spool(folder: &Path, jobs: usize) -> Result<Spool<ValidJob>, StoreError> {
         let mut spool = Spool::new(folder);
         (0..jobs).try_for_each(|number| spool.push(job(number)))?;
         Ok(spool)

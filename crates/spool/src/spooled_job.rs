@@ -2,10 +2,46 @@
 
 use std::time::Duration;
 
-use longshore_core::{Due, JobData, JobId, NewJob, OnDuplicate, Priority, Timestamp, UniqueWhile};
+use longshore_core::{Due, JobData, JobId, NewJob, OnDuplicate, Priority, Timestamp, UniqueWhile, ValidJob};
 
-/// The job as bytes.
-pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
+/// What a spool can keep.
+pub trait Spoolable: Send + Sized + 'static {
+    /// How many bytes of payload it has.
+    fn bytes(&self) -> usize;
+
+    /// Whether only the transaction can check that the jobs exist which it names.
+    fn names_other_jobs(&self) -> bool;
+
+    /// It as bytes.
+    fn encode(&self) -> Vec<u8>;
+
+    /// Decodes it. `None` if the bytes are not what was encoded.
+    fn decode(record: &[u8]) -> Option<Self>;
+}
+
+impl Spoolable for ValidJob {
+    fn bytes(&self) -> usize {
+        self.job_data.len() + self.metadata.as_ref().map_or(0, JobData::len)
+    }
+
+    fn names_other_jobs(&self) -> bool {
+        self.parent.is_some()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut record = Record(Vec::with_capacity(self.job_data.len() + 128));
+        write_job(&mut record, self);
+        record.0
+    }
+
+    fn decode(record: &[u8]) -> Option<Self> {
+        let mut rest = Rest(record);
+        let job = read_job(&mut rest)?;
+        rest.0.is_empty().then(|| Self::from_stored(job))
+    }
+}
+
+pub(crate) fn write_job(record: &mut Record, job: &NewJob) {
     // Every field is listed, so that a new field cannot be forgotten.
     let NewJob {
         job_type,
@@ -26,7 +62,6 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
         parent,
         metadata,
     } = job;
-    let mut record = Record(Vec::with_capacity(job_data.len() + 128));
     record.text(job_type);
     record.text(job_data.as_str());
     record.text(queue);
@@ -58,14 +93,11 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
     record.optional(limit_key.as_deref(), Record::text);
     record.optional(*parent, |record, parent| record.fixed(parent.0.to_le_bytes()));
     record.optional(metadata.as_ref().map(JobData::as_str), Record::text);
-    record.0
 }
 
-/// Decodes the job. `None` if the bytes are not an encoded job.
-pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
-    let mut rest = Rest(record);
+pub(crate) fn read_job(rest: &mut Rest<'_>) -> Option<NewJob> {
     // The fields are read in the order in which they are listed here.
-    let job = NewJob {
+    Some(NewJob {
         job_type: rest.text()?,
         job_data: JobData::from_stored(rest.text()?),
         queue: rest.text()?,
@@ -97,28 +129,27 @@ pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
         limit_key: rest.optional(Rest::text)?,
         parent: rest.optional(|rest| Some(JobId(i64::from_le_bytes(rest.fixed()?))))?,
         metadata: rest.optional(Rest::text)?.map(JobData::from_stored),
-    };
-    rest.0.is_empty().then_some(job)
+    })
 }
 
-struct Record(Vec<u8>);
+pub(crate) struct Record(pub(crate) Vec<u8>);
 
 impl Record {
-    fn fixed<const N: usize>(&mut self, bytes: [u8; N]) {
+    pub(crate) fn fixed<const N: usize>(&mut self, bytes: [u8; N]) {
         self.0.extend_from_slice(&bytes);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.fixed((text.len() as u64).to_le_bytes());
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    fn span(&mut self, span: Duration) {
+    pub(crate) fn span(&mut self, span: Duration) {
         self.fixed(span.as_secs().to_le_bytes());
         self.fixed(span.subsec_nanos().to_le_bytes());
     }
 
-    fn optional<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+    pub(crate) fn optional<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
         self.fixed([u8::from(value.is_some())]);
         if let Some(value) = value {
             put(self, value);
@@ -126,30 +157,30 @@ impl Record {
     }
 }
 
-struct Rest<'r>(&'r [u8]);
+pub(crate) struct Rest<'r>(pub(crate) &'r [u8]);
 
 impl Rest<'_> {
-    fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*bytes)
     }
 
-    fn text(&mut self) -> Option<String> {
+    pub(crate) fn text(&mut self) -> Option<String> {
         let length = usize::try_from(u64::from_le_bytes(self.fixed()?)).ok()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         String::from_utf8(bytes.to_vec()).ok()
     }
 
-    fn span(&mut self) -> Option<Duration> {
+    pub(crate) fn span(&mut self) -> Option<Duration> {
         let seconds = u64::from_le_bytes(self.fixed()?);
         let nanos = u32::from_le_bytes(self.fixed()?);
         (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
     }
 
     /// `None` if the bytes are not what was encoded.
-    fn optional<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    pub(crate) fn optional<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.fixed()? {
             [0] => Some(None),
             [1] => Some(Some(take(self)?)),
@@ -186,16 +217,17 @@ mod tests {
     #[test]
     fn every_field_of_a_job_comes_back() {
         for job in jobs() {
-            assert_eq!(decode(&encode(&job)), Some(job));
+            let job = ValidJob::from_stored(job);
+            assert_eq!(ValidJob::decode(&job.encode()), Some(job));
         }
     }
 
     #[test]
     fn bytes_that_are_no_job_are_none() {
         for job in jobs() {
-            let record = encode(&job);
-            (0..record.len()).for_each(|length| assert_eq!(decode(&record[..length]), None));
-            assert_eq!(decode(&[record.as_slice(), &[0]].concat()), None);
+            let record = ValidJob::from_stored(job).encode();
+            (0..record.len()).for_each(|length| assert_eq!(ValidJob::decode(&record[..length]), None));
+            assert_eq!(ValidJob::decode(&[record.as_slice(), &[0]].concat()), None);
         }
     }
 }

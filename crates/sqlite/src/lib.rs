@@ -18,6 +18,7 @@ pub mod schema;
 mod store;
 mod upkeep;
 mod workers;
+mod workflows;
 mod writing;
 
 pub use database::opening::into_store_error;
@@ -27,3 +28,4 @@ pub use longshore_schema::{OpenError, Origin, Prepare};
 pub use options::{Durability, SqliteOptions};
 pub use rusqlite;
 pub use store::{SqliteStore, enqueue_in};
+pub use workflows::enqueue::enqueue_workflow_in;

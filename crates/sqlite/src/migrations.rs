@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 10] = [
+const FILES: [[(&str, &str); 2]; 11] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -32,27 +32,33 @@ const FILES: [[(&str, &str); 2]; 10] = [
     pair!("007_settle_defaults_by_type"),
     pair!("008_add_checkpoints"),
     pair!("009_keep_schedules"),
-    pair!("010_add_limits"),
+    pair!("010_add_workflows"),
+    pair!("011_add_limits"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts.
-pub(crate) const TABLES: [&str; 17] = [
+pub(crate) const TABLES: [&str; 22] = [
     "job_attempts",
+    "job_batches",
     "job_checkpoints",
     "job_depths",
     "job_duties",
     "job_early_instants",
+    "job_followups",
     "job_history",
     "job_lanes",
     "job_limits",
     "job_logs",
+    "job_members",
     "job_minutes",
     "job_queue",
     "job_queues",
     "job_replaced",
     "job_schedules",
+    "job_signals",
     "job_ticks",
     "job_type_settings",
+    "job_waits",
     "job_workers",
 ];
 

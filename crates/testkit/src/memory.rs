@@ -10,6 +10,7 @@ mod state;
 mod stats;
 mod waiting_facts;
 mod workers;
+mod workflows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,6 +31,7 @@ use moving::Passing;
 use state::State;
 use workers::session::MemorySession;
 use workers::wakeups::MemoryWakeups;
+use workflows::Timeouts;
 
 /// The simplest implementation of the contract: one lock around a few maps, without prefetching or caching.
 ///
@@ -160,7 +162,11 @@ impl MemoryStore {
         call: impl FnOnce(&mut State, Moment) -> Result<T, StoreError> + Send + 'static,
     ) -> StoreFuture<'_, T> {
         Box::pin(async move {
-            let answer = self.with(call)?;
+            let answer = self.with(|state, moment| {
+                let answer = call(state, moment)?;
+                state.settle_workflows(Timeouts::Later, moment.now);
+                Ok::<_, StoreError>(answer)
+            })?;
             self.shared.changes.send_replace(());
             Ok(answer)
         })
@@ -227,7 +233,9 @@ impl Store for MemoryStore {
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.quietly(move |state, moment| {
             state.pass(Passing::Never)?;
-            state.claim(&request, moment.now)
+            let claimed = state.claim(&request, moment.now)?;
+            state.settle_workflows(Timeouts::Later, moment.now);
+            Ok(claimed)
         })
     }
 
@@ -286,7 +294,9 @@ impl Store for MemoryStore {
         let observer = self.process;
         self.loudly(move |state, moment| {
             state.pass(Passing::WhileDraining)?;
-            Ok(state.reclaim(observer, moment))
+            let reclaimed = state.reclaim(observer, moment);
+            state.settle_workflows(Timeouts::Count, moment.now);
+            Ok(reclaimed)
         })
     }
 

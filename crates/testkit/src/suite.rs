@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "the name of a behaviour is its sentence; a doc line would only repeat it")]
 
 mod claiming;
+mod flowing;
 mod limiting;
 mod list;
 mod living;
@@ -17,6 +18,7 @@ mod world;
 use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
+pub use flowing::{batches, callbacks, dependencies, fan_out, signals, workflows};
 pub use limiting::{limit_concurrency, limit_keys, limit_random, limit_rates, limit_rules, limit_slow_down};
 pub use living::{cadence, lapse, lease, reclaim, session};
 pub use operating::{

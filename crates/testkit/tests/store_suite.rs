@@ -3,3 +3,4 @@
 longshore_testkit::store_suite!(longshore_testkit::MemoryStore);
 longshore_testkit::limit_suite!(longshore_testkit::MemoryStore);
 longshore_testkit::moving_suite!(longshore_testkit::MemoryStore);
+longshore_testkit::workflow_suite!(longshore_testkit::MemoryStore);

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::{FailureType, JobId, Status, Timestamp};
+use crate::{BatchId, BatchStatus, FailureType, JobId, Status, Timestamp};
 
 /// Why a job became a dead letter, or that it expired.
 ///
@@ -40,6 +40,30 @@ pub enum DeadLetterReason {
     ParentDeleted {
         /// The parent.
         parent: JobId,
+    },
+    /// A job that it waited for did not end as it needed.
+    DependencyEnded {
+        /// The job.
+        job: JobId,
+        /// Its final status.
+        status: Status,
+    },
+    /// A job that it waited for was deleted.
+    DependencyDeleted {
+        /// The job.
+        job: JobId,
+    },
+    /// The batch that it waited for did not end as it needed.
+    BatchEnded {
+        /// The batch.
+        batch: BatchId,
+        /// How it ended; none if it was deleted.
+        status: Option<BatchStatus>,
+    },
+    /// A signal that it waited for did not come in time.
+    SignalMissed {
+        /// The batch that it would have been sent to.
+        batch: BatchId,
     },
     /// No attempt started before its expiry, or could start again before it. Such a job ends as `cancelled`.
     Expired {
@@ -84,6 +108,8 @@ pub enum DeadLetterCode {
     DeferralsSpent,
     /// Its parent did not complete, or was deleted.
     ParentEnded,
+    /// Something else that it waited for can no longer happen.
+    DependencyFailed,
     /// Its expiry or deadline passed.
     Expired,
     /// Its row, or its outcome, can never be stored.
@@ -96,7 +122,7 @@ pub enum DeadLetterCode {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "\"{word}\" is not a dead-letter reason: expected retries_spent, not_retried, crashes_spent, deferrals_spent, \
-    parent_ended, \
+    parent_ended, dependency_failed, \
      expired, refused or upgraded"
 )]
 pub struct UnknownDeadLetterCode {
@@ -106,12 +132,13 @@ pub struct UnknownDeadLetterCode {
 
 impl DeadLetterCode {
     /// Every code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RetriesSpent,
         Self::NotRetried,
         Self::CrashesSpent,
         Self::DeferralsSpent,
         Self::ParentEnded,
+        Self::DependencyFailed,
         Self::Expired,
         Self::Refused,
         Self::Upgraded,
@@ -125,6 +152,7 @@ impl DeadLetterCode {
             Self::CrashesSpent => "crashes_spent",
             Self::DeferralsSpent => "deferrals_spent",
             Self::ParentEnded => "parent_ended",
+            Self::DependencyFailed => "dependency_failed",
             Self::Expired => "expired",
             Self::Refused => "refused",
             Self::Upgraded => "upgraded",
@@ -147,7 +175,7 @@ impl DeadLetterCode {
             Self::Refused => &["its row cannot be used: ", "it waited for itself: "],
             Self::Upgraded => &["was \""],
             Self::Expired => &["it expired: ", "its deadline passed: "],
-            Self::NotRetried => &[],
+            Self::NotRetried | Self::DependencyFailed => &[],
         };
         let not_retried = FailureType::ALL.iter().filter(|_| self == Self::NotRetried);
         let code = [format!("{self}: ")].into_iter();
@@ -186,6 +214,10 @@ impl DeadLetterReason {
             Self::CrashesSpent { .. } => DeadLetterCode::CrashesSpent,
             Self::DeferralsSpent { .. } => DeadLetterCode::DeferralsSpent,
             Self::ParentEnded { .. } | Self::ParentDeleted { .. } => DeadLetterCode::ParentEnded,
+            Self::DependencyEnded { .. }
+            | Self::DependencyDeleted { .. }
+            | Self::BatchEnded { .. }
+            | Self::SignalMissed { .. } => DeadLetterCode::DependencyFailed,
             Self::Expired { .. } | Self::DeadlinePassed { .. } => DeadLetterCode::Expired,
             Self::WaitsForItself | Self::UnusableRow(_) | Self::OutcomeRefused => DeadLetterCode::Refused,
         }
@@ -201,6 +233,13 @@ impl DeadLetterReason {
             Self::DeferralsSpent { deferrals } => format!("it was deferred {deferrals} times"),
             Self::ParentEnded { parent, status } => format!("its parent job {parent} ended as {status}"),
             Self::ParentDeleted { parent } => format!("its parent job {parent} was deleted"),
+            Self::DependencyEnded { job, status } => format!("job {job}, which it waited for, ended as {status}"),
+            Self::DependencyDeleted { job } => format!("job {job}, which it waited for, was deleted"),
+            Self::BatchEnded { batch, status: Some(status) } => {
+                format!("batch {batch}, which it waited for, ended as {status}")
+            }
+            Self::BatchEnded { batch, status: None } => format!("batch {batch}, which it waited for, was deleted"),
+            Self::SignalMissed { batch } => format!("a signal to batch {batch} did not come in time"),
             Self::Expired { at } => format!("it expired: no attempt may begin after {at}"),
             Self::DeadlinePassed { at } => format!("its deadline passed: no attempt may run after {at}"),
             Self::WaitsForItself => "it waited for itself: its parents form a circle".to_owned(),
@@ -235,6 +274,11 @@ mod tests {
             DeadLetterReason::DeferralsSpent { deferrals: 9 },
             DeadLetterReason::ParentEnded { parent: JobId(1), status: Status::Cancelled },
             DeadLetterReason::ParentDeleted { parent: JobId(1) },
+            DeadLetterReason::DependencyEnded { job: JobId(1), status: Status::Cancelled },
+            DeadLetterReason::DependencyDeleted { job: JobId(1) },
+            DeadLetterReason::BatchEnded { batch: BatchId(1), status: Some(BatchStatus::Failed) },
+            DeadLetterReason::BatchEnded { batch: BatchId(1), status: None },
+            DeadLetterReason::SignalMissed { batch: BatchId(1) },
             DeadLetterReason::Expired { at: Timestamp::MIN },
             DeadLetterReason::DeadlinePassed { at: Timestamp::MIN },
             DeadLetterReason::WaitsForItself,
@@ -257,7 +301,10 @@ mod tests {
 
     #[test]
     fn a_sentence_of_an_earlier_version_has_the_code_of_today() {
-        for reason in reasons().into_iter().filter(|reason| *reason != DeadLetterReason::OutcomeRefused) {
+        for reason in reasons().into_iter().filter(|reason| {
+            // No earlier version wrote these.
+            *reason != DeadLetterReason::OutcomeRefused && reason.code() != DeadLetterCode::DependencyFailed
+        }) {
             assert_eq!(DeadLetterCode::of_reason(&reason.sentence()), Some(reason.code()), "{reason}");
         }
         let of = DeadLetterCode::of_reason;

@@ -1,4 +1,4 @@
-use crate::{Job, JobId, LimitRow, Status, Timestamp, WorkerId, WorkerRecord};
+use crate::{Dependency, Job, JobId, LimitRow, Status, Timestamp, WorkerId, WorkerRecord};
 
 /// What [`explain`](crate::explain) must know of a job, as one snapshot of the database says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,11 +49,16 @@ pub struct JobFacts {
     /// How many other keys of its type and queue have their turn before its key. At most [`JobFacts::AHEAD_MAX`], and zero
     /// if it cannot run now itself.
     pub keys_ahead: u32,
+    /// What it still waits for, in the order in which it was given; at most [`JobFacts::UNMET_MAX`], without results. None
+    /// if it waits for nothing but perhaps its parent.
+    pub unmet: Option<Vec<Dependency>>,
 }
 
 impl JobFacts {
     /// As far as jobs are counted.
     pub const AHEAD_MAX: u32 = 1000;
+    /// How many dependencies are read.
+    pub const UNMET_MAX: u32 = 100;
 
     /// Whether the jobs before it are counted: it could be claimed now.
     pub fn is_claimable(job: &Job, now: Timestamp) -> bool {

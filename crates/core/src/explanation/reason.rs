@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{Cause, JobId, LimitScope, Status, Timestamp, WorkerId};
+use crate::{BatchId, BatchStatus, Cause, JobId, LimitScope, Needs, Status, Timestamp, WorkerId};
 
 /// Why a job is not running, or that it is. Serialised with its `code` and its values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,6 +41,14 @@ pub enum Reason {
     ParentMissing { parent: Option<JobId> },
     /// Its chain of parents comes back to it. Housekeeping gives it up.
     WaitsForItself { parent: JobId },
+    /// It waits for another job.
+    WaitsForJob { job: JobId, status: Option<Status>, needs: Needs, others: u32 },
+    /// It waits for its batch.
+    WaitsForBatch { batch: BatchId, status: Option<BatchStatus>, needs: Needs, others: u32 },
+    /// It waits for a signal to its batch.
+    WaitsForSignal { signal: String, until: Option<Timestamp>, others: u32 },
+    /// What it waited for has happened, and the next look of a worker releases it.
+    IsReleased,
     /// It is scheduled, snoozed, or retried later.
     NotDue { at: Timestamp, is_retry: bool },
     /// Its queue is paused.
@@ -83,6 +91,10 @@ impl Reason {
             Self::WaitsForParent { .. } => "waits_for_parent",
             Self::ParentMissing { .. } => "parent_missing",
             Self::WaitsForItself { .. } => "waits_for_itself",
+            Self::WaitsForJob { .. } => "waits_for_job",
+            Self::WaitsForBatch { .. } => "waits_for_batch",
+            Self::WaitsForSignal { .. } => "waits_for_signal",
+            Self::IsReleased => "is_released",
             Self::NotDue { .. } => "not_due",
             Self::QueuePaused { .. } => "queue_paused",
             Self::NoWorker => "no_worker",
@@ -138,6 +150,20 @@ impl Reason {
                 format!("it waits for job {parent}, which waits for this job: housekeeping gives it up")
             }
             Self::WaitsForParent { .. } => self.waits_for_parent(),
+            Self::WaitsForJob { job, status, needs, others } => {
+                let is = status.map_or_else(|| "was deleted".to_owned(), |status| format!("is {status}"));
+                format!("it waits until job {job}, which {is}, {}{}", ends(*needs), and_others(*others))
+            }
+            Self::WaitsForBatch { batch, status, needs, others } => {
+                let is = status.map_or_else(|| "was deleted".to_owned(), |status| format!("is {status}"));
+                format!("it waits until batch {batch}, which {is}, {}{}", ends(*needs), and_others(*others))
+            }
+            Self::WaitsForSignal { signal, until, others } => {
+                let until =
+                    until.map(|at| format!(" until {at}, for {} more", span(at.since(now)))).unwrap_or_default();
+                format!("it waits for the signal {signal}{until}{}", and_others(*others))
+            }
+            Self::IsReleased => "what it waited for has happened: the next look of a worker releases it".to_owned(),
             Self::NotDue { at, is_retry } => {
                 let what = if *is_retry { "its last attempt failed, and it is retried" } else { "it is due" };
                 format!("{what} in {}, at {at}", span(at.since(now)))
@@ -210,6 +236,22 @@ fn limit(scope: LimitScope, name: &str, key: Option<&str>) -> String {
         LimitScope::Queue => format!("queue {name}"),
         LimitScope::Type => format!("type {name}"),
         LimitScope::Key => format!("key {} of type {name}", key.unwrap_or_default()),
+    }
+}
+
+const fn ends(needs: Needs) -> &'static str {
+    match needs {
+        Needs::Completed => "completes",
+        Needs::Ended => "ends",
+        Needs::Failed => "fails",
+    }
+}
+
+fn and_others(others: u32) -> String {
+    match others {
+        0 => String::new(),
+        1 => ", and for one more".to_owned(),
+        _ => format!(", and for {others} more"),
     }
 }
 

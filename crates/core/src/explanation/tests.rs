@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{ClaimNumber, Job, JobData, LimitRow, LimitScope, LimitSource, Priority, Timestamp, WorkerId};
+use crate::{
+    BatchId, BatchStatus, ClaimNumber, Job, JobData, LimitRow, LimitScope, LimitSource, Priority, Timestamp, WorkerId,
+};
 
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
@@ -56,7 +58,15 @@ fn a_job(id: i64, status: Status) -> Job {
 }
 
 fn of(job: Job) -> JobFacts {
-    JobFacts { job, queue_paused_at: None, awaits_settings: false, ahead: 0, limits: Vec::new(), keys_ahead: 0 }
+    JobFacts {
+        job,
+        queue_paused_at: None,
+        awaits_settings: false,
+        ahead: 0,
+        limits: Vec::new(),
+        keys_ahead: 0,
+        unmet: None,
+    }
 }
 
 fn a_worker(name: &str) -> WorkerFacts {
@@ -279,5 +289,26 @@ fn an_explanation_is_serialised_with_code_message_and_values() {
         let explained = explain(&facts);
         let json = serde_json::to_value(&explained).unwrap();
         assert_eq!((json["reason"]["code"].as_str(), explained.reason.reason.code()), (Some(code), code));
+    }
+}
+
+#[test]
+fn a_job_that_waits_for_others_names_the_first_and_counts_the_rest() {
+    let waits_for = |on: DependencyTarget| Dependency { on, ..Dependency::of_parent(JobId(7), None, true) };
+    let job = DependencyTarget::Job { job_id: JobId(7), status: Some(Status::Running) };
+    let batch = DependencyTarget::Batch { batch_id: BatchId(9), batch_status: Some(BatchStatus::Open) };
+    let signal = DependencyTarget::Signal { signal: "approved".to_owned() };
+    for (unmet, code, words) in [
+        (vec![waits_for(job.clone())], "waits_for_job", "job 7, which is running, completes"),
+        (vec![waits_for(job), waits_for(signal.clone()), waits_for(batch.clone())], "waits_for_job", "for 2 more"),
+        (vec![waits_for(batch)], "waits_for_batch", "batch 9, which is open, completes"),
+        (vec![waits_for(signal)], "waits_for_signal", "the signal approved"),
+        (Vec::new(), "is_released", "has happened"),
+    ] {
+        let mut facts = facts(Status::Blocked);
+        facts.job.unmet = Some(unmet);
+        let explanation = explain(&facts);
+        assert_eq!(explanation.reason.reason.code(), code);
+        assert!(explanation.reason.message.contains(words), "{}", explanation.reason.message);
     }
 }

@@ -184,7 +184,7 @@ const UNIQUE_KEY_BYTES_MAX: usize = 1000;
 const BUDGET_MAX: u32 = 1_000_000;
 /// Ten years. A longer span is a mistake in the unit.
 const SPAN_SECONDS_MAX: u64 = 10 * 366 * 24 * 60 * 60;
-const SPAN_MAX: Duration = Duration::from_secs(SPAN_SECONDS_MAX);
+pub(crate) const SPAN_MAX: Duration = Duration::from_secs(SPAN_SECONDS_MAX);
 
 impl NewJob {
     /// A job with a type and a payload; all other properties have their defaults.

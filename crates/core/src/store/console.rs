@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, IdRange, Job, JobCheckpoints, JobEdit, JobId,
-    PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts, WorkerId,
+    Attempt, BatchId, BatchRole, ClaimNumber, DeadLetterCode, Dependency, FailureType, Health, IdRange, Job,
+    JobCheckpoints, JobEdit, JobId, PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts, WorkerId,
 };
 
 /// What an operator needs from a database: reading, and changing jobs by hand.
@@ -75,6 +75,24 @@ pub struct JobDetail {
     /// What its attempts have stored.
     #[serde(flatten)]
     pub checkpoints: JobCheckpoints,
+    /// Its batch, and the name that its workflow gave it.
+    #[serde(flatten)]
+    pub place: WorkflowPlace,
+    /// What it waits or waited for, in the order in which it was given, its parent included. At most
+    /// [`WorkflowCheck::DEPENDENCIES_MAX`](crate::WorkflowCheck::DEPENDENCIES_MAX), without results.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// Where a job is in a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WorkflowPlace {
+    /// Its batch.
+    pub batch_id: Option<BatchId>,
+    /// What it is to that batch.
+    pub batch_role: Option<BatchRole>,
+    /// The name that its workflow gave it.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
 }
 
 /// A set of jobs. There is no default, because a caller must write "all of them" explicitly:

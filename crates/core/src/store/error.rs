@@ -4,7 +4,7 @@ use std::sync::Arc;
 use longshore_cause::OutsideCause;
 use thiserror::Error;
 
-use crate::{InvalidJob, InvalidLimit, JobId, WorkerId};
+use crate::{BatchId, InvalidJob, InvalidLimit, InvalidWorkflow, JobId, WorkerId};
 
 /// Why a store call failed. After any of these errors, the database is unchanged by the call.
 #[derive(Debug, Error)]
@@ -43,6 +43,27 @@ pub enum StoreError {
     /// The limit is invalid.
     #[error(transparent)]
     InvalidLimit(#[from] InvalidLimit),
+    /// The workflow is invalid.
+    #[error(transparent)]
+    InvalidWorkflow(#[from] InvalidWorkflow),
+    /// A job of a workflow waits for a job that does not exist.
+    #[error("there is no job {job} to wait for")]
+    UnknownDependency {
+        /// The job that was given.
+        job: JobId,
+    },
+    /// The batch does not exist.
+    #[error("there is no batch {batch}")]
+    UnknownBatch {
+        /// The batch that was given.
+        batch: BatchId,
+    },
+    /// The batch is closed, and the jobs are not added by one of its members that runs.
+    #[error("batch {batch} is closed: only its running members can add jobs")]
+    BatchClosed {
+        /// The batch that was given.
+        batch: BatchId,
+    },
     /// The parent does not exist.
     #[error("there is no job {parent} to be the parent")]
     UnknownParent {
@@ -57,6 +78,16 @@ pub enum StoreError {
         /// The database of the parent.
         parent_database: Arc<str>,
         /// The database of the job's queue.
+        database: Arc<str>,
+    },
+    /// The job that another one waits for is in another database than that one, and no transaction covers both.
+    #[error("job {job} is in database {job_database}, and a job in database {database} cannot wait for it")]
+    DependencyElsewhere {
+        /// The job that was given.
+        job: JobId,
+        /// Its database.
+        job_database: Arc<str>,
+        /// The database of the job that would wait.
         database: Arc<str>,
     },
     /// The jobs of one call belong to several databases, and no transaction covers them all.
@@ -180,8 +211,13 @@ impl StoreError {
             Self::InvalidJob(_) => "invalid_job",
             Self::InvalidLimit(_) => "invalid_limit",
             Self::UnknownParent { .. } => "unknown_parent",
+            Self::InvalidWorkflow(_) => "invalid_workflow",
+            Self::UnknownDependency { .. } => "unknown_dependency",
+            Self::UnknownBatch { .. } => "unknown_batch",
+            Self::BatchClosed { .. } => "batch_closed",
             Self::UnknownDefinition { .. } => "unknown_definition",
             Self::ParentElsewhere { .. } => "parent_elsewhere",
+            Self::DependencyElsewhere { .. } => "dependency_elsewhere",
             Self::SeveralDatabases { .. } => "several_databases",
             Self::WorkerGone { .. } => "worker_gone",
             Self::Aborted { .. } => "invalid_input",
@@ -205,11 +241,13 @@ impl StoreError {
             Self::Moving { is_final: false, .. } => "wait until the move has ended; a worker waits by itself",
             Self::Panicked { .. } => "this is a bug: report it with the backtrace on standard error",
             Self::UnknownParent { .. } => "enqueue the parent first, and use the id that it gets",
+            Self::UnknownDependency { .. } => "enqueue that job first, and use the id that it gets",
+            Self::BatchClosed { .. } => "make a batch that stays open, or let a running member add the jobs",
             Self::UnknownDefinition { .. } => {
                 "use the version of Longshore that has written it, or apply the schedule again"
             }
-            Self::ParentElsewhere { .. } => {
-                "put both into queues of one database, or let the parent enqueue the other one"
+            Self::ParentElsewhere { .. } | Self::DependencyElsewhere { .. } => {
+                "put both into queues of one database, or let the first one enqueue the other one"
             }
             Self::SeveralDatabases { .. } => "enqueue the jobs of each database in a call of their own",
             _ => return None,

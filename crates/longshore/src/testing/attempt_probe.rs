@@ -151,5 +151,6 @@ fn lease_of(job: NewJob) -> Lease {
         metadata: job.metadata,
         checkpoint: None,
         step_count: 0,
+        has_dependencies: false,
     }
 }

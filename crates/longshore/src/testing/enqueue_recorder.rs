@@ -1,3 +1,5 @@
+mod workflows;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{

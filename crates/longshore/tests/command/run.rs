@@ -132,6 +132,7 @@ impl Run {
             metadata: None,
             checkpoint: None,
             step_count: 0,
+            has_dependencies: false,
         }
     }
 }

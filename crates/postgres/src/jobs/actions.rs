@@ -1,7 +1,7 @@
 pub(crate) mod delete;
 mod edit;
-mod retry;
-mod step;
+pub(crate) mod retry;
+pub(crate) mod step;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::session::pool::Transaction;
 use crate::session::sql::sql;
 use crate::store::Parts;
 use crate::upkeep::counts::Counts;
+use crate::workflows::advance::advance_at_once;
 pub(crate) use edit::edit;
 use step::Step;
 
@@ -24,10 +25,12 @@ const REFUSED_MAX: usize = 100;
 
 /// Changes the selected jobs, oldest first, in bounded transactions. After an error the earlier steps stay committed.
 pub(crate) async fn act(parts: Arc<Parts>, selection: Selection, action: Action) -> Result<Actioned, Fault> {
-    match selection {
+    let actioned = match selection {
         Selection::Jobs(ids) => act_on_named(&parts, ids, action).await,
         Selection::Matching(filter) => act_on_matching(&parts, &filter, action).await,
-    }
+    };
+    advance_at_once(&parts).await;
+    actioned
 }
 
 /// Cancels jobs, which are in the order of their ids, in this transaction. Those that have ended stay as they are.
@@ -79,8 +82,8 @@ async fn last_id(parts: &Parts) -> Result<Option<JobId>, Fault> {
 
 /// The sum of the steps so far.
 #[derive(Debug, Default)]
-struct Sum {
-    actioned: Actioned,
+pub(crate) struct Sum {
+    pub(crate) actioned: Actioned,
     /// Children that were revived with a retried parent.
     revived: HashSet<JobId>,
 }

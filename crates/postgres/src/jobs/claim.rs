@@ -106,7 +106,7 @@ async fn give_again(
         return Ok(None);
     }
     round.hold(parts, &request.worker_id);
-    round.add_checkpoints(parts).await?;
+    round.add_past(parts).await?;
     let due: Option<Timestamp> = answers[1].first().map_or(Ok(None), |row| Columns::of(row).optional_instant())?;
     sort(&mut round.leases);
     let next_due = due.map(|due| due.since(round.now));
@@ -120,7 +120,7 @@ async fn claim_anew(parts: &Parts, request: &ClaimRequest, mut values: ClaimValu
         rounds += 1;
         let mut round = one_round(parts, request, &mut values).await?;
         round.hold(parts, &request.worker_id);
-        round.add_checkpoints(parts).await?;
+        round.add_past(parts).await?;
         claim_numbers.append(&mut round.claim_numbers);
         values.take(&round.leases);
         leases.append(&mut round.leases);

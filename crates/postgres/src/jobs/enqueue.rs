@@ -1,13 +1,13 @@
 mod alone;
 mod bulk;
-mod columns;
+pub(crate) mod columns;
 mod dependent;
 mod duplicate;
 pub(crate) mod enqueue_in;
 mod group;
 mod leased;
 pub(crate) mod offer;
-mod plain;
+pub(crate) mod plain;
 mod slots;
 pub(crate) mod statement;
 pub(crate) mod stream;

@@ -10,6 +10,7 @@ use crate::jobs::outcomes::checkpoint::shown;
 use crate::session::columns::Columns;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
+use crate::workflows::reading::{dependencies_of, place_of};
 
 /// The jobs with these ids that exist, newest first.
 pub(crate) async fn select_jobs(session: &Session, ids: &[JobId]) -> Result<Vec<Job>, Error> {
@@ -25,7 +26,8 @@ pub(crate) async fn detail(session: &Session, id: JobId) -> Result<Option<JobDet
     let mut attempts = rows.iter().map(attempt).collect::<Result<Vec<_>, _>>()?;
     attempts.extend(current_attempt(&job));
     let checkpoints = shown(session, id).await?;
-    Ok(Some(JobDetail { job, attempts, checkpoints }))
+    let (place, dependencies) = (place_of(session, id).await?, dependencies_of(session, &job).await?);
+    Ok(Some(JobDetail { job, attempts, checkpoints, place, dependencies }))
 }
 
 /// A job from the columns of `select_jobs.sql`, in their order.

@@ -95,7 +95,7 @@ async fn end_together(transaction: &Transaction, run: &[(&Held, Overdue)], now: 
         .map(|(job, overdue)| {
             let reason = overdue.reason().to_string();
             let place = match overdue {
-                Overdue::Expired(_) => Place::Expired { reason },
+                Overdue::Expired(_) => Place::Withdrawn { reason },
                 Overdue::DeadlinePassed(_) => Place::DeadLetter { reason },
             };
             Placed { job, place }

@@ -10,7 +10,7 @@ use tokio_postgres::{Error, Row};
 use crate::session::columns::Columns;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
-use place::Place;
+use place::{Blocker, Place};
 
 /// How often jobs are looked for that move all the time.
 const LOOKS_MAX: u32 = 10;
@@ -43,6 +43,8 @@ pub(crate) struct Held {
     pub(crate) cancel_requested_at: Option<Timestamp>,
     pub(crate) reason: Option<String>,
     pub(crate) has_story: bool,
+    /// Of a blocked job with dependencies: how many of them are open. It waits for no parent.
+    pub(crate) unmet: Option<i32>,
     /// Where the row of a ready job is.
     row: Option<String>,
 }
@@ -124,6 +126,7 @@ impl Held {
             worker: row.read()?,
             cancel_requested_at: row.optional_instant()?,
             reason: row.read()?,
+            unmet: row.read()?,
             job_type: body.read()?,
             queue: body.read()?,
             priority: body.read()?,
@@ -138,13 +141,18 @@ impl Held {
 
     /// The state in which it waits. Of a job that does not wait: ready.
     pub(crate) fn place(&self, now: Timestamp) -> Place {
-        match (self.status, self.parent, self.due_at) {
-            (Status::Blocked, Some(parent), due_at) => Place::Blocked { parent, due_at, ready_at: self.ready_at },
+        match (self.status, self.blocker(), self.due_at) {
+            (Status::Blocked, Some(by), due_at) => Place::Blocked { by, due_at, ready_at: self.ready_at },
             (Status::Pending | Status::Retrying, _, Some(due_at)) => {
                 Place::Later { due_at, is_retry: self.status == Status::Retrying }
             }
             _ => Place::Ready(self.ready_at.unwrap_or(now)),
         }
+    }
+
+    /// What it waits for, if it is blocked.
+    pub(crate) fn blocker(&self) -> Option<Blocker> {
+        self.unmet.map(Blocker::Dependencies).or(self.parent.map(Blocker::Parent))
     }
 
     /// When it could have been claimed, as far as the body does not say it.

@@ -28,7 +28,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(300);
 
 /// What nobody else may write, in the order in which it is locked. The counts follow from the jobs, and who lives is of
 /// no interest to the other database.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 22] = [
     "job",
     "ready",
     "later",
@@ -46,6 +46,11 @@ const TABLES: [&str; 17] = [
     "type_settings",
     "schedule",
     "tick",
+    "batch",
+    "member",
+    "dependency",
+    "signal",
+    "unsettled",
 ];
 
 /// The state. An error if another program wrote something else into the table.
@@ -186,8 +191,8 @@ async fn change_fence(transaction: &Transaction, state: &MoveState) -> Result<()
 fn function(state: &MoveState) -> String {
     let passes = match state.phase.fence() {
         Fence::Draining => {
-            "TG_TABLE_NAME NOT IN ('queue_pause', 'type_settings', 'schedule', 'tick', 'worker')
-                AND NOT (TG_TABLE_NAME IN ('job', 'running') AND TG_OP = 'INSERT')
+            "TG_TABLE_NAME NOT IN ('queue_pause', 'type_settings', 'schedule', 'tick', 'signal', 'worker')
+                AND NOT (TG_TABLE_NAME IN ('job', 'running', 'batch') AND TG_OP = 'INSERT')
                 AND NOT (TG_TABLE_NAME IN ('job', 'ended') AND TG_OP IN ('DELETE', 'TRUNCATE'))"
         }
         Fence::Open | Fence::Closed => "false",

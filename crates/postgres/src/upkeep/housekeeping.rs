@@ -21,6 +21,7 @@ use crate::upkeep::partitions::retire::{Retired, Span, retire};
 use crate::upkeep::pruning::Pruning;
 use crate::upkeep::stats::now;
 use crate::upkeep::stuck::settle;
+use crate::workflows::advance::advance_all;
 
 /// The duty of the store that adds the counts up and compares them.
 const COUNTS: &str = "counts";
@@ -81,11 +82,13 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     if let Some(term) = terms.remove(COUNTS) {
         maintained.settled += parts.upkeep.strays.settle(&parts).await?;
         parts.upkeep.names.sweep(&parts).await?;
+        parts.workflows.sweep.step(&parts).await?;
         let folded = fold(&parts).await?;
         maintained.has_more |= folded.has_more;
         maintained.reconciled = reconcile(&parts, &term).await?;
         sweep = if folded.changes >= MANY_CHANGES { BUSY_SWEEP } else { SWEEP };
     }
+    maintained.has_more |= advance_all(&parts).await?;
     maintained.next = if maintained.has_more { PAUSE } else { sweep };
     Ok(maintained)
 }

@@ -13,6 +13,7 @@ use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
 use crate::upkeep::stats::now;
 use crate::workers::records;
+use crate::workflows::reading::unmet;
 
 /// What an explanation must know of a job. Reads single rows and bounded ranges of keys. Who lives is asked first, because
 /// that is no part of any snapshot.
@@ -62,7 +63,8 @@ async fn job_facts(session: &Session, job: Job, now: Timestamp) -> Result<JobFac
         None => (None, false),
     };
     let ahead = if JobFacts::is_claimable(&job, now) { count_ahead(session, &job).await? } else { 0 };
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0 })
+    let unmet = unmet(session, &job).await?;
+    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0, unmet })
 }
 
 async fn count_ahead(session: &Session, job: &Job) -> Result<u32, Error> {

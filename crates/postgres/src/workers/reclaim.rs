@@ -19,11 +19,14 @@ use crate::store::Parts;
 use crate::workers::reclaim::lost_worker::LostWorker;
 use crate::workers::reclaim::take_over::{End, TakeOver};
 use crate::workers::reclaim::worker_search::{Found, WorkerSearch};
+use crate::workflows::advance::advance_all;
 
 /// How long a process waits between two looks, so that a death is seen within a second. The ring keeps the cost of many
 /// processes small (see `rounds`), so that every process may look as often. No statement runs more often than that while
 /// there is nothing to do.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same while more follows from the ends of jobs than one look settles.
+const LOOK_ON: Duration = Duration::from_millis(20);
 
 /// How many steps of one look give jobs the settings of their types.
 const SETTINGS_STEPS: u32 = 1;
@@ -65,6 +68,10 @@ pub(crate) async fn reclaim(parts: Arc<Parts>) -> Result<Reclaimed, Fault> {
     }
     if !suspects.is_empty() {
         suspect(&parts, &suspects).await?;
+    }
+    // Last, because it may follow from what the others have ended.
+    if advance_all(&parts).await? {
+        reclaimed.next = LOOK_ON;
     }
     Ok(reclaimed)
 }

@@ -5,6 +5,7 @@ use crate::database::column;
 use crate::database::fault::Fault;
 use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::Minute;
+use crate::workflows::followups::note_job;
 use crate::writing::session::WriteTx;
 
 /// Updates the jobs that wait for a job that has ended.
@@ -12,13 +13,15 @@ use crate::writing::session::WriteTx;
 pub(crate) struct Family {
     /// Whether any job has a parent. If not, nobody needs to look for children.
     has_children: bool,
+    /// Whether any job is in a workflow. If not, nobody needs to look what follows from an end.
+    has_workflows: bool,
 }
 
 impl Family {
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let has_children =
-            connection.prepare_cached(include_str!("../sql/jobs/has_children.sql"))?.query_row([], |row| row.get(0))?;
-        Ok(Self { has_children })
+        connection
+            .prepare_cached(include_str!("../sql/jobs/has_children.sql"))?
+            .query_row([], |row| Ok(Self { has_children: row.get(0)?, has_workflows: row.get(1)? }))
     }
 
     /// Whether any job has a parent.
@@ -26,8 +29,13 @@ impl Family {
         self.has_children
     }
 
+    /// Whether any job is in a workflow.
+    pub(crate) const fn has_workflows(self) -> bool {
+        self.has_workflows
+    }
+
     /// Updates the children of a job that has just ended: they become runnable, or they and their children become dead
-    /// letters.
+    /// letters. Notes what follows in its workflow.
     pub(crate) fn tell_children(
         self,
         tx: &mut WriteTx<'_, '_>,
@@ -35,6 +43,9 @@ impl Family {
         status: Status,
         at: Timestamp,
     ) -> Result<(), Fault> {
+        if self.has_workflows {
+            note_job(tx, parent)?;
+        }
         if !self.has_children {
             return Ok(());
         }
@@ -86,6 +97,7 @@ pub(crate) fn bury_children(
             if unless_refused(tx, child.id, done)? != Some(1) {
                 continue;
             }
+            note_job(tx, child.id)?;
             tx.counts.moved(&child.queue, Status::Blocked, Status::DeadLetter);
             tx.counts.ended(&child.queue, at, Minute { failed: 1, ..Minute::default() });
             let reason = DeadLetterReason::ParentEnded { parent: child.id, status: Status::DeadLetter };

@@ -5,6 +5,7 @@ use crate::database::column;
 use crate::database::column::Columns;
 use crate::jobs::outcomes::checkpoint::shown;
 use crate::jobs::unique_key;
+use crate::workflows::dependencies::{first_dependencies, place};
 
 /// A job from the columns that `select_job.sql` and the pages name.
 pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
@@ -69,7 +70,9 @@ pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
         .collect::<Result<_, _>>()?;
     attempts.extend(current_attempt(&job));
     let checkpoints = shown(connection, id)?;
-    Ok(Some(JobDetail { job, attempts, checkpoints }))
+    let place = place(connection, id)?;
+    let dependencies = first_dependencies(connection, id, usize::MAX)?;
+    Ok(Some(JobDetail { job, attempts, checkpoints, place, dependencies }))
 }
 
 /// An attempt that has a row of its own.

@@ -13,6 +13,7 @@ use crate::store::Parts;
 use crate::upkeep::audit::{Drift, find_drift};
 use crate::upkeep::duties::Term;
 use crate::upkeep::pruning::Pruning;
+use crate::workflows::followups::leave_workflow;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -224,6 +225,9 @@ impl Candidate {
 fn remove(tx: &mut WriteTx<'_, '_>, family: Family, job: &Candidate, cutoff: Timestamp) -> Result<(), Fault> {
     if family.has_children() {
         bury_children(tx, job.id, DeadLetterReason::ParentDeleted { parent: job.id }, tx.now)?;
+    }
+    if family.has_workflows() {
+        leave_workflow(tx, job.id)?;
     }
     if job.status == Status::DeadLetter {
         tx.connection.prepare_cached(include_str!("../sql/upkeep/delete_dead_letter.sql"))?.execute([job.id.0])?;

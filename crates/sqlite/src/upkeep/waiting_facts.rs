@@ -6,6 +6,7 @@ use crate::jobs::job_row::job;
 use crate::jobs::unique_key;
 use crate::limits::rows::add_facts;
 use crate::workers::worker_record::{Signs, workers};
+use crate::workflows::dependencies::unmet;
 
 /// What an explanation must know of a job. Reads single rows and bounded ranges of the claim index.
 pub(crate) fn waiting_facts(
@@ -58,7 +59,8 @@ fn job_facts(connection: &Connection, job: Job, now: Timestamp) -> rusqlite::Res
                 column::count(row, 0)
             })?,
     };
-    let mut facts = JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0 };
+    let unmet = unmet(connection, job.id)?;
+    let mut facts = JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0, unmet };
     add_facts(connection, &mut facts, now)?;
     Ok(facts)
 }

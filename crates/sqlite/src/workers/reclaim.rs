@@ -19,11 +19,16 @@ use crate::workers::reclaim::suspect::SuspectAll;
 use crate::workers::reclaim::take_over::{End, STEP_ROWS, TakeOverStep};
 use crate::workers::reclaim::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::workers::worker_record::Signs;
+use crate::workflows::followups::{Advance, STEP_MAX, has_work};
 use crate::writing::writer::Writer;
 
 /// How long a process waits between two looks. The ring keeps the cost of many processes small (see `rounds`), so that
 /// every process may look as often.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How many steps of workflows one search takes, and when the next one comes if there is more to do.
+const ADVANCES_MAX: u32 = 10;
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// Finds lost workers and takes their jobs.
 #[derive(Clone, Debug)]
@@ -47,11 +52,12 @@ impl Reclaim {
     /// One search and its consequences, in bounded steps.
     pub(crate) async fn run(&self, readers: &Readers, writer: &Writer) -> Result<Reclaimed, StoreError> {
         let looker = self.clone();
-        let Found { lost, suspects, stuck, overdue, awaiting } = readers
+        let Found { lost, suspects, stuck, overdue, awaiting, mut has_followups } = readers
             .run("searching for dead workers", move |tx| {
                 let overdue = overdue_page(tx.connection, tx.now, STEP_ROWS)?;
                 let awaiting = awaiting_page(tx.connection, STEP_ROWS)?;
-                Ok(Found { overdue, awaiting, ..looker.find(tx.connection)? })
+                let has_followups = has_work(tx.connection, tx.now)?;
+                Ok(Found { overdue, awaiting, has_followups, ..looker.find(tx.connection)? })
             })
             .await?;
         if !stuck.is_empty() {
@@ -71,6 +77,14 @@ impl Reclaim {
         if !suspects.is_empty() {
             self.suspect(writer, suspects).await?;
         }
+        for _ in 0..ADVANCES_MAX {
+            if !has_followups {
+                return Ok(reclaimed);
+            }
+            has_followups = writer.run(Advance { limit: STEP_MAX }).await?.has_more;
+        }
+        // Each is a transaction of its own, so that other requests come in between.
+        reclaimed.next = AT_ONCE;
         Ok(reclaimed)
     }
 

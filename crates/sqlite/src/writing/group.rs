@@ -231,6 +231,7 @@ impl Group<'_> {
             counts: Counts::default(),
             now: self.now,
             wakes: false,
+            has_followups: false,
             changes: &self.session.changes,
             offers: &self.session.offers,
             limits: &self.session.limits,

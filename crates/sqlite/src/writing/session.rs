@@ -131,6 +131,8 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) now: Timestamp,
     /// Whether a worker may now find work that it could not find before.
     pub(crate) wakes: bool,
+    /// Whether something follows in workflows from what was written.
+    pub(crate) has_followups: bool,
     pub(crate) changes: &'t RefCell<Changes>,
     pub(crate) offers: &'t RefCell<Offers>,
     pub(crate) limits: &'t LimitCache,

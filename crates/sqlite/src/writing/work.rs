@@ -4,6 +4,7 @@ use longshore_core::{Fence, JobId, StoreError, ValidJob};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::database::fault::{ErrorContext, Fault, repeat};
+use crate::workflows::followups::follow_up;
 use crate::writing::session::{Session, WriteTx};
 
 /// A message to the writer.
@@ -190,7 +191,11 @@ impl<W: Work> Task for Request<W> {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Stop> {
-        match self.work.write(tx) {
+        let done = self.work.write(tx).and_then(|answer| {
+            follow_up(tx)?;
+            Ok(answer)
+        });
+        match done {
             Ok(answer) => {
                 self.kept = Some(Ok(answer));
                 Ok(())

@@ -53,6 +53,12 @@ pub enum Operation {
     Settle,
     /// What else `Schedules` writes.
     Schedule,
+    /// `Workflows::enqueue_workflow_stream`
+    EnqueueWorkflow,
+    /// `Workflows::change_batch` and `Workflows::signal`
+    ChangeBatch,
+    /// `Workflows::advance_workflows`
+    Advance,
     /// What `Moving` writes.
     Move,
     /// Every operation that only reads.

@@ -8,7 +8,7 @@ use crate::memory::moving::Passing;
 
 impl Console for MemoryStore {
     fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>> {
-        self.quietly(move |state, _| Ok(state.rows.get(&id).map(crate::memory::jobs::row::Row::detail)))
+        self.quietly(move |state, _| Ok(state.job_detail(id)))
     }
 
     fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage> {
@@ -74,7 +74,9 @@ impl Console for MemoryStore {
         let process = self.process;
         self.quietly(move |state, moment| {
             state.pass(Passing::Never)?;
-            Ok(state.maintain(process, maintenance, moment.now))
+            let maintained = state.maintain(process, maintenance, moment.now);
+            state.settle_workflows(crate::memory::workflows::Timeouts::Later, moment.now);
+            Ok(maintained)
         })
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, JobId, Lease, LeaseWatch, Limits, MoveState, Status, Timestamp, TypeSettings, WorkerId,
+    ClaimNumber, JobDetail, JobId, Lease, LeaseWatch, Limits, MoveState, Status, Timestamp, TypeSettings, WorkerId,
 };
 
 use crate::memory::jobs::claim::GivenClaim;
@@ -13,6 +13,7 @@ use crate::memory::limits::LimitBook;
 use crate::memory::schedules::Calendar;
 use crate::memory::stats::{MinuteCounts, Pruning};
 use crate::memory::workers::worker::Worker;
+use crate::memory::workflows::Flows;
 
 /// The whole content of the store.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(super) struct State {
     pub(super) calendar: Calendar,
     /// The limits, and the state of their rates and turns.
     pub(super) limit_book: LimitBook,
+    /// The batches, and what jobs wait for.
+    pub(super) flows: Flows,
     /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
@@ -65,6 +68,7 @@ impl State {
             refused_types: BTreeMap::new(),
             calendar: Calendar::default(),
             limit_book: LimitBook::default(),
+            flows: Flows::default(),
             last_id: 0,
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),
@@ -92,7 +96,15 @@ impl State {
     /// A lease of a job under the next claim number.
     pub(super) fn lease_to(&mut self, id: JobId, worker_id: &WorkerId, now: Timestamp) -> Lease {
         let given = self.next_numbers.get(&id).copied();
-        self.row(id).lease_to(worker_id, given, now)
+        let waited = self.flows.waits.contains_key(&id);
+        let lease = self.row(id).lease_to(worker_id, given, now);
+        Lease { has_dependencies: lease.has_dependencies || waited, ..lease }
+    }
+
+    /// A job with its history and its place in its workflow.
+    pub(super) fn job_detail(&self, id: JobId) -> Option<JobDetail> {
+        let detail = self.rows.get(&id)?.detail();
+        Some(JobDetail { place: self.place_of(id), dependencies: self.all_dependencies(id), ..detail })
     }
 
     pub(super) fn row(&mut self, id: JobId) -> &mut Row {

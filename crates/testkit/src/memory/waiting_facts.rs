@@ -52,6 +52,7 @@ impl State {
             queue_paused_at: self.queues.get(&job.queue).copied().flatten(),
             awaits_settings: row.awaits_settings.is_some(),
             ahead: u32::try_from(ahead).unwrap_or(u32::MAX).min(JobFacts::AHEAD_MAX),
+            unmet: self.unmet(job.id),
             job: job.clone(),
             limits: self.limits_of(job, now),
             keys_ahead: if is_claimable { self.keys_ahead(job, now) } else { 0 },

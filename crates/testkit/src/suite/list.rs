@@ -655,3 +655,86 @@ macro_rules! limit_suite {
         }
     };
 }
+
+/// Makes the behaviours of batches and of jobs that wait for others separate tests on this
+/// [`Harness`](crate::suite::Harness), beside those of [`store_suite!`].
+#[macro_export]
+macro_rules! workflow_suite {
+    ($harness:ty) => {
+        $crate::store_suite! { $harness;
+            batches:
+                a_batch_completes_when_its_last_member_completes
+                a_batch_with_a_member_that_did_not_complete_has_failed
+                an_empty_batch_completes_at_once
+                an_open_batch_ends_only_after_it_is_closed
+                nobody_adds_to_a_closed_batch
+                a_retried_member_opens_its_batch_again
+                a_deleted_member_counts_as_cancelled
+                an_ended_member_that_is_removed_counts_as_it_ended
+                a_cancelled_batch_ends_all_that_wait_and_asks_the_others_to_stop
+                a_retried_batch_retries_what_did_not_complete
+                a_large_batch_is_cancelled_in_bounded_steps
+                what_is_done_to_an_unknown_batch_says_so
+                batches_are_listed_newest_first_in_pages
+                a_batch_survives_the_process_that_made_it;
+            callbacks:
+                a_callback_waits_for_all_members_and_is_none_itself
+                each_callback_fires_for_its_own_end
+                a_callback_of_an_empty_batch_fires_at_once
+                a_callback_of_an_open_batch_waits_for_its_close
+                who_follows_a_callback_is_a_callback_too
+                a_redrive_arms_the_callbacks_that_never_fired
+                a_callback_runs_once_however_often_its_batch_ends
+                a_member_that_is_deleted_lets_the_callbacks_fire
+                a_member_that_another_process_ends_lets_the_callbacks_fire
+                the_callbacks_of_a_cancelled_batch_follow_from_its_end;
+            dependencies:
+                a_job_waits_for_all_of_its_dependencies
+                each_need_is_met_by_its_own_ends
+                what_can_no_longer_happen_has_the_consequence_that_was_chosen
+                who_is_given_up_takes_along_who_needs_it
+                a_dependency_that_has_ended_already_is_settled_at_once
+                a_deleted_dependency_counts_as_one_that_was_cancelled
+                an_ended_dependency_may_be_deleted_without_any_effect
+                a_delay_that_has_not_passed_stays
+                a_retry_of_what_failed_revives_who_was_given_up_for_it
+                a_retry_alone_revives_nobody
+                a_job_that_is_retried_before_what_it_needs_waits_an_hour_for_it
+                a_job_that_ran_is_retried_without_waiting_again
+                a_waiting_job_that_is_cancelled_stays_cancelled
+                a_parent_is_shown_as_a_dependency
+                a_job_reads_the_results_of_what_came_before_by_name
+                results_are_read_up_to_a_bound
+                a_waiting_job_explains_what_it_waits_for
+                a_waiting_job_that_expires_ends;
+            fan_out:
+                a_running_member_adds_members_and_a_join
+                who_lost_its_job_adds_nothing_to_a_closed_batch
+                a_running_callback_adds_nothing_to_its_batch
+                many_who_wait_for_one_are_released_in_bounded_steps
+                many_who_wait_for_one_that_fails_are_given_up_and_counted
+                a_diamond_joins_once;
+            signals:
+                a_signal_releases_who_waits_for_it
+                a_signal_that_comes_before_the_wait_counts
+                the_data_of_a_signal_is_that_of_the_dependency
+                a_signal_of_another_name_or_batch_releases_nobody
+                a_signal_that_does_not_come_in_time_has_the_chosen_consequence
+                a_late_signal_releases_only_who_still_waits
+                a_retry_of_who_missed_its_signal_waits_for_it_again
+                a_signal_to_an_unknown_batch_says_so
+                who_waits_for_a_signal_explains_it;
+            workflows:
+                a_workflow_gets_its_batch_and_the_ids_of_its_references
+                a_job_shows_its_batch_and_its_reference
+                a_workflow_without_a_batch_runs_in_order
+                an_unknown_dependency_leaves_nothing_behind
+                a_stream_that_breaks_off_leaves_nothing_behind
+                what_the_check_refuses_is_told_apart
+                a_large_workflow_is_enqueued_whole
+                a_job_whose_unique_key_is_taken_means_the_other_job
+                jobs_without_dependencies_run_as_ever
+                a_lease_says_whether_its_job_had_dependencies;
+        }
+    };
+}

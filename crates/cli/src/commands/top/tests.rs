@@ -84,7 +84,13 @@ fn detail(status: Status) -> JobDetail {
         error_message: Some("KeyError: 'file'".to_owned()),
         traceback: None,
     };
-    JobDetail { job, attempts: vec![attempt], checkpoints: Default::default() }
+    JobDetail {
+        job,
+        attempts: vec![attempt],
+        checkpoints: Default::default(),
+        place: Default::default(),
+        dependencies: Vec::new(),
+    }
 }
 
 fn log_entry(chunk_number: u32, text: &str) -> LogEntry {

@@ -87,6 +87,7 @@ impl Parts {
             metadata: None,
             checkpoint: None,
             step_count: 0,
+            has_dependencies: false,
         }
     }
 

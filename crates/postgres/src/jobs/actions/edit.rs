@@ -104,9 +104,9 @@ async fn edit_dead_letter(
 
 /// Where a waiting job stands with a new time.
 fn moved(job: &Held, due_at: Option<Timestamp>, now: Timestamp) -> Place {
-    match (job.status, job.parent) {
-        (Status::Blocked, Some(parent)) => {
-            Place::Blocked { parent, due_at, ready_at: if due_at.is_none() { Some(now) } else { job.ready_at } }
+    match (job.status, job.blocker()) {
+        (Status::Blocked, Some(by)) => {
+            Place::Blocked { by, due_at, ready_at: if due_at.is_none() { Some(now) } else { job.ready_at } }
         }
         (status, _) => match due_at {
             Some(due_at) => Place::Later { due_at, is_retry: status == Status::Retrying },

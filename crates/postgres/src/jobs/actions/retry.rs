@@ -8,24 +8,33 @@ use super::Sum;
 use crate::instant::Instant;
 use crate::jobs::outcomes::checkpoint::forget;
 use crate::jobs::reading::selected::statuses;
-use crate::jobs::state::place::{Place, Placed, put};
+use crate::jobs::state::place::{Blocker, Place, Placed, put};
 use crate::jobs::state::{Held, lock, remove};
 use crate::jobs::unique_key::holders;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::upkeep::counts::Counts;
+use crate::workflows::reopen::{reopen_dependencies, revive_dependents};
+
+/// How jobs are retried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retrying {
+    pub(crate) action: Action,
+    /// Until when they wait for what had failed before, if that does not change.
+    pub(crate) patience_until: Option<Timestamp>,
+    pub(crate) now: Timestamp,
+}
 
 /// Retries jobs in the order of their ids, so that of two with one unique key the older gets it. Those without children
 /// to revive are retried together.
-pub(super) async fn retry_in_order(
+pub(crate) async fn retry_in_order(
     session: &Session,
     jobs: Vec<Held>,
-    action: Action,
-    now: Timestamp,
+    how: Retrying,
     counts: &mut Counts,
     sum: &mut Sum,
 ) -> Result<(), Error> {
-    let parents = match action.revives_children() {
+    let parents = match how.action.revives_children() {
         true => given_up_with(session, jobs.iter().map(|job| job.id)).await?.into_keys().collect(),
         false => BTreeSet::new(),
     };
@@ -35,29 +44,28 @@ pub(super) async fn retry_in_order(
             together.push(job);
             continue;
         }
-        retry_each(session, std::mem::take(&mut together), action, now, counts, sum).await?;
+        retry_each(session, std::mem::take(&mut together), how, counts, sum).await?;
         let id = job.id;
         let touched = sum.actioned.touched;
-        retry_each(session, vec![job], action, now, counts, sum).await?;
+        retry_each(session, vec![job], how, counts, sum).await?;
         if sum.actioned.touched > touched {
-            revive_children(session, id, action, now, counts, sum).await?;
+            revive_children(session, id, how, counts, sum).await?;
         }
     }
-    retry_each(session, together, action, now, counts, sum).await
+    retry_each(session, together, how, counts, sum).await
 }
 
 /// Retries jobs without their children.
 async fn retry_each(
     session: &Session,
     mut jobs: Vec<Held>,
-    action: Action,
-    now: Timestamp,
+    how: Retrying,
     counts: &mut Counts,
     sum: &mut Sum,
 ) -> Result<(), Error> {
     // A child that was revived with its parent meanwhile is already in the right state.
     jobs.retain(|job| !sum.revived.contains(&job.id));
-    let (retried, refused) = retry(session, jobs, action, now, counts).await?;
+    let (retried, refused) = retry(session, jobs, how, counts).await?;
     sum.actioned.touched += retried.len() as u64;
     refused.into_iter().for_each(|refusal| sum.refuse(refusal));
     Ok(())
@@ -67,8 +75,7 @@ async fn retry_each(
 async fn revive_children(
     session: &Session,
     parent: JobId,
-    action: Action,
-    now: Timestamp,
+    how: Retrying,
     counts: &mut Counts,
     sum: &mut Sum,
 ) -> Result<(), Error> {
@@ -78,7 +85,7 @@ async fn revive_children(
         let mut held = lock(session, &children).await?.held;
         // Another transaction may have moved it before it was locked.
         held.retain(|job| job.status == Status::DeadLetter);
-        let (retried, refused) = retry(session, held, action, now, counts).await?;
+        let (retried, refused) = retry(session, held, how, counts).await?;
         sum.actioned.touched += retried.len() as u64;
         refused.into_iter().for_each(|refusal| sum.refuse(refusal));
         sum.revived.extend(&retried);
@@ -112,8 +119,7 @@ async fn given_up_with(
 async fn retry(
     session: &Session,
     mut jobs: Vec<Held>,
-    action: Action,
-    now: Timestamp,
+    how: Retrying,
     counts: &mut Counts,
 ) -> Result<(Vec<JobId>, Vec<Refusal>), Error> {
     let refused = take_keys(session, &jobs).await?;
@@ -125,22 +131,30 @@ async fn retry(
     }
     keep_completed_attempts(session, &jobs).await?;
     renew_stories(session, &mut jobs).await?;
-    clear_passed_bounds(session, &jobs, now).await?;
-    if action.forgets_checkpoints() {
+    clear_passed_bounds(session, &jobs, how.now).await?;
+    if how.action.forgets_checkpoints() {
         forget(session, jobs.iter().map(|job| job.id)).await?;
     }
     remove(session, &jobs.iter().collect::<Vec<_>>()).await?;
     let parents = statuses(session, jobs.iter().filter_map(|job| job.parent)).await?;
+    let unmet = reopen_dependencies(session, &jobs, how.patience_until).await?;
     let retried: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
     let mut placed = Vec::new();
     for job in &jobs {
-        let place = match blocking(job, &parents, &retried) {
-            Some(parent) => Place::Blocked { parent, due_at: None, ready_at: Some(now) },
-            None => Place::Ready(now),
+        let by = match unmet.get(&job.id) {
+            Some(unmet) => Some(Blocker::Dependencies(*unmet)),
+            None => blocking(job, &parents, &retried).map(Blocker::Parent),
+        };
+        let place = match by {
+            Some(by) => Place::Blocked { by, due_at: None, ready_at: Some(how.now) },
+            None => Place::Ready(how.now),
         };
         placed.push(Placed { job, place });
     }
-    put(session, &placed, now, counts).await?;
+    put(session, &placed, how.now, counts).await?;
+    if how.action.revives_children() {
+        revive_dependents(session, &jobs).await?;
+    }
     Ok((retried.into_iter().collect(), refused))
 }
 

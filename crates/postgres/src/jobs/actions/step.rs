@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
 use longshore_core::{
-    Action, ClaimNumber, DeadLetterCode, Filter, Filtered, JobId, Refusal, Status, Timestamp, WorkerId,
+    Action, ClaimNumber, DeadLetterCode, Filter, Filtered, JobId, Maintenance, Refusal, Status, Timestamp, WorkerId,
 };
 use postgres_types::Type;
 
 use super::Sum;
 use super::delete::delete;
-use super::retry::retry_in_order;
+use super::retry::{Retrying, retry_in_order};
 use crate::instant::Instant;
 use crate::jobs::state::children::{ParentEnd, tell_children};
 use crate::jobs::state::place::{Place, Placed, put};
@@ -26,15 +26,15 @@ const CONFLICTS_MAX: u32 = 5;
 
 /// One bounded step of an action.
 #[derive(Clone, Copy)]
-pub(super) struct Step<'a> {
+pub(crate) struct Step<'a> {
     /// Checked again, because a job may have changed since it was found. `None` if the jobs were listed by id.
-    pub(super) filter: Option<&'a Filter>,
-    pub(super) action: Action,
+    pub(crate) filter: Option<&'a Filter>,
+    pub(crate) action: Action,
 }
 
 impl Step<'_> {
     /// Changes these jobs, which are in the order of their ids, in one transaction.
-    pub(super) async fn run(self, parts: &Parts, ids: Vec<JobId>) -> Result<Sum, Fault> {
+    pub(crate) async fn run(self, parts: &Parts, ids: Vec<JobId>) -> Result<Sum, Fault> {
         if ids.is_empty() {
             return Ok(Sum::default());
         }
@@ -135,7 +135,9 @@ impl Step<'_> {
                     left = later;
                 }
                 Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
-                    retry_in_order(transaction, chosen, self.action, now, counts, &mut sum).await?;
+                    let patience_until = Some(now.after(Maintenance::PATIENCE));
+                    let how = Retrying { action: self.action, patience_until, now };
+                    retry_in_order(transaction, chosen, how, counts, &mut sum).await?;
                 }
                 Action::Reprioritise(priority) => {
                     sum.actioned.touched += chosen.len() as u64;

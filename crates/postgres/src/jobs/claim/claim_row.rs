@@ -33,7 +33,7 @@ pub(super) struct FoundJob {
     pub(super) has_key: HasKey,
     /// Whether it is running already, so that it may be overdue.
     pub(super) is_held: bool,
-    /// Whether it has a story, so that earlier attempts may have stored something.
+    /// Whether it has a story, so that earlier attempts may have stored something, or it may have waited for others.
     pub(super) has_story: bool,
     rank: i32,
     again: bool,
@@ -73,7 +73,8 @@ impl FoundJob {
         let time = columns.time_bounds()?;
         let metadata = columns.read::<Option<JsonText<'_>>>()?.map(JsonText::data);
         let ready_at = columns.instant()?;
-        let has_key = if columns.read()? { HasKey::Yes } else { HasKey::No };
+        let ties: i32 = columns.read()?;
+        let has_key = if ties & 1 == 0 { HasKey::No } else { HasKey::Yes };
         let retry_count = columns.optional_count()?;
         let mut budgets = Budgets {
             max_retries,
@@ -103,6 +104,7 @@ impl FoundJob {
             metadata,
             checkpoint: None,
             step_count: 0,
+            has_dependencies: ties & 2 != 0,
         };
         let (rank, again, is_held) = (columns.read()?, columns.read()?, columns.read()?);
         Ok(Some(Self { lease, has_key, is_held, has_story: retry_count.is_some(), rank, again }))

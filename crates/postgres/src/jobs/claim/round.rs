@@ -7,7 +7,7 @@ use super::claim_row::{ClaimHead, FoundJob};
 use super::held::HasKey;
 use super::lanes::Snapshot;
 use super::overdue::{Lane, OverdueJobs};
-use crate::jobs::outcomes::checkpoint::add_checkpoints;
+use crate::jobs::outcomes::checkpoint::add_past;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::store::Parts;
@@ -97,13 +97,13 @@ impl Round {
         }
     }
 
-    /// Adds what earlier attempts of the jobs have stored. A statement of its own, only if there is a job with a past:
+    /// Adds what earlier attempts of the jobs have stored, and which ones waited for others. A round trip of its own, only if there is a job with a past:
     /// so the claim itself costs fresh jobs nothing.
-    pub(super) async fn add_checkpoints(&mut self, parts: &Parts) -> Result<(), Fault> {
+    pub(super) async fn add_past(&mut self, parts: &Parts) -> Result<(), Fault> {
         if self.with_story.is_empty() {
             return Ok(());
         }
-        add_checkpoints(&*parts.pool.session().await?, &self.with_story, &mut self.leases).await?;
+        add_past(&*parts.pool.session().await?, &self.with_story, &mut self.leases).await?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::session::statements::Parameter;
 
 /// New jobs as one array for each column, in the order of the parameters of the statements that create them.
 #[derive(Debug, Default)]
-pub(super) struct Columns<'j> {
+pub(crate) struct Columns<'j> {
     job_types: Vec<&'j str>,
     job_data: Vec<&'j str>,
     queues: Vec<&'j str>,
@@ -27,7 +27,7 @@ pub(super) struct Columns<'j> {
 }
 
 impl<'j> Columns<'j> {
-    pub(super) fn of(jobs: impl IntoIterator<Item = &'j ValidJob>) -> Self {
+    pub(crate) fn of(jobs: impl IntoIterator<Item = &'j ValidJob>) -> Self {
         let mut columns = Self::default();
         jobs.into_iter().for_each(|job| columns.push(job));
         columns
@@ -73,7 +73,7 @@ impl<'j> Columns<'j> {
     }
 
     /// What plain jobs have.
-    pub(super) fn plain(&self) -> Vec<Parameter<'_>> {
+    pub(crate) fn plain(&self) -> Vec<Parameter<'_>> {
         vec![
             (&self.job_types, Type::TEXT_ARRAY),
             (&self.job_data, Type::TEXT_ARRAY),
@@ -92,7 +92,7 @@ impl<'j> Columns<'j> {
     }
 
     /// What any job may have.
-    pub(super) fn all(&self) -> Vec<Parameter<'_>> {
+    pub(crate) fn all(&self) -> Vec<Parameter<'_>> {
         let mut parameters = self.plain();
         parameters.push((&self.unique_keys, Type::TEXT_ARRAY));
         parameters.push((&self.parents, Type::INT8_ARRAY));

@@ -84,5 +84,6 @@ fn lease(id: JobId, claim_number: ClaimNumber, job: &NewJob, now: Timestamp) -> 
         metadata: job.metadata.clone(),
         checkpoint: None,
         step_count: 0,
+        has_dependencies: false,
     }
 }

@@ -9,7 +9,7 @@ use crate::session::statements::Session;
 use crate::store::Parts;
 
 /// Whether a job is created without a look at others.
-pub(super) fn is_plain(job: &ValidJob) -> bool {
+pub(crate) fn is_plain(job: &ValidJob) -> bool {
     job.unique_key.is_none() && job.parent.is_none()
 }
 

@@ -169,6 +169,7 @@ impl<'r> Batch<'r> {
             let kind = (columns.read()?, columns.read()?);
             let (goal, code): (i16, i16) = (columns.read()?, columns.read()?);
             if goal == Goal::Ended as i16 {
+                written.may_be_awaited = true;
                 written.given_up.push(GivenUp { id, status: status_of(code), at: columns.instant()? });
             } else {
                 written.claimable.push(kind);
@@ -181,11 +182,12 @@ impl<'r> Batch<'r> {
         let Some(row) = rows.first() else { return Ok(()) };
         let columns = &mut Columns::of(row);
         let jobs: i64 = columns.read()?;
+        let (ids, claim_numbers): (Option<Vec<i64>>, Option<Vec<i64>>) = (columns.read()?, columns.read()?);
+        written.may_be_awaited |= columns.read::<Option<bool>>()?.unwrap_or(false);
         if usize::try_from(jobs) == Ok(self.ids.len()) {
             written.attempts.extend(self.completed_claims());
             return Ok(());
         }
-        let (ids, claim_numbers): (Option<Vec<i64>>, Option<Vec<i64>>) = (columns.read()?, columns.read()?);
         let attempts = std::iter::zip(ids.unwrap_or_default(), claim_numbers.unwrap_or_default());
         written.attempts.extend(attempts.map(|(id, number)| (JobId(id), ClaimNumber(number))));
         Ok(())
@@ -209,6 +211,8 @@ pub(super) struct Written {
     pub(super) attempts: Vec<(JobId, ClaimNumber)>,
     /// The jobs that ended without having completed.
     pub(super) given_up: Vec<GivenUp>,
+    /// Whether a batch or a waiting job may hear of one that has ended.
+    pub(super) may_be_awaited: bool,
     /// The types and queues of jobs that a worker may find now or later.
     pub(super) claimable: Vec<(String, String)>,
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use longshore_core::{
@@ -13,7 +13,7 @@ use crate::session::fault::Fault;
 use crate::session::json_text::JsonText;
 use crate::session::repeated::repeated;
 use crate::session::sql::sql;
-use crate::session::statements::{Parameter, Session};
+use crate::session::statements::{Call, Parameter, Session};
 use crate::store::Parts;
 
 /// The step of the job's checkpoint. The names of steps are not empty.
@@ -52,11 +52,20 @@ pub(crate) async fn step_result(parts: Arc<Parts>, id: JobId, step: StepName) ->
     Ok(row.map(|row| Columns::of(&row).read::<JsonText<'_>>().map(JsonText::data)).transpose()?)
 }
 
-/// Adds to the leases of these jobs what earlier attempts have stored.
-pub(crate) async fn add_checkpoints(session: &Session, ids: &[i64], leases: &mut [Lease]) -> Result<(), Error> {
-    let rows = session.query(sql!("checkpoints/select_for_leases"), &[(&ids, Type::INT8_ARRAY)]).await?;
+/// Adds to the leases of these jobs what earlier attempts have stored, and whether they waited for others.
+pub(crate) async fn add_past(session: &Session, ids: &[i64], leases: &mut [Lease]) -> Result<(), Error> {
+    let parameters: [Parameter<'_>; 1] = [(&ids, Type::INT8_ARRAY)];
+    let answers = session
+        .pipeline(&[
+            Call { sql: sql!("checkpoints/select_for_leases"), parameters: &parameters },
+            Call { sql: sql!("workflows/select_dependent_ids"), parameters: &parameters },
+        ])
+        .await?;
+    let dependent: HashSet<JobId> = answers[1].iter().map(|row| row.try_get(0).map(JobId)).collect::<Result<_, _>>()?;
+    leases.iter_mut().for_each(|lease| lease.has_dependencies |= dependent.contains(&lease.id));
+    let rows = &answers[0];
     let mut found = HashMap::with_capacity(rows.len());
-    for row in &rows {
+    for row in rows {
         let columns = &mut Columns::of(row);
         let (id, checkpoint) = (columns.id()?, columns.read::<Option<String>>()?.map(JobData::from_stored));
         found.insert(id, (checkpoint, columns.size()?));

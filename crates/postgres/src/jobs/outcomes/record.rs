@@ -16,6 +16,7 @@ use crate::session::statements::Parameter;
 use crate::store::Parts;
 use crate::upkeep::counts::Counts;
 use crate::upkeep::stats::now;
+use crate::workflows::advance::advance_at_once;
 
 const TOGETHER: Children = Children::Together;
 
@@ -42,6 +43,9 @@ pub(crate) async fn record(
         .collect();
     parts.claims.held.end(&worker_id, &ended);
     parts.claims.hints.give(written.news);
+    if written.may_be_awaited {
+        advance_at_once(&parts).await;
+    }
     Ok(written.answers)
 }
 
@@ -56,6 +60,7 @@ fn names_a_job_twice(records: &[Record]) -> bool {
 struct Answered {
     answers: Vec<Recorded>,
     news: Changes,
+    may_be_awaited: bool,
 }
 
 impl Answered {
@@ -78,7 +83,11 @@ async fn write_together(parts: &Parts, worker_id: &WorkerId, records: &[Record])
         let session = parts.pool.session().await?;
         batch.read(session.transact(&batch.calls(&values, &parents, TOGETHER)).await?, TOGETHER)?
     };
-    let mut answered = Answered { answers: in_order(records, &written.attempts), news: Changes::default() };
+    let mut answered = Answered {
+        answers: in_order(records, &written.attempts),
+        news: Changes::default(),
+        may_be_awaited: written.may_be_awaited,
+    };
     answered.add(&written.claimable);
     Ok(answered)
 }
@@ -110,6 +119,7 @@ async fn write_apart(parts: &Parts, worker_id: &WorkerId, records: &[Record]) ->
             Ok((written, _)) if written.attempts.is_empty() => Recorded::Fenced,
             Ok((written, news)) => {
                 answered.add(&written.claimable);
+                answered.may_be_awaited |= written.may_be_awaited;
                 answered.news.merge(news);
                 Recorded::Recorded
             }

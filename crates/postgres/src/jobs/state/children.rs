@@ -46,7 +46,7 @@ pub(crate) async fn tell_children(
     Ok(())
 }
 
-async fn move_or_give_up(
+pub(crate) async fn move_or_give_up(
     transaction: &Transaction,
     placed: &mut [Placed<'_>],
     now: Timestamp,

@@ -16,14 +16,38 @@ pub(crate) enum Place {
     Ready(Timestamp),
     /// Becomes ready at this instant.
     Later { due_at: Timestamp, is_retry: bool },
-    /// Waits for its parent, then for `due_at`.
-    Blocked { parent: JobId, due_at: Option<Timestamp>, ready_at: Option<Timestamp> },
+    /// Waits for its parent or its dependencies, then for `due_at`.
+    Blocked { by: Blocker, due_at: Option<Timestamp>, ready_at: Option<Timestamp> },
     /// Cancelled by hand.
     Cancelled { requested_at: Timestamp },
-    /// Cancelled, because no attempt may begin any more.
-    Expired { reason: String },
+    /// Cancelled for this reason: no attempt may begin any more, or what it waited for can no longer happen.
+    Withdrawn { reason: String },
     /// Given up with this reason.
     DeadLetter { reason: String },
+}
+
+/// What a blocked job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocker {
+    Parent(JobId),
+    /// So many open dependencies.
+    Dependencies(i32),
+}
+
+impl Blocker {
+    const fn parent(self) -> Option<JobId> {
+        match self {
+            Self::Parent(parent) => Some(parent),
+            Self::Dependencies(_) => None,
+        }
+    }
+
+    const fn unmet(self) -> Option<i32> {
+        match self {
+            Self::Parent(_) => None,
+            Self::Dependencies(unmet) => Some(unmet),
+        }
+    }
 }
 
 impl Place {
@@ -32,7 +56,7 @@ impl Place {
             Self::Ready(_) | Self::Later { is_retry: false, .. } => Status::Pending,
             Self::Later { is_retry: true, .. } => Status::Retrying,
             Self::Blocked { .. } => Status::Blocked,
-            Self::Cancelled { .. } | Self::Expired { .. } => Status::Cancelled,
+            Self::Cancelled { .. } | Self::Withdrawn { .. } => Status::Cancelled,
             Self::DeadLetter { .. } => Status::DeadLetter,
         }
     }
@@ -56,7 +80,7 @@ pub(crate) async fn put(
     for Placed { job, place } in placed {
         counts.moved(&job.queue, job.status, place.status());
         match place {
-            Place::Cancelled { .. } | Place::Expired { .. } => {
+            Place::Cancelled { .. } | Place::Withdrawn { .. } => {
                 counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() });
             }
             Place::DeadLetter { .. } => counts.ended(&job.queue, now, Minute { failed: 1, ..Minute::default() }),
@@ -136,11 +160,12 @@ async fn put_later(session: &Session, placed: &[Placed<'_>]) -> Result<(), Error
 
 async fn put_blocked(session: &Session, placed: &[Placed<'_>]) -> Result<(), Error> {
     let (mut ids, mut parents, mut queues) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut due, mut since, mut have_stories) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut due, mut since, mut have_stories, mut unmet) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for Placed { job, place } in placed {
-        let Place::Blocked { parent, due_at, ready_at } = place else { continue };
+        let Place::Blocked { by, due_at, ready_at } = place else { continue };
         ids.push(job.id.0);
-        parents.push(parent.0);
+        parents.push(by.parent().map(|parent| parent.0));
+        unmet.push(by.unmet());
         queues.push(job.queue.as_str());
         due.push(due_at.map(Instant));
         since.push(ready_at.map(Instant));
@@ -159,6 +184,7 @@ async fn put_blocked(session: &Session, placed: &[Placed<'_>]) -> Result<(), Err
                 (&due, Type::TIMESTAMPTZ_ARRAY),
                 (&since, Type::TIMESTAMPTZ_ARRAY),
                 (&have_stories, Type::BOOL_ARRAY),
+                (&unmet, Type::INT4_ARRAY),
             ],
         )
         .await?;
@@ -172,7 +198,7 @@ async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> 
     for Placed { job, place } in placed {
         let (status, requested_at, reason) = match place {
             Place::Cancelled { requested_at } => (2_i16, job.cancel_requested_at.or(Some(*requested_at)), None),
-            Place::Expired { reason } => (2_i16, job.cancel_requested_at, Some(reason.as_str())),
+            Place::Withdrawn { reason } => (2_i16, job.cancel_requested_at, Some(reason.as_str())),
             Place::DeadLetter { reason } => (3_i16, job.cancel_requested_at, Some(reason.as_str())),
             Place::Ready(_) | Place::Later { .. } | Place::Blocked { .. } => continue,
         };
@@ -215,7 +241,7 @@ async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> 
 async fn note_unchecked(session: &Session, placed: &[Placed<'_>]) -> Result<(), Error> {
     let blocked = || {
         placed.iter().filter_map(|Placed { job, place }| match place {
-            Place::Blocked { parent, .. } => Some((job.id, *parent)),
+            Place::Blocked { by: Blocker::Parent(parent), .. } => Some((job.id, *parent)),
             _ => None,
         })
     };

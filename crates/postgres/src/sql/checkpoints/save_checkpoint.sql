@@ -18,12 +18,11 @@ saved AS (
         value = excluded.value
     WHERE checkpoint.step = ''
 ),
--- The next claim looks here only for jobs with a story.
+-- The next claim looks here only for jobs with a story. A member of a batch has `has_story` without one.
 told AS (
     INSERT INTO longshore.story (id)
     SELECT h.id
     FROM held h
-    WHERE h.has_story IS NOT TRUE
     ON CONFLICT (id) DO NOTHING
 ),
 marked AS (

@@ -18,7 +18,9 @@ LEFT JOIN claimer c ON true
 LEFT JOIN given g ON true
 LEFT JOIN LATERAL (
     SELECT i.id, r.job_type, r.queue, j.priority, j.job_data, j.max_retries, j.max_crashes, j.max_deferrals, j.timeout_ms,
-           j.expires_at, j.deadline_at, j.metadata, r.ready_at, j.unique_key IS NOT NULL AS has_key, s.retry_count,
+           j.expires_at, j.deadline_at, j.metadata, r.ready_at,
+           (j.unique_key IS NOT NULL)::integer + 2 * (j.parent_job_id IS NOT NULL)::integer AS ties,
+           COALESCE(s.retry_count, CASE WHEN r.has_story THEN 0 END) AS retry_count,
            s.crash_count, s.deferral_count, NULL::integer AS lapsed_worker, 0 AS rank, true AS again,
            true AS is_held
     FROM unnest(g.ids) i (id)

@@ -67,9 +67,10 @@ used_up AS (
     WHERE c.claim_number = ANY ($8::bigint[])
       AND c.worker = (SELECT worker.worker FROM worker)
 )
--- Which ones only if some are missing.
+-- Which ones only if some are missing. With a story there may be a batch or a job that hears of the end.
 SELECT count(*) AS jobs,
        CASE WHEN count(*) < cardinality($2::bigint[]) THEN (SELECT array_agg(g.id) FROM gone g) END AS ids,
        CASE WHEN count(*) < cardinality($2::bigint[]) THEN (SELECT array_agg(g.claim_number) FROM gone g) END
-           AS claim_numbers
-FROM gone
+           AS claim_numbers,
+       bool_or(g.has_story) AS have_stories
+FROM gone g

@@ -49,6 +49,8 @@ UNION ALL
     FROM root
     JOIN pg_trigger AS t ON t.tgrelid = root.oid
     WHERE NOT t.tgisinternal
+      -- Our own looks for jobs that are retried or deleted alone.
+      AND t.tgname <> 'note_return'
       AND t.tgtype & 40 <> 0
     LIMIT 1
 )

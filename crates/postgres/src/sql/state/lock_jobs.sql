@@ -27,7 +27,7 @@ later AS (
     FOR UPDATE
 ),
 blocked AS (
-    SELECT id, due_at, ready_at, has_story
+    SELECT id, due_at, ready_at, has_story, unmet
     FROM longshore.blocked
     WHERE id = ANY($1)
     ORDER BY id
@@ -49,20 +49,20 @@ ended AS (
 )
 SELECT id, 'pending' AS status, place, again, ready_at, NULL::timestamptz AS due_at, has_story,
        NULL::timestamptz AS started_at, NULL::timestamptz AS ended_at, NULL::bigint AS claim_number,
-       NULL::integer AS worker, NULL::timestamptz AS cancel_requested_at, NULL::text AS reason
+       NULL::integer AS worker, NULL::timestamptz AS cancel_requested_at, NULL::text AS reason, NULL::integer AS unmet
 FROM pending
 UNION ALL
 SELECT id, CASE WHEN is_retry THEN 'retrying' ELSE 'pending' END, NULL, NULL, NULL, due_at, has_story, NULL, NULL, NULL,
-       NULL, NULL, NULL
+       NULL, NULL, NULL, NULL
 FROM later
 UNION ALL
-SELECT id, 'blocked', NULL, NULL, ready_at, due_at, has_story, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT id, 'blocked', NULL, NULL, ready_at, due_at, has_story, NULL, NULL, NULL, NULL, NULL, NULL, unmet
 FROM blocked
 UNION ALL
 SELECT id, 'running', NULL, NULL, ready_at, NULL, has_story, started_at, NULL, claim_number, worker,
-       cancel_requested_at, NULL
+       cancel_requested_at, NULL, NULL
 FROM running
 UNION ALL
 SELECT id, CASE status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END, NULL, NULL, ready_at,
-       NULL, has_story, started_at, ended_at, claim_number, worker, cancel_requested_at, reason
+       NULL, has_story, started_at, ended_at, claim_number, worker, cancel_requested_at, reason, NULL
 FROM ended

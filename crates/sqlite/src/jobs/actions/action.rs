@@ -16,6 +16,8 @@ use crate::jobs::family::{Family, bury_children};
 use crate::jobs::outcomes::checkpoint::forget;
 use crate::jobs::unique_key;
 use crate::upkeep::counts::Minute;
+use crate::workflows::followups::{leave_workflow, note_job, note_retried};
+use crate::workflows::{is_held_back, wait_again};
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 use crate::writing::writer::Writer;
@@ -119,6 +121,8 @@ struct JobToMove {
     dead_letter_code: Option<DeadLetterCode>,
     /// Who runs it, and under which claim; none unless it runs.
     runner: Option<(WorkerId, ClaimNumber)>,
+    /// Whether it waits or waited for more than its parent.
+    has_waits: bool,
 }
 
 /// Data that the changes of one step look up once.
@@ -199,8 +203,13 @@ impl ActionStep {
             return Ok(());
         }
         sum.actioned.touched += 1;
-        if self.action.revives_children() && around.family.has_children() {
-            revive_children(tx, id, self.action, sum)?;
+        if self.action.revives_children() {
+            if around.family.has_workflows() {
+                note_retried(tx, id)?;
+            }
+            if around.family.has_children() {
+                revive_children(tx, id, self.action, sum)?;
+            }
         }
         Ok(())
     }
@@ -219,6 +228,7 @@ fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<JobToMove>> 
                 parent: column::optional_status(row, 5)?,
                 dead_letter_code: column::optional_text(row, 6)?.as_deref().and_then(DeadLetterCode::of_reason),
                 runner: runner(row)?,
+                has_waits: column::optional_integer(row, 9)?.is_some(),
             })
         })
         .optional()
@@ -281,7 +291,7 @@ fn make_move(
         Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
             return retry(tx, id, job, action);
         }
-        Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, job),
+        Action::Delete | Action::Discard => return delete(tx, around, id, job),
         Action::Reprioritise(priority) => {
             tx.connection
                 .prepare_cached(include_str!("../../sql/actions/reprioritise_job.sql"))?
@@ -325,7 +335,11 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove, action: Action) -
         return Ok(Some(Refusal::UniqueKeyTaken { id, by }));
     }
     tx.connection.prepare_cached(include_str!("../../sql/actions/keep_completed_attempt.sql"))?.execute([id.0])?;
-    let to = job.after_retry();
+    if job.has_waits {
+        wait_again(tx, id)?;
+    }
+    let is_held_back = job.has_waits && is_held_back(tx.connection, id)?;
+    let to = if is_held_back { Status::Blocked } else { job.after_retry() };
     tx.connection.prepare_cached(include_str!("../../sql/actions/retry_job.sql"))?.execute(params![
         id.0,
         tx.now.as_ms(),
@@ -334,9 +348,30 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove, action: Action) -
     if action.forgets_checkpoints() {
         forget(tx.connection, id)?;
     }
+    note_job(tx, id)?;
     tx.counts.moved(&job.queue, job.status, to);
     tx.wake_for(Some(&job.job_type), &job.queue);
     Ok(None)
+}
+
+/// Changes these jobs as a person does, each once.
+pub(crate) fn change_jobs(tx: &mut WriteTx<'_, '_>, ids: Vec<JobId>, action: Action) -> Result<Actioned, Fault> {
+    Ok(ActionStep { ids, filter: None, action }.write(tx)?.actioned)
+}
+
+/// Retries a job that was given up because of something it waited for, with those that were given up because of it. Returns
+/// whether it did.
+pub(crate) fn revive(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
+    let Some(job) = read(tx, id)? else { return Ok(false) };
+    let is_given_up = job.status.is_ended() && job.dead_letter_code == Some(DeadLetterCode::DependencyFailed);
+    if !is_given_up || retry(tx, id, &job, Action::Retry)?.is_some() {
+        return Ok(false);
+    }
+    note_retried(tx, id)?;
+    if Family::read(tx.connection)?.has_children() {
+        revive_children(tx, id, Action::Retry, &mut Sum::default())?;
+    }
+    Ok(true)
 }
 
 /// Revives the children that became dead letters because a job did not complete, and their children.
@@ -349,6 +384,7 @@ fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, action: Action, sum:
                 sum.actioned.refused.push(refusal);
                 continue;
             }
+            note_retried(tx, child)?;
             sum.actioned.touched += 1;
             sum.revived.insert(child);
             parents.push(child);
@@ -364,12 +400,15 @@ fn given_up_with(tx: &WriteTx<'_, '_>, parent: JobId) -> rusqlite::Result<Vec<Jo
         .collect()
 }
 
-fn delete(tx: &mut WriteTx<'_, '_>, keepers: &Keepers, id: JobId, job: &JobToMove) -> Result<Option<Refusal>, Fault> {
-    if keepers.keep(tx.connection, id)? {
+fn delete(tx: &mut WriteTx<'_, '_>, around: &Around, id: JobId, job: &JobToMove) -> Result<Option<Refusal>, Fault> {
+    if around.keepers.keep(tx.connection, id)? {
         return Ok(Some(Refusal::Constraint { id }));
     }
     // Before the job is deleted, because a blocked job must have a parent.
     bury_children(tx, id, DeadLetterReason::ParentDeleted { parent: id }, tx.now)?;
+    if around.family.has_workflows() {
+        leave_workflow(tx, id)?;
+    }
     tx.connection.prepare_cached(include_str!("../../sql/actions/delete_job.sql"))?.execute([id.0])?;
     tx.counts.left(&job.queue, job.status);
     Ok(None)

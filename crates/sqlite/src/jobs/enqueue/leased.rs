@@ -86,5 +86,6 @@ fn lease(id: JobId, job: &NewJob, now: Timestamp) -> Lease {
         metadata: job.metadata.clone(),
         checkpoint: None,
         step_count: 0,
+        has_dependencies: false,
     }
 }

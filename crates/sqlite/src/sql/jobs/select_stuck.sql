@@ -11,7 +11,7 @@ WHERE CASE
           WHEN status = 'dead_letter' THEN 0
           WHEN status = 'retrying' AND run_at | 0 = run_at AND claim_number | 0 = claim_number THEN 0
           WHEN status = 'cancelled' AND completed_at | 0 = completed_at THEN 0
-          WHEN status = 'blocked' AND parent_job_id | 0 = parent_job_id THEN 0
+          WHEN status = 'blocked' AND (parent_job_id | 0 = parent_job_id OR waits > 0) THEN 0
           ELSE 1
       END
 ORDER BY id

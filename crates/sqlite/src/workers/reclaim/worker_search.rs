@@ -44,6 +44,8 @@ pub(crate) struct Found {
     pub(crate) overdue: Vec<JobId>,
     /// Jobs that were inserted before their type was registered.
     pub(crate) awaiting: Vec<JobId>,
+    /// Whether something follows in workflows from what was done.
+    pub(crate) has_followups: bool,
 }
 
 /// A worker that is dead or whose lease is over.

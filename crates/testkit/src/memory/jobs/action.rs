@@ -26,6 +26,7 @@ impl State {
                 }
             }
             if action.revives_children() {
+                self.revive_dependents(id);
                 self.revive_children(id, action, now, &mut revived, &mut actioned.refused);
             }
         }
@@ -73,7 +74,7 @@ impl State {
         self.tell_children(id, at);
     }
 
-    fn retry(&mut self, id: JobId, action: Action, now: Timestamp) -> Result<(), Refusal> {
+    pub(in crate::memory) fn retry(&mut self, id: JobId, action: Action, now: Timestamp) -> Result<(), Refusal> {
         let key = self.row(id).job.unique_key.clone();
         let holders = key.map(|key| self.holders(&key)).unwrap_or_default();
         if let Some(by) = holders.iter().map(|row| row.job.id).find(|by| *by != id) {
@@ -103,7 +104,8 @@ impl State {
             row.checkpoints.clear();
         }
         row.wait(None, now);
-        if self.waits_for_parent(id) {
+        self.wait_again(id, now);
+        if self.waits_for_parent(id) || self.is_held_back(id) {
             self.row(id).job.status = Status::Blocked;
         }
         Ok(())
@@ -116,7 +118,7 @@ impl State {
     }
 
     /// Revives the children that became dead letters because this job did not complete.
-    fn revive_children(
+    pub(in crate::memory) fn revive_children(
         &mut self,
         parent: JobId,
         action: Action,
@@ -129,6 +131,7 @@ impl State {
             for child in self.given_up_with(parent) {
                 match self.retry(child, action, now) {
                     Ok(()) => {
+                        self.revive_dependents(child);
                         revived.insert(child);
                         parents.push(child);
                     }

@@ -36,6 +36,7 @@ impl State {
             self.bury(child, DeadLetterReason::ParentDeleted { parent: id }, now);
         }
         self.rows.remove(&id);
+        self.forget_in_workflows(id);
         for row in self.rows.values_mut() {
             row.job.parent_job_id = row.job.parent_job_id.filter(|parent| *parent != id);
         }

@@ -258,6 +258,7 @@ impl Row {
             metadata: job.metadata.clone(),
             checkpoint: self.last_checkpoint(),
             step_count: self.step_count(),
+            has_dependencies: job.parent_job_id.is_some(),
             budgets: self.budgets(),
         }
     }
@@ -273,7 +274,8 @@ impl Row {
         let mut attempts: Vec<Attempt> = self.attempts.values().cloned().collect();
         attempts.extend(self.current_attempt());
         let checkpoints = JobCheckpoints::new(self.checkpoints.values().cloned());
-        JobDetail { job: self.job.clone(), attempts, checkpoints }
+        let place = longshore_core::WorkflowPlace::default();
+        JobDetail { job: self.job.clone(), attempts, checkpoints, place, dependencies: Vec::new() }
     }
 
     pub(in crate::memory) fn current_attempt(&self) -> Option<Attempt> {

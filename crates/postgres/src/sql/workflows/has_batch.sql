@@ -1,0 +1,3 @@
+SELECT id
+FROM longshore.batch
+WHERE id = $1

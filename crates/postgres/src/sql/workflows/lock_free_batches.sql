@@ -1,0 +1,5 @@
+SELECT id
+FROM longshore.batch
+WHERE id = ANY($1)
+ORDER BY id
+FOR UPDATE SKIP LOCKED

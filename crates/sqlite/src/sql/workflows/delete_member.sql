@@ -1,0 +1,2 @@
+DELETE FROM job_members
+WHERE job_id = ?1

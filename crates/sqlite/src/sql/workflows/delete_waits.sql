@@ -1,0 +1,2 @@
+DELETE FROM job_waits
+WHERE job_id = ?1

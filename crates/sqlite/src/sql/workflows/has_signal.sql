@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT 1 FROM job_signals WHERE batch_id = ?1 AND name = ?2)

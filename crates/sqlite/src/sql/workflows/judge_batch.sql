@@ -1,0 +1,3 @@
+UPDATE job_batches
+SET ended_at = ?2
+WHERE id = ?1

@@ -1,0 +1,3 @@
+SELECT waits
+FROM job_queue
+WHERE id = ?1

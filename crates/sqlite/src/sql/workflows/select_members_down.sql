@@ -1,0 +1,9 @@
+-- Newest first, so that who waits for another one is cancelled before it.
+SELECT job_members.job_id, job_queue.status
+FROM job_members INDEXED BY job_members_of_batch
+LEFT JOIN job_queue ON job_queue.id = job_members.job_id
+WHERE batch_id = ?1
+  AND job_id < ?2
+  AND role = 'member'
+ORDER BY job_id DESC
+LIMIT ?3

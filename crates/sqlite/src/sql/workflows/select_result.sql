@@ -1,0 +1,3 @@
+SELECT result
+FROM job_queue
+WHERE id = ?1

@@ -1,0 +1,6 @@
+SELECT job_id, position, kind, target_id, signal, reference, needs, otherwise, state, timeout_ms, timeout_at
+FROM job_waits
+WHERE job_id = ?1
+  AND state IN ('waiting', 'failed')
+ORDER BY position
+LIMIT ?2

@@ -1,0 +1,3 @@
+UPDATE job_members
+SET counted = ?2
+WHERE job_id = ?1

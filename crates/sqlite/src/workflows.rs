@@ -1,0 +1,76 @@
+//! Batches, and jobs that wait for others: what follows from the end of a job is noted with it and done in bounded steps.
+
+pub(crate) mod batches;
+pub(crate) mod dependencies;
+pub(crate) mod enqueue;
+pub(crate) mod followups;
+mod members;
+pub(crate) mod placing;
+mod retrying;
+mod settling;
+mod wait;
+
+use longshore_core::{
+    Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
+    DependenciesRequest, Dependency, EnqueuedWorkflow, NewSignal, StoreFuture, WorkflowBatch, WorkflowStream,
+    Workflows,
+};
+
+pub(crate) use retrying::{is_held_back, wait_again};
+
+use crate::store::SqliteStore;
+use batches::{Change, Send};
+use enqueue::enqueue_workflow;
+use followups::{Advance, STEP_MAX, has_work};
+
+impl Workflows for SqliteStore {
+    fn enqueue_workflow_stream(&self, batch: WorkflowBatch, jobs: WorkflowStream) -> StoreFuture<'_, EnqueuedWorkflow> {
+        let parts = &*self.parts;
+        Box::pin(enqueue_workflow(&parts.writer, &parts.context, &parts.options, batch, jobs))
+    }
+
+    fn batch(&self, id: BatchId) -> StoreFuture<'_, Option<BatchRecord>> {
+        Box::pin(self.parts.readers.run("reading a batch", move |tx| Ok(batches::batch(tx.connection, id)?)))
+    }
+
+    fn batches(&self, request: BatchesRequest) -> StoreFuture<'_, Vec<BatchRecord>> {
+        Box::pin(self.parts.readers.run("listing batches", move |tx| Ok(batches::batches(tx.connection, &request)?)))
+    }
+
+    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>> {
+        let read = self
+            .parts
+            .readers
+            .run("listing the jobs of a batch", move |tx| Ok(batches::batch_jobs(tx.connection, &request)?));
+        Box::pin(read)
+    }
+
+    fn change_batch(&self, request: ChangeBatch) -> StoreFuture<'_, Option<ChangedBatch>> {
+        Box::pin(self.parts.writer.run(Change { request }))
+    }
+
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, Option<bool>> {
+        Box::pin(async move {
+            signal.check(&self.parts.options.limits)?;
+            self.parts.writer.run(Send { signal }).await
+        })
+    }
+
+    fn dependencies(&self, request: DependenciesRequest) -> StoreFuture<'_, Vec<Dependency>> {
+        let read = self
+            .parts
+            .readers
+            .run("reading dependencies", move |tx| Ok(dependencies::dependencies(tx.connection, &request)?));
+        Box::pin(read)
+    }
+
+    fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {
+        Box::pin(async move {
+            let look = self.parts.readers.run("looking for workflows", |tx| Ok(has_work(tx.connection, tx.now)?));
+            if !look.await? {
+                return Ok(Advanced::default());
+            }
+            self.parts.writer.run(Advance { limit: STEP_MAX }).await
+        })
+    }
+}
