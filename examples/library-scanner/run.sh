@@ -55,14 +55,20 @@ echo "== the queue's tables"
 "$longshore" migrate up
 
 echo "== one job to scan $directory, and one that fails in each way"
-scan=$("$longshore" enqueue scan \
-    "{\"directory\": $(json_string "$directory"), \"manifest\": $(json_string "$manifest")}")
+payload="{\"directory\": $(json_string "$directory"), \"manifest\": $(json_string "$manifest")}"
+scan=$("$longshore" enqueue scan "$payload")
+echo '== the same scan every night, as long as a worker runs'
+"$longshore" schedules add nightly-scan --cron '30 2 * * *' --type scan "$payload"
 for job_type in flaky denied broken slow killed noisy litter; do
     "$longshore" enqueue "$job_type" > /dev/null
 done
 
 echo '== a worker, until nothing is left to do'
 "$longshore" work --drain
+
+echo '== the batch, and what is to come'
+"$longshore" batches list
+"$longshore" schedules next nightly-scan --count 2
 
 echo '== what was given up'
 "$longshore" dead list
@@ -81,4 +87,5 @@ Look around:
   $LONGSHORE jobs list
   $LONGSHORE jobs show $scan
   $LONGSHORE jobs logs $scan
+  $LONGSHORE batches list
 END

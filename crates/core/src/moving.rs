@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     BatchRecord, Console, JobId, LimitRule, LimitSubject, MinuteStats, MoveState, MovedJob, MovedSignal, ScheduleRow,
-    Store, StoreFuture, Tick,
-    Timestamp, TypeSettings,
+    Store, StoreFuture, Tick, Timestamp, TypeSettings,
 };
 
 /// A database that jobs can be moved out of, or into, while other processes use it.

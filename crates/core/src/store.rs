@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limiting, Limits,
-    LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, TypeSettings,
-    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
+    ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limiting,
+    Limits, LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp,
+    TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
 };
 use job_stream::Checked;
 

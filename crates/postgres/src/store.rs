@@ -62,8 +62,7 @@ impl PostgresStore {
         let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
         let (enqueues, claims) = (Enqueues::default(), Claims::default());
         let (workers, upkeep) = (Workers::default(), Upkeep::default());
-        let (limiting, workflows, schema) =
-            (LimitParts::default(), WorkflowSteps::default(), SchemaWatch::default());
+        let (limiting, workflows, schema) = (LimitParts::default(), WorkflowSteps::default(), SchemaWatch::default());
         let standing = Standing::new(pool.clone(), runtime.handle().clone());
         let parts = Parts {
             options,

@@ -2,8 +2,9 @@
 #
 #     line SHA256  /path     one of the manifest
 #     failed JOB STATUS      a job that ended without a checksum
-#     unfinished JOB         a job that has not ended
 #     next CURSOR            there are more jobs that may belong to the scan
+#
+# A scan that was killed and retried has two batches. Jobs of the other one may not have ended; they are left out.
 
 BEGIN { FS = "\t" }
 
@@ -25,8 +26,6 @@ END {
             print "line " line[number]
         } else if (status[number] == "cancelled" || status[number] == "dead_letter") {
             print "failed job " id[number] " " status[number]
-        } else {
-            print "unfinished job " id[number]
         }
     }
     if (next_page != "" && id[last] + 0 > scan + 0) { print "next " next_page }

@@ -1,4 +1,4 @@
-# Writes the manifest of a scan once all of its checksums exist. Until then it asks to run later.
+# Writes the manifest of a scan. It runs when every checksum job of the scan has ended.
 #
 # Payload: {"scan": 1, "manifest": "/where/to/write/it"}
 set -eu
@@ -19,12 +19,6 @@ while :; do
     "$longshore" jobs list --json --type checksum --limit 1000 ${cursor:+--after "$cursor"} > "$scratch/page"
     awk -f jobs/json-flatten.awk "$scratch/page" |
         awk -v scan="$scan" -f jobs/json-decode.awk -f jobs/report-page.awk > "$scratch/found"
-    unfinished=$(grep -c '^unfinished' "$scratch/found" || :)
-    if [ "$unfinished" -gt 0 ]; then
-        tell "{\"message\": \"at least $unfinished checksums are not there yet\"}"
-        tell '{"snooze": "2s"}'
-        exit 0
-    fi
     sed -n 's/^line //p' "$scratch/found" >> "$scratch/lines"
     sed -n 's/^failed //p' "$scratch/found" >> "$scratch/failed"
     cursor=$(sed -n 's/^next //p' "$scratch/found")

@@ -69,7 +69,7 @@ fn all() -> Vec<Trial> {
         poison::two_workers_of_one_process_do_not_blame_each_others_jobs,
         poison::workers_with_one_slot_each_in_one_process_do_not_blame_each_others_jobs,
         example::a_library_with_difficult_names_gets_a_manifest_that_sha256sum_accepts,
-        example::a_report_waits_for_the_last_checksum,
+        example::a_report_names_what_did_not_complete_and_leaves_other_scans_out,
         example::each_failing_job_fails_as_its_readme_says,
     ];
     if cfg!(target_os = "linux") {
