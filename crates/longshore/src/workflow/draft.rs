@@ -143,7 +143,6 @@ impl WorkflowStep {
     }
 
     /// Lets the step wait for this too: another step, an older job by its id, or an [`After`].
-    #[expect(clippy::must_use_candidate, reason = "the last step of a chain is needed by nobody")]
     pub fn after(self, what: impl Into<After>) -> Self {
         let dependency = what.into().into_dependency(|target, timeout| match target {
             AfterTarget::Step(step) if Arc::ptr_eq(&step.draft, &self.draft) => Awaited::Reference(step.name()),

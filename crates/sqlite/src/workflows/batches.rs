@@ -1,5 +1,5 @@
 use longshore_core::{
-    Action, Actioned, BatchChange, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole, BatchesRequest,
+    Action, BatchChange, BatchCounts, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole, BatchesRequest,
     ChangeBatch, ChangedBatch, JobData, JobId, NewSignal, Status,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -10,7 +10,7 @@ use crate::database::fault::Fault;
 use crate::jobs::actions::action::change_jobs;
 use crate::workflows::dependencies::first_dependencies;
 use crate::workflows::followups::note_target;
-use crate::workflows::members::{counts, judge};
+use crate::workflows::members::judge;
 use crate::workflows::wait::Target;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
@@ -29,12 +29,12 @@ fn record(row: &Row<'_>) -> rusqlite::Result<BatchRecord> {
     let created_at = columns.read(column::timestamp)?;
     let closed_at = columns.read(column::optional_timestamp)?;
     let ended_at = columns.read(column::optional_timestamp)?;
-    let counts = counts(
-        columns.read(column::size)?,
-        columns.read(column::size)?,
-        columns.read(column::size)?,
-        columns.read(column::size)?,
-    );
+    let counts = BatchCounts {
+        members: columns.read(column::size)?,
+        completed: columns.read(column::size)?,
+        cancelled: columns.read(column::size)?,
+        dead_letter: columns.read(column::size)?,
+    };
     let status = counts.status(closed_at.is_some());
     Ok(BatchRecord {
         id,
@@ -123,7 +123,7 @@ impl Work for Change {
         };
         let ids = members.into_iter().filter(|(_, status)| is_meant(*status)).map(|(id, _)| id).collect();
         let actioned = change_jobs(tx, ids, action)?;
-        Ok(Some(ChangedBatch { actioned: Actioned { ..actioned }, next }))
+        Ok(Some(ChangedBatch { actioned, next }))
     }
 }
 

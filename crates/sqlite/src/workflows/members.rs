@@ -1,4 +1,4 @@
-use longshore_core::{BatchCounts, BatchId, BatchRole, JobId, Status, counted_status};
+use longshore_core::{BatchId, BatchRole, JobId, Status, counted_status};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
@@ -73,9 +73,4 @@ pub(super) fn judge(tx: &mut WriteTx<'_, '_>, id: BatchId) -> Result<bool, Fault
         None => note_revival(tx, &Target::Batch(id))?,
     }
     Ok(true)
-}
-
-/// The counts as a store keeps them cannot be negative, unless another program wrote them.
-pub(super) fn counts(members: u64, completed: u64, cancelled: u64, dead_letter: u64) -> BatchCounts {
-    BatchCounts { members, completed, cancelled, dead_letter }
 }

@@ -367,7 +367,7 @@ fn lease(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Lease> {
         timeout: columns.read(column::optional_seconds)?,
         ready_at: columns.read(column::timestamp)?,
         metadata: columns.read(column::optional_data)?,
-        has_dependencies: columns.read(|row, index| row.get(index))?,
+        has_dependencies: columns.read(column::integer)? != 0,
         checkpoint: None,
         step_count: 0,
         job_type: String::new(),

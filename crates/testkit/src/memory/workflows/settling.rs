@@ -40,7 +40,7 @@ impl State {
             wait.timeout_at = match wait.target {
                 Target::Signal(..) => wait.timeout.map(|timeout| now.after(timeout)),
                 // What it waits for may be retried next.
-                _ if self.awaited(wait, now) == AwaitedState::Open => None,
+                _ if self.awaited(wait) == AwaitedState::Open => None,
                 _ => Some(now.after(Maintenance::PATIENCE)),
             };
         }
@@ -51,7 +51,7 @@ impl State {
         let mut revived = 0;
         for target in std::mem::take(&mut self.flows.reviving) {
             for id in self.given_up_for(&target) {
-                if self.may_be_revived(id, &target, now) && self.revive_one(id, now) {
+                if self.may_be_revived(id, &target) && self.revive_one(id, now) {
                     self.flows.reviving.insert(Target::Job(id));
                     revived += 1;
                 }
@@ -72,11 +72,11 @@ impl State {
     }
 
     /// What was retried may have ended again meanwhile, as it needs or not.
-    fn may_be_revived(&self, id: JobId, target: &Target, now: Timestamp) -> bool {
+    fn may_be_revived(&self, id: JobId, target: &Target) -> bool {
         let waits = self.flows.waits[&id].iter().filter(|wait| wait.target == *target);
         let mut failed = waits.filter(|wait| wait.state == DependencyState::Failed);
         failed.any(|wait| {
-            let settled = settle_dependency(wait.needs, wait.otherwise, self.awaited(wait, now));
+            let settled = settle_dependency(wait.needs, wait.otherwise, self.awaited(wait));
             !matches!(settled, DependencySettled::GivenUp(_))
         })
     }
@@ -143,7 +143,7 @@ impl State {
                 continue;
             }
             let is_over_time = timeouts == Timeouts::Count && wait.timeout_at.is_some_and(|at| at <= now);
-            let mut awaited = self.awaited(&wait, now);
+            let mut awaited = self.awaited(&wait);
             if matches!(wait.target, Target::Signal(..)) && awaited == AwaitedState::Open && is_over_time {
                 awaited = AwaitedState::Failed;
             }
@@ -206,7 +206,7 @@ impl State {
         row.wait(due, now);
     }
 
-    fn awaited(&self, wait: &Wait, _now: Timestamp) -> AwaitedState {
+    fn awaited(&self, wait: &Wait) -> AwaitedState {
         match &wait.target {
             Target::Job(job) => AwaitedState::of_job(self.rows.get(job).map(|row| row.job.status)),
             Target::Batch(batch) => {
