@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a behaviour that cannot go on has failed")]
+
 pub mod batches;
 pub mod callbacks;
 pub mod dependencies;
