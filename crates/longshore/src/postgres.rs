@@ -10,12 +10,13 @@ pub use longshore_postgres::{
 
 use std::sync::Arc;
 
-use longshore_core::{Enqueued, InvalidJob, JobData, Limits, NewJob, StoreError};
+use longshore_core::{Enqueued, EnqueuedWorkflow, InvalidJob, JobData, Limits, NewJob, StoreError};
 use longshore_postgres::tokio_postgres::Transaction;
 use longshore_postgres::{AttemptSuccess, PostgresStore, Prepare, into_store_error};
 use serde::Serialize;
 
 use crate::trace::spans::EnqueueSpan;
+use crate::workflow::Workflow;
 use crate::{CurrentAttempt, Payload, Queue, QueueError};
 
 /// The schema of a queue that was opened without naming another one.
@@ -73,6 +74,32 @@ pub async fn enqueue_job_in(transaction: &Transaction<'_>, schema: &str, job: &N
     let enqueued = longshore_postgres::enqueue_in_schema(transaction, schema, job).await;
     span.end_job(enqueued.as_ref());
     enqueued
+}
+
+/// Enqueues a workflow in the caller's own transaction: it exists if and only if the transaction commits. A worker looks after
+/// the commit at what may have happened before, such as the end of an older job that a step waits for.
+///
+/// After Err the transaction can only be rolled back. While the transaction is open, whoever ends an older job that the
+/// workflow waits for waits for it.
+///
+/// ```no_run
+/// use longshore::postgres::{self, SCHEMA, tokio_postgres::Transaction};
+/// use longshore::{NewJob, workflow::Workflow};
+///
+/// async fn order(transaction: &Transaction<'_>, id: i64) -> Result<(), Box<dyn std::error::Error>> {
+///     let mut flow = Workflow::new(format!("order {id}"));
+///     let pack = flow.add_job(NewJob::encode("pack", &id)?);
+///     flow.add_job(NewJob::encode("ship", &id)?).after(pack);
+///     postgres::enqueue_workflow_in(transaction, SCHEMA, flow).await?;
+///     Ok(())
+/// }
+/// ```
+pub async fn enqueue_workflow_in(
+    transaction: &Transaction<'_>,
+    schema: &str,
+    flow: Workflow,
+) -> Result<EnqueuedWorkflow, QueueError> {
+    Ok(longshore_postgres::enqueue_workflow_in_schema(transaction, schema, flow.into_new(None)?).await?)
 }
 
 /// The statement that enqueues a job with any driver, and its typed values. Delays count from when the statement runs, by

@@ -231,14 +231,13 @@ impl WorkflowCheck {
 
     fn check_awaited(&self, awaited: &Awaited) -> Result<(), InvalidWorkflow> {
         match awaited {
-            Awaited::Job(_) => {}
             Awaited::Reference(reference) => {
                 if !self.references.contains(reference.as_str()) {
                     return Err(InvalidWorkflow::UnknownReference { reference: reference.clone() });
                 }
             }
             Awaited::Batch if !self.has_batch => return Err(InvalidWorkflow::NeedsBatch { what: "a batch" }),
-            Awaited::Batch => {}
+            Awaited::Job(_) | Awaited::Batch => {}
             Awaited::Signal { .. } if !self.has_batch => {
                 return Err(InvalidWorkflow::NeedsBatch { what: "a signal" });
             }

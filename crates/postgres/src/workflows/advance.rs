@@ -1,14 +1,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use longshore_core::{Advanced, Timestamp};
+use longshore_core::Advanced;
 use postgres_types::Type;
 
 use super::batches::{Judged, judge};
 use super::hint::{Hint, HintKind, put};
 use super::settle::{Settling, settle};
 use super::sweep::WorkflowSweep;
-use crate::instant::Instant;
 use crate::jobs::claim::hints::Changes;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
@@ -174,9 +173,4 @@ async fn take(transaction: &Transaction, after: i64) -> Result<(Vec<Hint>, Optio
     hints.sort_unstable();
     hints.dedup();
     Ok((hints, last))
-}
-
-/// The time of a store as a parameter.
-pub(super) fn instants(times: &[Option<Timestamp>]) -> Vec<Option<Instant>> {
-    times.iter().map(|at| at.map(Instant)).collect()
 }

@@ -4,8 +4,8 @@ use longshore_core::{BatchCounts, BatchId, BatchRecord, BatchStatus, Timestamp};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
-use super::advance::instants;
 use super::hint::Hint;
+use crate::instant::Instant;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
@@ -61,7 +61,7 @@ pub(super) async fn judge(
         judged.told.extend(is_opened_again.then(|| Hint::batch_revives(batch.id.0)));
     }
     if !ids.is_empty() {
-        let ends = instants(&ends);
+        let ends: Vec<Option<Instant>> = ends.into_iter().map(|at| at.map(Instant)).collect();
         let parameters: [Parameter<'_>; 2] = [(&ids, Type::INT8_ARRAY), (&ends, Type::TIMESTAMPTZ_ARRAY)];
         judged.judged = transaction.execute(sql!("workflows/judge_batches"), &parameters).await?;
     }

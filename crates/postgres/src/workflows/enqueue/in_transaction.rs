@@ -12,8 +12,8 @@ use crate::session::sql::SCHEMA;
 /// the schema `longshore`; see [`enqueue_workflow_in_schema`] for another one.
 ///
 /// After Err the transaction can only be rolled back. A job that waits for something that has happened already is released
-/// by the next look of a worker. Until the commit, whoever ends a job that the workflow names by its id waits, and so does
-/// whoever claims, closes or grows such a job or the batch.
+/// by the next look of a worker. Until the commit, whoever ends or changes a job that the workflow waits for by its id waits
+/// for this transaction, and so does whoever closes its batch.
 pub async fn enqueue_workflow_in(
     transaction: &Transaction<'_>,
     workflow: NewWorkflow,
@@ -34,7 +34,7 @@ pub async fn enqueue_workflow_in_schema(
         for part in jobs.chunks(PART_JOBS_MAX) {
             filling.insert(part).await?;
         }
-        // Whom to tell is known to the workers by their next look alone.
+        // Nobody can be told before the caller's commit: workers find the jobs by their next look.
         let (enqueued, _changes) = filling.end().await?;
         Ok::<_, Fault>(enqueued)
     };
