@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream, stream_of};
-use serde::Serialize;
+use longshore_report::InsertedJobs;
 
 use super::batch_lines::{BatchLines, Position};
 use super::misspelt::UnknownTypes;
@@ -16,12 +16,6 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::table::count_jobs;
 use crate::settings::config::Config;
-
-/// The result of a batch.
-#[derive(Serialize)]
-struct Inserted {
-    inserted: u64,
-}
 
 /// Enqueues a file of jobs in one transaction. It checks the whole file first, so that an invalid line near the end
 /// does not block the database's writer.
@@ -40,7 +34,7 @@ pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyho
 }
 
 async fn insert(context: &Context, database: &Database, stream: ValidJobStream) -> anyhow::Result<Exit> {
-    let inserted = Inserted { inserted: database.enqueue_valid_stream(stream).await? };
+    let inserted = InsertedJobs { inserted: database.enqueue_valid_stream(stream).await? };
     let done = format!("{} enqueued", count_jobs(inserted.inserted));
     CommandError::after(&done, context.output.result(&inserted, |output| output.line(&done)))?;
     Ok(Exit::Done)
