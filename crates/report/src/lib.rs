@@ -5,6 +5,7 @@
 
 mod job_documents;
 mod queue_documents;
+pub mod relative_time;
 mod schedule_documents;
 
 pub use job_documents::{EnqueuedJob, InsertedJobs, JobList, JobLog, PlacedDetail, PlacedExplanation, PlacedJob};
