@@ -22,8 +22,12 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: LazyLock<[Asset; 2]> = LazyLock::new(|| {
-    [asset!("app", "css", "text/css; charset=utf-8"), asset!("app", "js", "text/javascript; charset=utf-8")]
+static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+    [
+        asset!("app", "css", "text/css; charset=utf-8"),
+        asset!("app", "js", "text/javascript; charset=utf-8"),
+        asset!("favicon", "svg", "image/svg+xml"),
+    ]
 });
 
 impl Asset {

@@ -70,6 +70,12 @@ impl ApiError {
             .hint("go back, reload the page, and send the form again")
     }
 
+    /// A fault of this program.
+    pub(crate) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed in a way that it does not know")
+            .hint("the log of the server says more")
+    }
+
     /// The status code.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status

@@ -1,8 +1,20 @@
 //! The pages, which work without a script. A page is an [`Endpoint`](crate::endpoint::Endpoint) whose handler reads and
 //! then calls a pure function that draws.
 
+mod cookies;
+mod dead_letters;
+mod drawing;
+mod form;
+mod jobs;
 mod layout;
+mod overview;
+mod preferences;
 mod problem;
+mod query;
+mod queues;
+mod schedules;
+mod types;
+mod view;
 mod workers;
 
 use axum::Router;
@@ -11,6 +23,8 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use self::view::View;
+use crate::Access;
 use crate::access::Scope;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
@@ -18,7 +32,29 @@ use crate::state::WebState;
 
 /// The pages that need a right.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::get("/workers", Scope::Read, workers::show)]
+    use Scope::{Enqueue, Operate, Read};
+    vec![
+        Endpoint::get("/", Read, overview::show),
+        Endpoint::get("/jobs", Read, jobs::show),
+        Endpoint::post("/jobs/act", Operate, jobs::act::act),
+        Endpoint::get("/jobs/new", Enqueue, jobs::edit::new),
+        Endpoint::post("/jobs/new", Enqueue, jobs::edit::create),
+        Endpoint::get("/jobs/{id}", Read, jobs::detail::show),
+        Endpoint::get("/jobs/{id}/edit", Enqueue, jobs::edit::show),
+        Endpoint::post("/jobs/{id}/edit", Enqueue, jobs::edit::save),
+        Endpoint::get("/search", Read, jobs::search::go),
+        Endpoint::get("/dead", Read, dead_letters::show),
+        Endpoint::post("/dead/act", Operate, dead_letters::act),
+        Endpoint::get("/queues", Read, queues::show),
+        Endpoint::post("/queues/change", Operate, queues::change),
+        Endpoint::get("/workers", Read, workers::show),
+        Endpoint::get("/types", Read, types::show),
+        Endpoint::get("/schedules", Read, schedules::list),
+        Endpoint::post("/schedules/act", Operate, schedules::act),
+        Endpoint::get("/schedules/{name}", Read, schedules::show),
+        Endpoint::get("/preferences", Read, preferences::show),
+        Endpoint::post("/preferences", Read, preferences::save),
+    ]
 }
 
 /// The pages for those who are not known yet.
@@ -26,28 +62,26 @@ pub(crate) fn open_routes() -> Router<WebState> {
     Router::new()
 }
 
-/// Shows an error as a page, and sends whoever is not known to the log-in.
+/// What every page of a known user passes: an error becomes a page, whoever is not known is sent to the log-in, and a
+/// notice that was shown is taken back.
 pub(crate) async fn show_errors(State(state): State<WebState>, request: Request, next: Next) -> Response {
     let is_read = request.method().is_safe();
     let wanted = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    let mut response = next.run(request).await;
-    let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
-    if error.status() == StatusCode::UNAUTHORIZED && is_read && state.settings().has_log_in() {
-        let query: String = wanted.bytes().map(escaped).collect();
-        return Redirect::to(&state.path(&format!("/login?to={query}"))).into_response();
+    let had_notice = is_read && cookies::read(request.headers(), cookies::NOTICE).is_some();
+    let (parts, body) = request.into_parts();
+    let mut response = next.run(Request::from_parts(parts.clone(), body)).await;
+    let view = View::of_request(&state, &parts, response.extensions_mut().remove::<Access>());
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        if error.status() == StatusCode::UNAUTHORIZED && is_read && state.settings().has_log_in() {
+            let to = format!("/login?to={}", query::encode(&wanted));
+            return Redirect::to(&view.link(&to)).into_response();
+        }
+        let retry_after = response.headers().get(header::RETRY_AFTER).cloned();
+        response = (error.status(), problem::draw(&view, &error)).into_response();
+        response.headers_mut().extend(retry_after.map(|value| (header::RETRY_AFTER, value)));
     }
-    let mut page = (error.status(), problem::draw(&state, &error)).into_response();
-    if let Some(value) = response.headers().get(header::RETRY_AFTER) {
-        page.headers_mut().insert(header::RETRY_AFTER, value.clone());
+    if had_notice && response.status().is_success() {
+        response.headers_mut().append(header::SET_COOKIE, cookies::shown(view.base()));
     }
-    page
-}
-
-/// A byte in a query.
-fn escaped(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
+    response
 }

@@ -14,6 +14,9 @@ pub(crate) async fn identify(State(state): State<WebState>, request: Request, ne
         Ok(None) => return ApiError::unauthenticated().into_response(),
         Err(error) => return ApiError::from(error).into_response(),
     };
-    parts.extensions.insert(access);
-    next.run(Request::from_parts(parts, body)).await
+    parts.extensions.insert(access.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    // An error becomes a page for this user.
+    response.extensions_mut().insert(access);
+    response
 }
