@@ -13,6 +13,7 @@ mod numbering;
 mod pace;
 mod schedules;
 mod store;
+mod tokens;
 mod workers;
 
 pub use combined_store::CombinedStore;

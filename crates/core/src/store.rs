@@ -4,6 +4,7 @@ pub(crate) mod health;
 pub(crate) mod heartbeat;
 pub(crate) mod job_stream;
 pub(crate) mod page_cursor;
+pub(crate) mod tokens;
 pub(crate) mod wakeups;
 pub(crate) mod worker_session;
 
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 use crate::{
     ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limits,
-    LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, TypeSettings,
-    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, Tokens,
+    TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use job_stream::Checked;
 
@@ -162,9 +163,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 }
 
 /// A database that holds jobs: the traits of a backend that everybody uses.
-pub trait Backend: Store + Console + Schedules {}
+pub trait Backend: Store + Console + Schedules + Tokens {}
 
-impl<T: Store + Console + Schedules> Backend for T {}
+impl<T: Store + Console + Schedules + Tokens> Backend for T {}
 
 /// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
 /// the attempts are not counted.

@@ -14,6 +14,7 @@ mod schedules;
 pub mod schema;
 mod session;
 mod store;
+mod tokens;
 mod upkeep;
 mod workers;
 

@@ -15,13 +15,14 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 6] = [
+const FILES: [[(&str, &str); 2]; 7] = [
     pair!("001_create_jobs"),
     pair!("002_create_workers"),
     pair!("003_create_job_queue"),
     pair!("004_add_checkpoints"),
     pair!("005_keep_schedules"),
     pair!("006_store_arrays_plain"),
+    pair!("007_keep_tokens"),
 ];
 
 /// A table of the source. The other objects of its schema belong to it, too.

@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 9] = [
+const FILES: [[(&str, &str); 2]; 10] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -32,10 +32,11 @@ const FILES: [[(&str, &str); 2]; 9] = [
     pair!("007_settle_defaults_by_type"),
     pair!("008_add_checkpoints"),
     pair!("009_keep_schedules"),
+    pair!("010_keep_tokens"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts.
-pub(crate) const TABLES: [&str; 15] = [
+pub(crate) const TABLES: [&str; 16] = [
     "job_attempts",
     "job_checkpoints",
     "job_depths",
@@ -49,6 +50,7 @@ pub(crate) const TABLES: [&str; 15] = [
     "job_replaced",
     "job_schedules",
     "job_ticks",
+    "job_tokens",
     "job_type_settings",
     "job_workers",
 ];

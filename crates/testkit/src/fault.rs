@@ -3,6 +3,7 @@ mod journal;
 mod moving;
 mod plan;
 mod schedules;
+mod tokens;
 
 use std::fmt;
 use std::pin::Pin;

@@ -7,6 +7,7 @@ mod page;
 mod schedules;
 mod state;
 mod stats;
+mod tokens;
 mod waiting_facts;
 mod workers;
 

@@ -18,7 +18,7 @@ use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
 pub use living::{cadence, lapse, lease, reclaim, session};
 pub use operating::{
-    edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moving, page, queue, stats,
+    edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moving, page, queue, stats, tokens,
 };
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
 pub use running::{cancel, checkpoint, history, log, outcome, overdue, retry};

@@ -1,14 +1,21 @@
 pub(crate) mod csrf;
+pub(crate) mod log_ins;
 pub(crate) mod scope;
+pub(crate) mod secret;
+pub(crate) mod tokens;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::header;
 use axum::http::request::Parts;
 use longshore_core::StoreError;
 
 pub use self::scope::{Scope, Scopes, UnknownScope};
+pub use self::secret::Secret;
+use self::tokens::TokenAccess;
 use crate::error::ApiError;
 
 /// The future of [`Identify::identify`].
@@ -67,6 +74,12 @@ impl Access {
         if self.may(scope) { Ok(()) } else { Err(ApiError::forbidden(scope)) }
     }
 
+    /// The same user in one log-in.
+    fn of_session(mut self, id: &Secret) -> Self {
+        self.session = secret::hex(&id.hash().0);
+        self
+    }
+
     /// The same user without the right to change anything.
     pub(crate) fn reading_only(mut self) -> Self {
         self.scopes = self.scopes.reading_only();
@@ -92,11 +105,15 @@ impl Identify for Nobody {
     }
 }
 
-/// Lets everybody do everything.
-pub(crate) struct Open;
+/// Lets everybody do everything. Who sends a token has the rights of that token alone, so that a script
+/// behaves on a developer's machine as it will elsewhere.
+pub(crate) struct Open(pub(crate) Arc<TokenAccess>);
 
 impl Identify for Open {
-    fn identify<'a>(&'a self, _request: &'a Parts) -> Identified<'a> {
+    fn identify<'a>(&'a self, request: &'a Parts) -> Identified<'a> {
+        if request.headers.contains_key(header::AUTHORIZATION) {
+            return self.0.identify(request);
+        }
         Box::pin(async { Ok(Some(Access::new("local", [Scope::Admin]))) })
     }
 }

@@ -40,6 +40,12 @@ impl ApiError {
         self
     }
 
+    /// The same error of a part of the request.
+    pub(crate) fn within(mut self, part: impl fmt::Display) -> Self {
+        self.message = format!("{part}: {}", self.message);
+        self
+    }
+
     /// A parameter or a body that is not as it must be.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
@@ -117,19 +123,25 @@ impl IntoResponse for ApiError {
     }
 }
 
+fn status_of(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::InDatabase { source, .. } => status_of(source),
+        StoreError::InvalidJob(_)
+        | StoreError::Aborted { .. }
+        | StoreError::UnknownParent { .. }
+        | StoreError::ParentElsewhere { .. }
+        | StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        StoreError::WorkerGone { .. } => StatusCode::GONE,
+        StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
+        StoreError::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        // What an operator must mend, or what passes: the request itself is right.
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        let status = match &error {
-            StoreError::InvalidJob(_) | StoreError::Aborted { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            StoreError::UnknownParent { .. } | StoreError::ParentElsewhere { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            StoreError::WorkerGone { .. } => StatusCode::GONE,
-            StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
-            StoreError::InDatabase { source, .. } if !source.is_passing() => StatusCode::INTERNAL_SERVER_ERROR,
-            StoreError::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            // What an operator must mend, or what passes: the request itself is right.
-            _ => StatusCode::SERVICE_UNAVAILABLE,
-        };
+        let status = status_of(&error);
         if status.is_server_error() {
             tracing::warn!(code = error.code(), error = %error, "a request failed");
         }

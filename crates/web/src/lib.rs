@@ -12,12 +12,15 @@ mod endpoint;
 mod error;
 mod guard;
 mod input;
+mod json;
+mod metrics;
 mod pages;
 mod server;
+mod snapshot;
 mod state;
 mod web;
 
-pub use access::{Access, Identified, Identify, Scope, Scopes, UnknownScope};
+pub use access::{Access, Identified, Identify, Scope, Scopes, Secret, UnknownScope};
 pub use error::ApiError;
 pub use server::ServeOptions;
 pub use web::Web;

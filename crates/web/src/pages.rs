@@ -7,6 +7,8 @@ mod drawing;
 mod form;
 mod jobs;
 mod layout;
+mod log_in;
+mod migrations;
 mod overview;
 mod preferences;
 mod problem;
@@ -19,10 +21,12 @@ mod workers;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
 
+use self::layout::{Page, Section, framed};
 use self::view::View;
 use crate::Access;
 use crate::access::Scope;
@@ -52,14 +56,23 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/schedules", Read, schedules::list),
         Endpoint::post("/schedules/act", Operate, schedules::act),
         Endpoint::get("/schedules/{name}", Read, schedules::show),
+        Endpoint::get("/migrations", Read, migrations::show),
+        Endpoint::get("/api", Read, api_page),
         Endpoint::get("/preferences", Read, preferences::show),
         Endpoint::post("/preferences", Read, preferences::save),
+        log_in::endpoint(),
     ]
 }
 
+/// Every path of the API, for people.
+async fn api_page(State(state): State<WebState>, view: View) -> Markup {
+    let content = html! { section.panel aria-label="Paths" { div.body.scroll { (crate::api::openapi::readable(&state)) } } };
+    framed(&view, &Page { title: "API", section: Section::Api, aside: html! {}, content, dead_letters: None })
+}
+
 /// The pages for those who are not known yet.
-pub(crate) fn open_routes() -> Router<WebState> {
-    Router::new()
+pub(crate) fn open_routes(state: &WebState) -> Router<WebState> {
+    log_in::open_routes(state)
 }
 
 /// What every page of a known user passes: an error becomes a page, whoever is not known is sent to the log-in, and a
@@ -84,4 +97,15 @@ pub(crate) async fn show_errors(State(state): State<WebState>, request: Request,
         response.headers_mut().append(header::SET_COOKIE, cookies::shown(view.base()));
     }
     response
+}
+
+/// The answer for a path that does not exist: a page for a browser, else the error of the API.
+pub(crate) async fn no_such_path(State(state): State<WebState>, uri: Uri, headers: HeaderMap) -> Response {
+    let error = ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+        .hint("GET /api/v1/openapi.json lists every path of the API");
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") && !uri.path().starts_with("/api/") {
+        return (StatusCode::NOT_FOUND, problem::draw(&View::of_stranger(&state), &error)).into_response();
+    }
+    error.into_response()
 }

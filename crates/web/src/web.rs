@@ -1,10 +1,14 @@
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use longshore::Queue;
+use longshore_core::{JobId, NewJob};
+use longshore_migrate::Migrator;
 
+use crate::access::tokens::TokenAccess;
 use crate::access::{Identify, Nobody, Open};
 use crate::endpoint::Endpoint;
 use crate::guard::{headers, host, identity, origin, time_limit};
@@ -42,7 +46,17 @@ impl Web {
     #[must_use]
     pub fn open_to_everyone(mut self) -> Self {
         self.settings.is_open = true;
-        self.users(Open)
+        let tokens = TokenAccess::new(self.queue.clone());
+        self.settings.tokens = Some(Arc::clone(&tokens));
+        self.users(Open(tokens))
+    }
+
+    /// Lets in whoever has an access token of the database, by a header or at the log-in page.
+    #[must_use]
+    pub fn tokens(mut self) -> Self {
+        let tokens = TokenAccess::new(self.queue.clone());
+        self.settings.tokens = Some(Arc::clone(&tokens));
+        self.users(tokens)
     }
 
     /// Asks the application who makes a request, and what that user may do.
@@ -78,6 +92,31 @@ impl Web {
     #[must_use]
     pub fn database(mut self, name: impl Into<String>) -> Self {
         self.settings.database = name.into();
+        self
+    }
+
+    /// What a job of a type is where a request does not say otherwise, such as its queue.
+    #[must_use]
+    pub fn defaults(mut self, new_job: impl Fn(&str) -> NewJob + Send + Sync + 'static) -> Self {
+        self.settings.defaults = Arc::new(new_job);
+        self
+    }
+
+    /// In which of several databases a job is.
+    #[must_use]
+    pub fn places(mut self, place_of: impl Fn(JobId) -> Option<Arc<str>> + Send + Sync + 'static) -> Self {
+        self.settings.place = Arc::new(place_of);
+        self
+    }
+
+    /// How the state of the migrations is read. The migrator must only inspect; it is opened for each request, on a
+    /// thread that may block.
+    #[must_use]
+    pub fn migrations(
+        mut self,
+        open: impl Fn() -> Result<Migrator<'static>, Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.migrations = Some(Arc::new(open));
         self
     }
 
@@ -119,10 +158,10 @@ fn routes(state: &WebState) -> Router {
     let api = identified(api::endpoints());
     let pages = identified(pages::endpoints()).layer(from_fn_with_state(state.clone(), pages::show_errors));
     // Health is asked by programs that have no token, and only at exactly these paths.
-    let open = api::health::routes().merge(assets::routes()).merge(pages::open_routes());
+    let open = api::health::routes().merge(assets::routes()).merge(pages::open_routes(state));
     api.merge(pages)
         .merge(open)
-        .fallback(api::no_such_path)
+        .fallback(pages::no_such_path)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(from_fn_with_state(state.clone(), host::check))
         .layer(from_fn_with_state(state.clone(), headers::add))

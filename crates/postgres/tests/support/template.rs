@@ -5,13 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use longshore_testkit_postgres::{Cluster, TestDatabase};
 use tokio_postgres::NoTls;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/001_create_jobs.up.sql"),
     include_str!("../../migrations/002_create_workers.up.sql"),
     include_str!("../../migrations/003_create_job_queue.up.sql"),
     include_str!("../../migrations/004_add_checkpoints.up.sql"),
     include_str!("../../migrations/005_keep_schedules.up.sql"),
     include_str!("../../migrations/006_store_arrays_plain.up.sql"),
+    include_str!("../../migrations/007_keep_tokens.up.sql"),
 ];
 
 /// The value of a sequence is seen at once by every snapshot, like the clock of a server.

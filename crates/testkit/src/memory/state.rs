@@ -11,6 +11,7 @@ use crate::memory::jobs::inbox::Mailbox;
 use crate::memory::jobs::row::Row;
 use crate::memory::schedules::Calendar;
 use crate::memory::stats::{MinuteCounts, Pruning};
+use crate::memory::tokens::TokenTable;
 use crate::memory::workers::worker::Worker;
 
 /// The whole content of the store.
@@ -24,6 +25,8 @@ pub(super) struct State {
     pub(super) refused_types: BTreeMap<String, String>,
     /// The schedules and their ticks.
     pub(super) calendar: Calendar,
+    /// The access tokens.
+    pub(super) tokens: TokenTable,
     /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
@@ -61,6 +64,7 @@ impl State {
             refused: BTreeMap::new(),
             refused_types: BTreeMap::new(),
             calendar: Calendar::default(),
+            tokens: TokenTable::new(),
             last_id: 0,
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),

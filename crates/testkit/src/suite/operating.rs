@@ -11,3 +11,4 @@ pub mod moving;
 pub mod page;
 pub mod queue;
 pub mod stats;
+pub mod tokens;

@@ -5,6 +5,7 @@ use crate::error::ApiError;
 use crate::state::WebState;
 
 /// The name of the form field.
+#[allow(dead_code, reason = "forms of the dashboard name it")]
 pub(crate) const FIELD: &str = "csrf";
 
 /// What every form of a page repeats, so that a form of another site cannot be sent in the user's name. It is derived

@@ -55,11 +55,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::access::Open;
+    use crate::access::Nobody;
 
     fn settings(is_open: bool, hosts: &[&str]) -> Settings {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        Settings { is_open, hosts, ..Settings::new(Arc::new(Open)) }
+        Settings { is_open, hosts, ..Settings::new(Arc::new(Nobody)) }
     }
 
     #[test]

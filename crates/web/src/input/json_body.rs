@@ -17,16 +17,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let bytes = read(request).await?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid_body",
-                format!("the body is not as expected: {error}"),
-            )
-            .hint("GET /api/v1/openapi.json describes the body")
-        })
+        parse(&read(request).await?).map(Self)
     }
+}
+
+/// Parses a body.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| invalid(&error))
+}
+
+/// The error of a body that is not as it must be.
+pub(crate) fn invalid(error: &serde_json::Error) -> ApiError {
+    let message = format!("the body is not as expected: {}", error.to_string().replace('`', "\""));
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message)
+        .hint("GET /api/v1/openapi.json describes the body")
 }
 
 /// Reads a body of JSON within its limit.

@@ -28,10 +28,11 @@ pub(super) enum Section {
     Types,
     Schedules,
     Migrations,
+    Api,
     None,
 }
 
-const MENU: [(Section, &str, &str); 8] = [
+const MENU: [(Section, &str, &str); 9] = [
     (Section::Overview, "/", "Overview"),
     (Section::Jobs, "/jobs", "Jobs"),
     (Section::DeadLetters, "/dead", "Dead letters"),
@@ -40,6 +41,7 @@ const MENU: [(Section, &str, &str); 8] = [
     (Section::Types, "/types", "Types"),
     (Section::Schedules, "/schedules", "Schedules"),
     (Section::Migrations, "/migrations", "Migrations"),
+    (Section::Api, "/api", "API"),
 ];
 
 const LOGO: &str = r##"<svg viewBox="0 0 24 24" aria-hidden="true"><rect width="24" height="24" rx="6" fill="#2563eb"/><path d="M5 8.5h9M5 12h14M5 15.5h6" stroke="#fff" stroke-width="2" stroke-linecap="round"/></svg>"##;
