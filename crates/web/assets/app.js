@@ -77,6 +77,8 @@
   };
 
   const hint = () => { pending = true; changes += 1; refresh(); };
+  // A page may ask to be fetched more often, as that of a running job, whose log no event tells of.
+  const gap = () => Number($("[data-live][data-every]")?.dataset.every || MAX_GAP_MS);
 
   if ($("[data-live]") && button) {
     button.hidden = false;
@@ -90,12 +92,13 @@
     const events = new EventSource(`${base}/api/v1/events`);
     events.onopen = () => { connected = true; show(); };
     events.onerror = () => { connected = false; show(); };
-    events.addEventListener("stats", hint);
+    let isFirst = true; // It says how things are, not that they have changed.
+    events.addEventListener("stats", () => { if (isFirst) isFirst = false; else hint(); });
     addEventListener("pagehide", () => events.close());
     setInterval(() => {
-      if (Date.now() - last > MAX_GAP_MS) pending = true;
+      if (Date.now() - last > gap()) pending = true;
       refresh();
-    }, 2000);
+    }, 1000);
     document.addEventListener("visibilitychange", refresh);
     document.addEventListener("selectionchange", show);
     show();

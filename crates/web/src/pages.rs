@@ -66,7 +66,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 
 /// Every path of the API, for people.
 async fn api_page(State(state): State<WebState>, view: View) -> Markup {
-    let content = html! { section.panel aria-label="Paths" { div.body.scroll { (crate::api::openapi::readable(&state)) } } };
+    let content =
+        html! { section.panel aria-label="Paths" { div.body.scroll { (crate::api::openapi::readable(&state)) } } };
     framed(&view, &Page { title: "API", section: Section::Api, aside: html! {}, content, dead_letters: None })
 }
 

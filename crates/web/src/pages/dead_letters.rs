@@ -3,7 +3,7 @@ mod groups;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Action, Job, JobId, JobPageRequest, Selection, Status};
 use maud::{Markup, html};
@@ -15,6 +15,7 @@ use super::drawing::table::type_link;
 use super::drawing::text::{counted, line, number};
 use super::form::{CheckedForm, done, in_words};
 use super::jobs::filter::JobFilter;
+use super::jobs::listing;
 use super::jobs::table::{Bulk, job_table};
 use super::layout::{Page, Section, framed, hidden};
 use super::overview::total;
@@ -85,7 +86,11 @@ fn of_query(uri: &Uri) -> Result<JobFilter, ApiError> {
 
 async fn newest(state: &WebState, filter: &JobFilter) -> Result<Vec<Job>, ApiError> {
     let request = JobPageRequest { selection: filter.selection(), after: None, limit: GROUPED_MAX };
-    Ok(state.backend().jobs(request).await?.jobs)
+    let page = listing::read(state, request).await?;
+    let page = page.ok_or_else(|| {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", "the dead letters were not read in time")
+    });
+    Ok(page.map_err(|error| error.hint("try again, or look at one queue"))?.jobs)
 }
 
 fn grouped(view: &View, filter: &JobFilter, groups: &[ErrorGroup<'_>], jobs: usize) -> Markup {

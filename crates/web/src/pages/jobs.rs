@@ -2,6 +2,7 @@ pub(super) mod act;
 pub(super) mod detail;
 pub(super) mod edit;
 pub(super) mod filter;
+pub(super) mod listing;
 pub(super) mod search;
 pub(super) mod table;
 
@@ -27,10 +28,16 @@ pub(super) const PAGE: u32 = 50;
 pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = JobFilter::of_query(uri.query().unwrap_or_default())?;
     let backend = state.backend();
-    let request = JobPageRequest { selection: filter.selection(), after: filter.after.clone(), limit: PAGE };
-    let jobs = backend.jobs(request).await?;
     let queues = backend.stats(0).await?.queues;
-    let content = draw(&view, &filter, &jobs, &queues);
+    let jobs = match filter.count_of(&queues) {
+        // The counts know that there is none, and a search for it would look at every job.
+        Some(0) => Some(JobPage { jobs: Vec::new(), next: None }),
+        _ => {
+            let request = JobPageRequest { selection: filter.selection(), after: filter.after.clone(), limit: PAGE };
+            listing::read(&state, request).await?
+        }
+    };
+    let content = draw(&view, &filter, jobs.as_ref(), &queues);
     let aside = html! {
         @if view.may_enqueue() { a.button href=(view.link("/jobs/new")) { "Enqueue a job" } }
     };
@@ -38,17 +45,20 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
     Ok(framed(&view, &Page { title: "Jobs", section: Section::Jobs, aside, content, dead_letters }))
 }
 
-fn draw(view: &View, filter: &JobFilter, jobs: &JobPage, queues: &[QueueStats]) -> Markup {
+fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[QueueStats]) -> Markup {
     // Only the first page is live: on a later one, rows would move from page to page.
     let is_live = filter.after.is_none();
     html! {
         (tabs(view, filter, queues))
         (filters(view, filter))
         div #jobs data-live[is_live] {
-            section.panel aria-label="Jobs" {
-                @let bulk = Bulk { filter, count: filter.count_of(queues), actions: Bulk::FOR_JOBS };
-                (job_table(view, &bulk, &jobs.jobs))
-                (pager(view, filter, jobs))
+            @match jobs {
+                None => (listing::gave_up()),
+                Some(jobs) => section.panel aria-label="Jobs" {
+                    @let bulk = Bulk { filter, count: filter.count_of(queues), actions: Bulk::FOR_JOBS };
+                    (job_table(view, &bulk, &jobs.jobs))
+                    (pager(view, filter, jobs))
+                },
             }
         }
     }

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use self::runs::{TypeRuns, runs_by_type};
 use super::drawing::table::type_link;
 use super::drawing::text::number;
+use super::jobs::listing;
 use super::layout::{Page, Section, framed};
 use super::query::query;
 use super::view::View;
@@ -22,11 +23,14 @@ const ENDED: [Status; 2] = [Status::Completed, Status::DeadLetter];
 pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
     let backend = state.backend();
     let request = JobPageRequest { selection: Filter::all().statuses(ENDED).into(), after: None, limit: JOBS_MAX };
-    let jobs = backend.jobs(request).await?.jobs;
+    let read = listing::read(&state, request).await?;
+    let is_given_up = read.is_none();
+    let jobs = read.map(|page| page.jobs).unwrap_or_default();
     let workers = backend.workers().await?;
     let types = runs_by_type(&jobs, &workers);
     let content = html! {
         div #types data-live {
+            @if is_given_up { (listing::gave_up()) }
             section.panel aria-labelledby="by-type" {
                 header { h2 #by-type { "By type" } span.muted { "of the newest " (number(jobs.len() as u64)) " ended jobs" } }
                 (table(&view, &types))

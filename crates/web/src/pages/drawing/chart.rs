@@ -175,18 +175,16 @@ fn axes(series: &Series, zone: &Zone, top: &str, step: f64) -> Markup {
 }
 
 fn stack(bar: &Ended, left: f64, step: f64, top: u64) -> Markup {
-    let mut below = 0;
+    let x = coordinate(left + step * (1.0 - FILL) / 2.0);
+    let mut base = HEIGHT - BOTTOM;
     let mut rectangles = String::new();
     for (_, class, value) in PARTS {
-        let value = value(bar);
-        if value > 0 {
-            let (from, to) = (height(below, top), height(below + value, top));
-            let rectangle = html! {
-                rect class=(class) x=(coordinate(left + step * (1.0 - FILL) / 2.0)) y=(coordinate(HEIGHT - BOTTOM - to))
-                    width=(coordinate(step * FILL)) height=(coordinate(to - from)) {}
-            };
+        let high = height(value(bar), top);
+        if high > 0.0 {
+            base -= high;
+            let (y, width) = (coordinate(base), coordinate(step * FILL));
+            let rectangle = html! { rect class=(class) x=(x) y=(y) width=(width) height=(coordinate(high)) {} };
             rectangles.push_str(&rectangle.into_string());
-            below += value;
         }
     }
     PreEscaped(rectangles)

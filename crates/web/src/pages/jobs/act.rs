@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Action, Actioned, InvalidPriority, JobId, Priority, Selection, Status, StoreError};
+use longshore_core::{Action, Actioned, InvalidPriority, JobId, Priority, Selection, StoreError};
 use maud::{Markup, html};
 
 use super::filter::JobFilter;
@@ -28,8 +28,6 @@ struct Verb {
     done: &'static str,
     /// Whether it cannot be taken back, so that it is confirmed even for one job.
     is_final: bool,
-    /// Which jobs it means if the filter names no status.
-    statuses: &'static [Status],
 }
 
 /// `POST /jobs/act`: changes the selected jobs, or all that a filter selects. What cannot be taken back, and all of a
@@ -57,24 +55,18 @@ pub(in crate::pages) async fn act(
 }
 
 fn verb(form: &CheckedForm) -> Result<Verb, ApiError> {
-    use Status as S;
-    let verb = |action, word, done, is_final, statuses| Verb { action, word, done, is_final, statuses };
+    let verb = |action, word, done, is_final| Verb { action, word, done, is_final };
     Ok(match form.required("action")? {
-        "retry" => verb(Action::Retry, "Retry", "Retried", false, &[S::DeadLetter, S::Cancelled, S::Retrying]),
-        "retry_alone" => verb(Action::RetryAlone, "Retry", "Retried", false, &[S::DeadLetter]),
-        "retry_from_start" => verb(Action::RetryFromStart, "Retry from the start", "Retried", true, &[S::DeadLetter]),
-        "cancel" => {
-            verb(Action::Cancel, "Cancel", "Cancelled", true, &[S::Pending, S::Blocked, S::Retrying, S::Running])
-        }
-        "delete" => verb(Action::Delete, "Delete", "Deleted", true, &[S::Completed, S::Cancelled, S::DeadLetter]),
-        "discard" => verb(Action::Discard, "Discard", "Discarded", true, &[S::DeadLetter]),
+        "retry" => verb(Action::Retry, "Retry", "Retried", false),
+        "cancel" => verb(Action::Cancel, "Cancel", "Cancelled", true),
+        "delete" => verb(Action::Delete, "Delete", "Deleted", true),
+        "discard" => verb(Action::Discard, "Discard", "Discarded", true),
         "priority" => {
             let priority: Priority = form
                 .required("priority")?
                 .parse()
                 .map_err(|error: InvalidPriority| ApiError::invalid(error.to_string()))?;
-            let statuses = &[S::Pending, S::Blocked, S::Retrying];
-            verb(Action::Reprioritise(priority), "Change the priority of", "Changed the priority of", false, statuses)
+            verb(Action::Reprioritise(priority), "Change the priority of", "Changed the priority of", false)
         }
         _ => return Err(ApiError::invalid("the action is not one that these pages have")),
     })
@@ -95,7 +87,7 @@ fn of_ids(form: &CheckedForm) -> Result<Selection, ApiError> {
 fn of_filter(form: &CheckedForm, verb: &Verb) -> Result<(Selection, Option<JobFilter>), ApiError> {
     let filter = JobFilter { after: None, ..JobFilter::of_pairs(form.fields())? };
     let Selection::Matching(mut selected) = filter.selection() else { return Ok((filter.selection(), Some(filter))) };
-    selected.statuses.get_or_insert_with(|| verb.statuses.to_vec());
+    selected.statuses.get_or_insert_with(|| verb.action.usual_statuses().to_vec());
     Ok((Selection::Matching(selected), Some(filter)))
 }
 

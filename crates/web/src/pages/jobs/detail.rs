@@ -49,7 +49,7 @@ fn attempt_of(uri: &Uri, detail: &JobDetail) -> Result<u32, ApiError> {
 fn draw(view: &View, detail: &JobDetail, why: Option<&Explanation>, attempt: u32, log: &[LogEntry]) -> Markup {
     let job = &detail.job;
     html! {
-        div #job data-live {
+        div #job data-live data-every=[(job.status == Status::Running).then_some("3000")] {
             (head(view, job))
             @if let Some(why) = why { (explanation(why)) }
             div.columns {
