@@ -152,7 +152,7 @@ fn routes(state: &WebState) -> Router {
             .into_iter()
             .fold(Router::new(), |router, endpoint| endpoint.add_to(router))
             .layer(from_fn_with_state(state.clone(), identity::identify))
-            .layer(from_fn_with_state(state.clone(), origin::check))
+            .layer(from_fn(origin::check))
             .layer(from_fn(time_limit::limit))
     };
     let api = identified(api::endpoints());
@@ -164,6 +164,6 @@ fn routes(state: &WebState) -> Router {
         .fallback(pages::no_such_path)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(from_fn_with_state(state.clone(), host::check))
-        .layer(from_fn_with_state(state.clone(), headers::add))
+        .layer(from_fn(headers::add))
         .with_state(state.clone())
 }

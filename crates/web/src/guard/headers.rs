@@ -1,9 +1,7 @@
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-
-use crate::state::WebState;
 
 /// Only what this server embeds is loaded and run: no inline script or style, no frame, no other site.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -19,7 +17,7 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 ];
 
 /// Adds the headers that keep a browser safe, to every answer.
-pub(crate) async fn add(State(_): State<WebState>, request: Request, next: Next) -> Response {
+pub(crate) async fn add(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {

@@ -1,15 +1,14 @@
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::host::host_of;
 use crate::error::ApiError;
-use crate::state::WebState;
 
 /// Refuses a change that a browser asks for in the name of another site's page. Browsers say so in `Sec-Fetch-Site`, and
 /// where they leave that out (plain HTTP), in `Origin`. Programs send neither.
-pub(crate) async fn check(State(_): State<WebState>, request: Request, next: Next) -> Response {
+pub(crate) async fn check(request: Request, next: Next) -> Response {
     if request.method().is_safe() || is_own(request.headers(), request.uri()) {
         return next.run(request).await;
     }

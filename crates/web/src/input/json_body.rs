@@ -1,4 +1,4 @@
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -41,14 +41,20 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
         return Err(ApiError::new(status, "not_json", "the body must be JSON")
             .hint("send the header \"Content-Type: application/json\""));
     }
+    // Before anything is read, because a client may announce much and send little.
+    if request.body().size_hint().lower() > BYTES_MAX as u64 {
+        return Err(too_large());
+    }
     match Limited::new(request.into_body(), BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("the body has more than {BYTES_MAX} bytes");
-            Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).hint("send fewer jobs at once"))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(ApiError::invalid("the body ended before it was complete")),
     }
+}
+
+fn too_large() -> ApiError {
+    let message = format!("the body has more than {BYTES_MAX} bytes");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).hint("send fewer jobs at once")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

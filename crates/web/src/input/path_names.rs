@@ -11,7 +11,7 @@ const NAME_BYTES_MAX: usize = 1000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PathId(pub(crate) JobId);
 
-/// The one name in a path.
+/// The last name in a path. An application may mount the router below names of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct PathName(pub(crate) String);
 
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
         let params = RawPathParams::from_request_parts(parts, state)
             .await
             .map_err(|_| ApiError::invalid("the name in the path is not UTF-8"))?;
-        let (_, name) = params.iter().next().ok_or_else(|| ApiError::invalid("the path has no name"))?;
+        let (_, name) = params.iter().last().ok_or_else(|| ApiError::invalid("the path has no name"))?;
         if name.len() > NAME_BYTES_MAX || name.contains('\0') {
             return Err(ApiError::invalid(format!(
                 "a name in a path has at most {NAME_BYTES_MAX} bytes, none of them zero"

@@ -4,7 +4,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::{Markup, html};
@@ -28,7 +28,7 @@ use crate::state::WebState;
 pub(super) fn open_routes(state: &WebState) -> Router<WebState> {
     Router::new()
         .route("/login", get(show).post(log_in))
-        .layer(from_fn_with_state(state.clone(), origin::check))
+        .layer(from_fn(origin::check))
         .layer(from_fn_with_state(state.clone(), super::show_errors))
 }
 

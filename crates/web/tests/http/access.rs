@@ -1,4 +1,3 @@
-use longshore_core::Tokens;
 use longshore_web::{Access, Identified, Identify, Scope, Web};
 use serde_json::json;
 

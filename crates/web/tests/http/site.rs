@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use longshore::{Payload, Queue};
+use longshore::{FailureType, HandlerError, Payload, Queue};
 use longshore_core::{JobId, NewJob};
 use longshore_testkit_postgres::{Cluster, TestDatabase};
 use longshore_web::{Scope, Secret, ServeOptions, Web};
@@ -114,7 +114,8 @@ impl Site {
     /// A job that became a dead letter.
     pub(crate) async fn dead_letter(&self) -> JobId {
         let id = self.queue.enqueue_job(Fails {}.to_job().unwrap()).await.unwrap().id;
-        let fails = |_: Fails| async { Err::<(), _>(longshore::HandlerError::new("no route").retry(false)) };
+        let failure = || HandlerError::failed(FailureType::ValidationError, "no route");
+        let fails = move |_: Fails, _| async move { Err::<(), HandlerError>(failure()) };
         longshore::Worker::new(&self.queue).handle(fails).run_until_drained().await.unwrap();
         id
     }
