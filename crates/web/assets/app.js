@@ -29,6 +29,7 @@
     const held = isHeld();
     const state = paused ? "paused" : !connected ? "lost" : held ? "held" : "live";
     button.dataset.state = state;
+    button.dataset.connected = String(connected);
     const more = changes > 0 && (paused || held) ? ` (${changes} new)` : "";
     button.textContent = { paused: "Paused", lost: "Reconnecting", held: "Held", live: "Live" }[state] + more;
     button.setAttribute("aria-pressed", String(paused));
@@ -61,7 +62,7 @@
 
   const refresh = async () => {
     if (!pending || fetching || paused || isHeld() || document.hidden) return show();
-    const wait = last + MIN_GAP_MS - Date.now();
+    const wait = last + gap() - Date.now();
     if (wait > 0) return void setTimeout(refresh, wait);
     pending = false; fetching = true; last = Date.now();
     try {
@@ -78,7 +79,9 @@
 
   const hint = () => { pending = true; changes += 1; refresh(); };
   // A page may ask to be fetched more often, as that of a running job, whose log no event tells of.
-  const gap = () => Number($("[data-live][data-every]")?.dataset.every || MAX_GAP_MS);
+  const every = () => Number($("[data-live][data-every]")?.dataset.every || MAX_GAP_MS);
+  // Or less often, because it costs more.
+  const gap = () => Number($("[data-live][data-gap]")?.dataset.gap || MIN_GAP_MS);
 
   if ($("[data-live]") && button) {
     button.hidden = false;
@@ -90,13 +93,17 @@
       refresh();
     });
     const events = new EventSource(`${base}/api/v1/events`);
-    events.onopen = () => { connected = true; show(); };
     events.onerror = () => { connected = false; show(); };
-    let isFirst = true; // It says how things are, not that they have changed.
-    events.addEventListener("stats", () => { if (isFirst) isFirst = false; else hint(); });
+    events.addEventListener("stats", () => {
+      if (connected) return hint();
+      // The first event says how things are: something may have changed since this page was made.
+      connected = true;
+      pending = true;
+      refresh();
+    });
     addEventListener("pagehide", () => events.close());
     setInterval(() => {
-      if (Date.now() - last > gap()) pending = true;
+      if (Date.now() - last > every()) pending = true;
       refresh();
     }, 1000);
     document.addEventListener("visibilitychange", refresh);
@@ -139,16 +146,16 @@
     if (!own) return;
     const row = $("tr.at input[name=id]");
     if (row && !chosen()) row.checked = true;
-    if (!$("main input[name=id]") || chosen()) own.click();
+    if (!$("main input[name=id][type=checkbox]") || chosen()) own.click();
   };
   const keys = {
-    "/": () => { search.focus(); search.select(); },
+    "/": () => { search?.focus(); search?.select(); },
     j: () => move(1),
     k: () => move(-1),
     x: () => { const box = $("tr.at input[name=id]"); if (box) box.click(); },
     r: retry,
     p: () => button && button.click(),
-    "?": () => help.showModal(),
+    "?": () => help?.showModal(),
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -42,7 +42,7 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
     let queues = state.backend().stats(0).await?.queues;
     let groups = groups(&jobs, view.now, TREND);
     let content = html! {
-        div #dead data-live {
+        div #dead data-live data-gap="5000" {
             (grouped(&view, &filter, &groups, jobs.len()))
             section.panel aria-labelledby="newest" {
                 header { h2 #newest { "Newest dead letters" } a href=(view.link(&filter.path())) { "All in pages" } }

@@ -86,7 +86,7 @@ fn draw(
     let total_of = |status| total(queues, status);
     let (alive, slots, running) = busy(workers);
     html! {
-        div #overview data-live {
+        div #overview data-live data-gap=[(span != Span::Hour).then_some("10000")] {
             (findings_list(view, problems))
             div.tiles {
                 (tile(view, "/jobs?status=pending", "Waiting", total_of(Status::Pending), &waits(queues, view)))
@@ -96,13 +96,15 @@ fn draw(
                 (tile(view, "/dead", "Dead letters", total_of(Status::DeadLetter), &grown(&series)))
                 (tile(view, "/workers", "Workers", alive, &format!("{running} busy")))
             }
-            section.panel aria-labelledby="throughput" {
-                header { h2 #throughput { "Ended in " (span.in_words()) } (chart::throughput_legend(&series.total())) }
-                div.body { (chart::throughput(&series, &view.zone)) }
-            }
-            section.panel aria-labelledby="latency" {
-                header { h2 #latency { "Average wait and run time" } (chart::latency_legend(&series.total())) }
-                div.body { (chart::latency(&series, &view.zone)) }
+            div.halves {
+                section.panel aria-labelledby="throughput" {
+                    header { h2 #throughput { "Throughput" } (chart::throughput_legend(&series.total())) }
+                    div.body { (chart::throughput(&series, &view.zone)) }
+                }
+                section.panel aria-labelledby="latency" {
+                    header { h2 #latency { "Average times" } (chart::latency_legend(&series.total())) }
+                    div.body { (chart::latency(&series, &view.zone)) }
+                }
             }
             section.panel aria-labelledby="queues" {
                 header { h2 #queues { "Queues" } a href=(view.link("/queues")) { "All queues" } }

@@ -29,7 +29,7 @@ pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Ma
     let workers = backend.workers().await?;
     let types = runs_by_type(&jobs, &workers);
     let content = html! {
-        div #types data-live {
+        div #types data-live data-gap="10000" {
             @if is_given_up { (listing::gave_up()) }
             section.panel aria-labelledby="by-type" {
                 header { h2 #by-type { "By type" } span.muted { "of the newest " (number(jobs.len() as u64)) " ended jobs" } }

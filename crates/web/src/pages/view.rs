@@ -71,7 +71,7 @@ impl View {
             now: SystemClock::new().now(),
             notice: None,
             here,
-            can_log_out: state.settings().has_log_in(),
+            can_log_out: state.settings().has_log_in() && !state.settings().is_open,
         }
     }
 

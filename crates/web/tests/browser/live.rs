@@ -39,6 +39,7 @@ fn a_pause_pauses_until_it_is_taken_back() {
     browser.go(&site.at("/queues"));
     browser.until("document.querySelector('#live').dataset.state === 'paused'");
     browser.go(&site.at("/jobs"));
+    browser.until("document.querySelector('#live').dataset.connected === 'true'");
     let later = enqueue(&site);
     browser.until("document.querySelector('#live').textContent.startsWith('Paused (')");
     assert_eq!(browser.value(&has_row(&later)), false);

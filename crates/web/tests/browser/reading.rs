@@ -50,7 +50,7 @@ fn a_filter_is_in_the_address_and_the_counts_are_those_of_the_store() {
     let mut browser = Chromium::start(1280, 860);
     browser.go(&site.at("/jobs"));
     let tabs = browser.inner("#tabs");
-    assert!(tabs.contains("dead letter7") && tabs.contains("completed24") && tabs.contains("running1"), "{tabs}");
+    assert!(tabs.contains("Dead letter7") && tabs.contains("Completed24") && tabs.contains("Running1"), "{tabs}");
     browser.follow("#tabs a[href*='status=completed']");
     browser.click("#filter-queue");
     browser.write("media");
@@ -87,7 +87,7 @@ fn a_job_shows_why_it_does_not_run_and_what_happened() {
     let mut browser = Chromium::start(1280, 860);
     browser.go(&site.at(&format!("/jobs/{}", site.newest("send_receipt"))));
     let why = browser.inner("#why");
-    assert!(why.contains("is dead letter: it was given up"), "{why}");
+    assert!(why.contains("is a dead letter: it was given up"), "{why}");
     assert!(browser.inner(".timeline").contains("attempt 1 started"));
     assert!(browser.inner("article.attempt").contains("network error"));
     assert!(browser.inner("#log-text").contains("connecting to mail.example"));

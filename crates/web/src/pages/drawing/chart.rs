@@ -7,7 +7,7 @@ use super::instant::Zone;
 use super::series::{Ended, Series, Span};
 use super::text::number;
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 132.0;
 /// Room for the numbers on the left and the times below.
 const LEFT: f64 = 40.0;
@@ -159,7 +159,7 @@ pub(in crate::pages) fn meter(used: u64, of: u64, spoken: &str) -> Markup {
 
 fn axes(series: &Series, zone: &Zone, top: &str, step: f64) -> Markup {
     let base = HEIGHT - BOTTOM;
-    let labels = 6.min(series.bars.len());
+    let labels = 5.min(series.bars.len());
     html! {
         line.grid x1=(LEFT) x2=(WIDTH) y1=(base) y2=(base) {}
         line.grid x1=(LEFT) x2=(WIDTH) y1=(TOP) y2=(TOP) {}

@@ -91,9 +91,10 @@ fn explanation(why: &Explanation) -> Markup {
         Status::DeadLetter => "bad",
         _ => "warn",
     };
+    let status = if why.status == Status::DeadLetter { "a dead letter" } else { why.status.as_str() };
     html! {
         div class={ "notice " (class) } #why {
-            p.why { "Job " (why.id) " is " (why.status.as_str().replace('_', " ")) ": " (visible(&why.reason.message)) "." }
+            p.why { "Job " (why.id) " is " (status) ": " (visible(&why.reason.message)) "." }
             @for cause in &why.also { p.muted { "Then: " (visible(&cause.message)) "." } }
         }
     }

@@ -57,6 +57,7 @@ fn bulk_bar(bulk: &Bulk<'_>, rows: usize) -> Markup {
         Some(count) => format!("all {} that match", number(count)),
         None => "all that match".to_owned(),
     };
+    let here = format!("{} on this page", counted(rows as u64, "job"));
     html! {
         div.bulk {
             label.sr for="scope" { "Which jobs" }
@@ -67,7 +68,7 @@ fn bulk_bar(bulk: &Bulk<'_>, rows: usize) -> Markup {
             @for (place, (action, words)) in bulk.actions.iter().enumerate() {
                 button.small.danger[place > 0] name="action" value=(action) data-key-r[*action == "retry"] { (words) }
             }
-            span.what data-chosen=(counted(rows as u64, "job")) { (counted(rows as u64, "job")) " on this page" }
+            span.what data-chosen=(here) { (here) }
         }
     }
 }
