@@ -34,6 +34,7 @@ if ! sh -c "$has_postgres" >/dev/null 2>&1; then
 fi
 need 'PATH=$PATH:/usr/sbin command -v pgbouncer' pgbouncer
 need 'command -v openssl' openssl
+need 'command -v chromium' chromium fonts-dejavu-core
 need 'python3 -c "import sqlite3"' python3
 flask_and_django='-c "import flask, django"'
 need "python3 $flask_and_django || /usr/bin/python3 $flask_and_django" python3-flask python3-django

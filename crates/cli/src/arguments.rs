@@ -10,6 +10,10 @@ mod migrate;
 mod moving;
 mod queues;
 mod schedules;
+#[cfg(feature = "web")]
+mod serve;
+#[cfg(feature = "web")]
+mod token;
 mod value;
 mod word;
 mod work;
@@ -33,8 +37,12 @@ pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, M
 pub(crate) use self::moving::MoveArguments;
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::schedules::{AddArguments, SchedulesArguments, SchedulesCommand, TicksArguments};
+#[cfg(feature = "web")]
+pub(crate) use self::serve::{BesideWorkArguments, LISTEN, ServeArguments, SiteArguments};
+#[cfg(feature = "web")]
+pub(crate) use self::token::TokenCommand;
 pub(crate) use self::value::{CONCURRENCY_MAX, QueueSlots};
-pub(crate) use self::work::WorkArguments;
+pub(crate) use self::work::{UpArguments, WorkArguments};
 
 /// Run durable background jobs on the database that an application already has
 #[derive(Debug, Parser)]
@@ -85,15 +93,15 @@ pub(crate) struct Globals {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Apply migrations, then run jobs until a signal arrives
+    /// Apply migrations, then run jobs and serve the HTTP API and the dashboard until a signal arrives
     #[command(
-        long_about = "Apply migrations, then run jobs until a signal arrives\n\nCreates the database if there is \
+        long_about = "Apply migrations, then run jobs and serve the HTTP API and the dashboard until a signal arrives\n\nCreates the database if there is \
             none, and applies \
             the pending migrations of the queue's own tables. Claims nothing if the migration history is broken or \
             the schema is not the expected one: exits with 4 or 5 and prints the command that fixes it.",
-        after_help = "Example: longshore up --concurrency 8"
+        after_help = "Example: longshore up --concurrency 8 --listen 127.0.0.1:7070"
     )]
-    Up(WorkArguments),
+    Up(UpArguments),
 
     /// Run jobs of the types in the configuration file
     #[command(
@@ -108,6 +116,23 @@ pub(crate) enum Command {
         after_help = "Example: longshore work --queue media:2 --queue mail --drain"
     )]
     Work(WorkArguments),
+
+    /// Serve the HTTP API, the dashboard and the metrics
+    #[cfg(feature = "web")]
+    #[command(
+        long_about = "Serve the HTTP API, the dashboard and the metrics\n\nThe API is under /api/v1, the metrics are at \
+            /metrics, and /healthz and /readyz say whether the server and the database answer. On a loopback address, \
+            whoever can connect may do everything, as with the database itself; a request with a token has only the \
+            rights of that token. Any other address, and a host name given with --host, needs a token: see \"longshore \
+            token add\". Runs no jobs; ends on SIGTERM, SIGINT or SIGHUP.",
+        after_help = "Example: longshore serve --listen 127.0.0.1:7070"
+    )]
+    Serve(ServeArguments),
+
+    /// Add, list and revoke access tokens for the HTTP API and the dashboard
+    #[cfg(feature = "web")]
+    #[command(subcommand, after_help = "Example: longshore token add prometheus --scope read")]
+    Token(TokenCommand),
 
     /// Enqueue one job, or a file of jobs
     #[command(

@@ -14,7 +14,11 @@ pub(crate) mod moving;
 pub(crate) mod queues;
 pub(crate) mod reference;
 pub(crate) mod schedules;
+#[cfg(feature = "web")]
+pub(crate) mod serve;
 pub(crate) mod status;
+#[cfg(feature = "web")]
+pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod work;
 pub(crate) mod workers;

@@ -58,6 +58,10 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Up(arguments) => commands::work::up(context, &arguments),
         Command::Work(arguments) => commands::work::work(context, &arguments),
+        #[cfg(feature = "web")]
+        Command::Serve(arguments) => commands::serve::run(context, &arguments),
+        #[cfg(feature = "web")]
+        Command::Token(command) => commands::token::run(context, command),
         Command::Enqueue(arguments) => commands::enqueue::run(context, arguments),
         Command::Jobs(command) => commands::jobs::run(context, command),
         Command::Dead(command) => commands::dead::run(context, command),

@@ -5,7 +5,6 @@ pub(crate) mod log_format;
 pub(crate) mod log_lines;
 pub(crate) mod log_sink;
 pub(crate) mod quoted;
-pub(crate) mod relative_time;
 pub(crate) mod sparkline;
 pub(crate) mod table;
 pub(crate) mod wrap;
@@ -15,6 +14,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use console::Term;
+pub(crate) use longshore_report::relative_time;
 use serde::Serialize;
 
 use crate::arguments::Globals;

@@ -14,6 +14,7 @@ mod numbering;
 mod pace;
 mod schedules;
 mod store;
+mod tokens;
 mod workers;
 mod workflows;
 

@@ -80,6 +80,7 @@ pub use store::health::{
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::page_cursor::PageCursor;
+pub use store::tokens::{NewToken, TokenHash, TokenRecord, Tokens};
 pub use store::wakeups::changes::{Cancellation, Changes, JobKind, Known};
 pub use store::wakeups::subscribers::{Subscribers, Subscription};
 pub use store::wakeups::{Hint, Interest, Wakeups};

@@ -4,6 +4,7 @@ pub(crate) mod health;
 pub(crate) mod heartbeat;
 pub(crate) mod job_stream;
 pub(crate) mod page_cursor;
+pub(crate) mod tokens;
 pub(crate) mod wakeups;
 pub(crate) mod worker_session;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use crate::{
     ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limiting,
-    Limits, LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp,
+    Limits, LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, Tokens,
     TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
 };
 use job_stream::Checked;
@@ -163,9 +164,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 }
 
 /// A database that holds jobs: the traits of a backend that everybody uses.
-pub trait Backend: Store + Console + Schedules + Limiting + Workflows {}
+pub trait Backend: Store + Console + Schedules + Limiting + Workflows + Tokens {}
 
-impl<T: Store + Console + Schedules + Limiting + Workflows> Backend for T {}
+impl<T: Store + Console + Schedules + Limiting + Workflows + Tokens> Backend for T {}
 
 /// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
 /// the attempts are not counted.

@@ -15,6 +15,7 @@ mod schedules;
 pub mod schema;
 mod session;
 mod store;
+mod tokens;
 mod upkeep;
 mod workers;
 mod workflows;

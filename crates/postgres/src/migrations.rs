@@ -15,7 +15,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 8] = [
+const FILES: [[(&str, &str); 2]; 9] = [
     pair!("001_create_jobs"),
     pair!("002_create_workers"),
     pair!("003_create_job_queue"),
@@ -24,6 +24,7 @@ const FILES: [[(&str, &str); 2]; 8] = [
     pair!("006_store_arrays_plain"),
     pair!("007_add_workflows"),
     pair!("008_add_limits"),
+    pair!("009_keep_tokens"),
 ];
 
 /// A table of the source. The other objects of its schema belong to it, too.

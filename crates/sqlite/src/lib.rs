@@ -16,6 +16,7 @@ mod options;
 mod schedules;
 pub mod schema;
 mod store;
+mod tokens;
 mod upkeep;
 mod workers;
 mod workflows;

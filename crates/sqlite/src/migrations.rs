@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 11] = [
+const FILES: [[(&str, &str); 2]; 12] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -34,10 +34,11 @@ const FILES: [[(&str, &str); 2]; 11] = [
     pair!("009_keep_schedules"),
     pair!("010_add_workflows"),
     pair!("011_add_limits"),
+    pair!("012_keep_tokens"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts.
-pub(crate) const TABLES: [&str; 22] = [
+pub(crate) const TABLES: [&str; 23] = [
     "job_attempts",
     "job_batches",
     "job_checkpoints",
@@ -57,6 +58,7 @@ pub(crate) const TABLES: [&str; 22] = [
     "job_schedules",
     "job_signals",
     "job_ticks",
+    "job_tokens",
     "job_type_settings",
     "job_waits",
     "job_workers",

@@ -4,6 +4,7 @@ mod limits;
 mod moving;
 mod plan;
 mod schedules;
+mod tokens;
 mod workflows;
 
 use std::fmt;

@@ -8,6 +8,7 @@ mod page;
 mod schedules;
 mod state;
 mod stats;
+mod tokens;
 mod waiting_facts;
 mod workers;
 mod workflows;

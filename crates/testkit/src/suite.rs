@@ -23,7 +23,7 @@ pub use limiting::{limit_concurrency, limit_keys, limit_random, limit_rates, lim
 pub use living::{cadence, lapse, lease, reclaim, session};
 pub use operating::{
     edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moved_workflows, moving, page, queue,
-    stats,
+    stats, tokens,
 };
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
 pub use running::{cancel, checkpoint, history, log, outcome, overdue, retry};

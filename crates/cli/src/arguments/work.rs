@@ -4,7 +4,18 @@ use crate::completion::{Names, completer};
 
 use super::value::{CONCURRENCY_MAX, QueueSlots};
 
-/// The arguments of `work` and `up`.
+/// The arguments of `up`.
+#[derive(Debug, Args)]
+pub(crate) struct UpArguments {
+    #[command(flatten)]
+    pub(crate) work: WorkArguments,
+
+    #[cfg(feature = "web")]
+    #[command(flatten)]
+    pub(crate) serve: super::serve::BesideWorkArguments,
+}
+
+/// The arguments of `work`.
 #[derive(Debug, Args)]
 pub(crate) struct WorkArguments {
     /// Run jobs of this queue, at most N at once; may be repeated [default: every queue]. If the name of the queue ends

@@ -1,5 +1,5 @@
-use longshore_core::{Due, Duplicate, Enqueued, Job, JobId, Limits, NewJob, ValidJob};
-use serde::Serialize;
+use longshore_core::{Due, Duplicate, Enqueued, JobId, Limits, NewJob, ValidJob};
+use longshore_report::EnqueuedJob;
 
 use self::misspelt::{UnknownTypes, warn_of_queue};
 use crate::arguments::EnqueueArguments;
@@ -59,15 +59,6 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
         parent: arguments.parent.or(job.parent),
         ..job
     })
-}
-
-/// The job that was enqueued, or that existed already.
-#[derive(Serialize)]
-struct EnqueuedJob {
-    #[serde(flatten)]
-    job: Job,
-    is_duplicate: bool,
-    duplicate: Option<Duplicate>,
 }
 
 async fn enqueue(context: &Context, database: &Database, job: ValidJob) -> anyhow::Result<Enqueued> {

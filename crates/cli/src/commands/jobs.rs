@@ -1,4 +1,4 @@
-use longshore_core::{Action, Priority, Selection, Status};
+use longshore_core::{Action, Priority, Selection};
 
 use crate::arguments::{JobsCommand, TargetArguments, ToFilter};
 use crate::context::Context;
@@ -44,40 +44,20 @@ pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exi
     }
 }
 
-/// `--all` without `--status` does not include completed jobs: they run again only if the user asks for it.
-const RETRY: Verb = Verb {
-    action: Action::Retry,
-    word: "retry",
-    done: "retried",
-    statuses: &[Status::Retrying, Status::Cancelled, Status::DeadLetter],
-};
+const RETRY: Verb =
+    Verb { action: Action::Retry, word: "retry", done: "retried", statuses: Action::Retry.usual_statuses() };
 const CANCEL: Verb = Verb {
     action: Action::Cancel,
     word: "cancel",
     done: "cancelled; running jobs were asked to stop",
-    statuses: &[Status::Blocked, Status::Pending, Status::Running, Status::Retrying],
+    statuses: Action::Cancel.usual_statuses(),
 };
-const DELETE: Verb = Verb {
-    action: Action::Delete,
-    word: "delete",
-    done: "deleted",
-    statuses: &[
-        Status::Blocked,
-        Status::Pending,
-        Status::Retrying,
-        Status::Completed,
-        Status::Cancelled,
-        Status::DeadLetter,
-    ],
-};
+const DELETE: Verb =
+    Verb { action: Action::Delete, word: "delete", done: "deleted", statuses: Action::Delete.usual_statuses() };
 
 const fn reprioritise(priority: Priority) -> Verb {
-    Verb {
-        action: Action::Reprioritise(priority),
-        word: "reprioritise",
-        done: "reprioritised",
-        statuses: &[Status::Blocked, Status::Pending, Status::Running, Status::Retrying],
-    }
+    let action = Action::Reprioritise(priority);
+    Verb { action, word: "reprioritise", done: "reprioritised", statuses: action.usual_statuses() }
 }
 
 /// Changes the selected jobs. Without a status filter, `--all` takes the states that the verb lists.

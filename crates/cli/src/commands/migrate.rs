@@ -188,20 +188,13 @@ impl Site<'_> {
     }
 
     fn sources(&self, url: &DatabaseUrl) -> anyhow::Result<Vec<Source>> {
-        let (own, dialect) = match url {
-            DatabaseUrl::Sqlite(_) => (longshore_sqlite::migrations::longshore(), Dialect::Sqlite),
-            DatabaseUrl::Postgres(url) => (longshore_postgres::migrations::longshore(url.schema()), Dialect::Postgres),
-        };
-        let mut sources = vec![own];
-        if !self.is_main {
-            return Ok(sources);
-        }
-        if let Some(dir) = self.named_dir()? {
-            sources.push(Source::directory_in(dialect, APP, dir).map_err(MigrateError::from)?);
-        } else if Path::new(DIR).is_dir() {
-            sources.push(Source::directory_in(dialect, APP, DIR).map_err(MigrateError::from)?);
-        }
-        Ok(sources)
+        let dir = if self.is_main { self.dir()? } else { None };
+        sources(url, dir.as_deref())
+    }
+
+    /// The directory of the application's migrations: the one that is named, or the usual one if it exists.
+    fn dir(&self) -> anyhow::Result<Option<PathBuf>> {
+        Ok(self.named_dir()?.or_else(|| Some(PathBuf::from(DIR)).filter(|dir| dir.is_dir())))
     }
 
     fn named_dir(&self) -> anyhow::Result<Option<PathBuf>> {
@@ -210,6 +203,36 @@ impl Site<'_> {
         }
         Ok(self.context.config()?.migrate.dir.clone())
     }
+}
+
+/// The queue's own migrations, and the application's if they are in this directory.
+fn sources(url: &DatabaseUrl, dir: Option<&Path>) -> anyhow::Result<Vec<Source>> {
+    let (own, dialect) = match url {
+        DatabaseUrl::Sqlite(_) => (longshore_sqlite::migrations::longshore(), Dialect::Sqlite),
+        DatabaseUrl::Postgres(url) => (longshore_postgres::migrations::longshore(url.schema()), Dialect::Postgres),
+    };
+    let mut sources = vec![own];
+    if let Some(dir) = dir {
+        sources.push(Source::directory_in(dialect, APP, dir).map_err(MigrateError::from)?);
+    }
+    Ok(sources)
+}
+
+/// Opens the migrations of the main database for a server: read-only, and as often as it is asked.
+#[cfg(feature = "web")]
+pub(super) fn inspector(
+    context: &Context,
+) -> anyhow::Result<impl Fn() -> Result<Migrator<'static>, Box<dyn std::error::Error + Send + Sync>> + use<>> {
+    let databases = context.databases()?;
+    let url = databases.main().url.clone();
+    let dir = Site { context, dir: None, database: databases.main(), is_main: true }.dir()?;
+    Ok(move || -> Result<Migrator<'static>, Box<dyn std::error::Error + Send + Sync>> {
+        let target: Box<dyn Target> = match &url {
+            DatabaseUrl::Sqlite(path) => Box::new(SqliteTarget::open(path, Access::Inspect)?),
+            DatabaseUrl::Postgres(url) => Box::new(server(url, Access::Inspect)?),
+        };
+        Ok(Migrator::new(target, sources(&url, dir.as_deref())?))
+    })
 }
 
 /// The database of a server. Blocks until it has answered.

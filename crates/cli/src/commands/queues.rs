@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, QueueChange, QueueStats, Status, Timestamp};
-use serde::Serialize;
+use longshore_core::{InvalidJob, QueueChange, Status};
+use longshore_report::{ChangedQueue, QueueList, QueueSummary};
 
 use crate::arguments::{QueuesArguments, QueuesCommand};
 use crate::context::Context;
@@ -22,45 +22,17 @@ pub(crate) fn run(context: &Context, arguments: QueuesArguments) -> anyhow::Resu
     }
 }
 
-/// The queues in JSON.
-#[derive(Serialize)]
-struct Queues {
-    queues: Vec<Queue>,
-}
-
-/// One queue in JSON.
-#[derive(Debug, Serialize)]
-pub(super) struct Queue {
-    #[serde(flatten)]
-    pub(super) stats: QueueStats,
-    /// Jobs that wait: ready, scheduled, retrying or blocked.
-    depth: u64,
-    /// Jobs that are running.
-    running: u64,
-    oldest_waiting_seconds: Option<f64>,
-}
-
-impl Queue {
-    pub(super) fn new(stats: QueueStats, now: Timestamp) -> Self {
-        let count = |status: Status| stats.jobs.get(&status).copied().unwrap_or(0);
-        let depth = count(Status::Pending) + count(Status::Retrying) + count(Status::Blocked);
-        let running = count(Status::Running);
-        let oldest_waiting_seconds = stats.oldest_waiting_at.map(|instant| now.since(instant).as_secs_f64());
-        Self { depth, running, oldest_waiting_seconds, stats }
-    }
-}
-
 async fn list(context: &Context) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
     let now = context.now();
     let stats = database.stats(0).await?.queues;
-    let queues = Queues { queues: stats.into_iter().map(|stats| Queue::new(stats, now)).collect() };
+    let queues = QueueList::new(stats, now);
     context.output.result(&queues, |output| output.table(&table(&queues.queues)))?;
     Ok(database.exit_when_shown(context))
 }
 
 /// One row a queue.
-pub(super) fn table(queues: &[Queue]) -> Table {
+pub(super) fn table(queues: &[QueueSummary]) -> Table {
     let mut table = Table::new(&["QUEUE", "STATE", "WAITING", "RUNNING", "OLDEST", "DEAD LETTERS"]);
     for queue in queues {
         let oldest = queue.oldest_waiting_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -74,13 +46,6 @@ pub(super) fn table(queues: &[Queue]) -> Table {
         ]);
     }
     table.right(&[2, 3, 4, 5]).text(&[0]).optional(&[5]).state(1)
-}
-
-/// The new state of a queue.
-#[derive(Serialize)]
-struct Changed<'a> {
-    queue: &'a str,
-    is_paused: bool,
 }
 
 /// The queue that was probably meant instead of one that never had a job, in words.
@@ -106,7 +71,7 @@ async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow
         context.output.note(format!("no job has been in queue {queue} yet{similar}"));
     }
     database.change_queue(queue.clone(), change).await?;
-    let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
+    let changed = ChangedQueue { queue: &queue, is_paused: change == QueueChange::Pause };
     let done = match change {
         QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),
         QueueChange::Resume => format!("queue {queue} is not paused"),

@@ -3,9 +3,10 @@ use std::io;
 use std::time::Duration;
 
 use longshore_core::{MinuteStats, Stats, Status, Timestamp, WorkerRecord};
+use longshore_report::QueueSummary;
 use serde::Serialize;
 
-use super::queues::{self, Queue};
+use super::queues;
 use crate::context::Context;
 use crate::database::{Database, Prepare, Unreachable};
 use crate::doctor::{Finding, examine};
@@ -23,7 +24,7 @@ pub(super) struct Report {
     now: Timestamp,
     /// The number of jobs in each status.
     jobs: BTreeMap<Status, u64>,
-    pub(super) queues: Vec<Queue>,
+    pub(super) queues: Vec<QueueSummary>,
     last_hour: Hour,
     workers: Workers,
     next_due_at: Option<Timestamp>,
@@ -105,7 +106,7 @@ impl Report {
             database,
             now,
             jobs,
-            queues: queues.into_iter().map(|stats| Queue::new(stats, now)).collect(),
+            queues: queues.into_iter().map(|stats| QueueSummary::new(stats, now)).collect(),
             last_hour: Hour::new(&minutes, now),
             workers: Workers::new(workers),
             next_due_at,

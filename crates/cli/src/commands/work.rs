@@ -6,14 +6,18 @@ use longshore::Worker;
 use longshore_core::{Filter, ScheduleSource};
 use serde::Serialize;
 
+#[cfg(feature = "web")]
+mod beside;
 mod handlers;
 mod job_lines;
 mod waiting;
 
+#[cfg(feature = "web")]
+use self::beside::RunningServer;
 use self::job_lines::{JobLines, WorkCounts};
 use self::waiting::{Telling, Waiting};
 use super::queues;
-use crate::arguments::{CONCURRENCY_MAX, QueueSlots, WorkArguments};
+use crate::arguments::{CONCURRENCY_MAX, QueueSlots, UpArguments, WorkArguments};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
@@ -29,15 +33,22 @@ struct Ended {
 
 /// Runs jobs on a database whose schema is supported.
 pub(crate) fn work(context: &Context, arguments: &WorkArguments) -> anyhow::Result<Exit> {
-    run(context, arguments, Prepare::New)
+    run(context, arguments, Prepare::New, None)
 }
 
-/// Applies migrations, then runs jobs.
-pub(crate) fn up(context: &Context, arguments: &WorkArguments) -> anyhow::Result<Exit> {
-    run(context, arguments, Prepare::Latest)
+/// Applies migrations, then runs jobs, beside a server.
+pub(crate) fn up(context: &Context, arguments: &UpArguments) -> anyhow::Result<Exit> {
+    run(context, &arguments.work, Prepare::Latest, Some(arguments))
 }
 
-fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow::Result<Exit> {
+fn run(
+    context: &Context,
+    arguments: &WorkArguments,
+    prepare: Prepare,
+    up: Option<&UpArguments>,
+) -> anyhow::Result<Exit> {
+    #[cfg(not(feature = "web"))]
+    let _ = up;
     let config = context.config()?;
     check_spare_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -68,8 +79,18 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
         let mine = Filter::all().job_types(config.jobs.keys().cloned());
         let named = arguments.queues.iter().map(|slots| slots.queue.clone());
         let mine = if arguments.queues.is_empty() { mine } else { mine.queues(named) };
+        #[cfg(feature = "web")]
+        let server = match up {
+            Some(up) => RunningServer::start(context, &database, &up.serve).await?,
+            None => None,
+        };
         watch(context, database, mine, lines.counts(), arguments);
-        run_worker(worker, arguments).await
+        let ended = run_worker(worker, arguments).await;
+        #[cfg(feature = "web")]
+        if let Some(server) = server {
+            server.stop().await;
+        }
+        ended
     })?;
     context.hide_live();
     if context.output.format() == crate::output::Format::Json {

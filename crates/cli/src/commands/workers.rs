@@ -1,17 +1,11 @@
 use longshore_core::{Timestamp, WorkerRecord};
-use serde::Serialize;
+use longshore_report::WorkerList;
 
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::relative_time::relative;
 use crate::output::table::Table;
-
-/// The workers in JSON.
-#[derive(Serialize)]
-struct Workers {
-    workers: Vec<WorkerRecord>,
-}
 
 /// Prints the workers, when they started, and which jobs they run.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
@@ -20,7 +14,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 
 async fn list(context: &Context) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    let workers = Workers { workers: database.workers().await? };
+    let workers = WorkerList { workers: database.workers().await? };
     let now = context.now();
     context.output.result(&workers, |output| output.table(&table(&workers.workers, now)))?;
     Ok(database.exit_when_shown(context))

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{fmt, io};
 
@@ -17,6 +18,34 @@ pub(crate) enum CommandError {
     /// A job id or its priority is missing or invalid.
     #[error(transparent)]
     PriorityWords(#[from] InvalidPriorityWords),
+    /// The address is one that other machines can reach, or a host name was given, and there is no token.
+    #[error("{listen} can be reached by others, or a host name was given, and the database has no access token")]
+    ServeWithoutToken {
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// The address cannot be listened at.
+    #[error("cannot listen at {listen}: {source}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A token of this name exists.
+    #[error("there is a token {name:?} already")]
+    TokenExists {
+        /// The name.
+        name: String,
+    },
+    /// No token has this name.
+    #[error("there is no token {name:?}{}", similar.as_ref().map(|similar| format!("; did you mean {similar}?")).unwrap_or_default())]
+    NoSuchToken {
+        /// The name that was given.
+        name: String,
+        /// The name that was probably meant.
+        similar: Option<String>,
+    },
     /// Both ids and `--all` were given.
     #[error("ids cannot be combined with --all")]
     IdsWithAll,
@@ -245,12 +274,16 @@ impl CommandError {
             | Self::PayloadTooLong { .. }
             | Self::Line { .. }
             | Self::NeedsTerminal
+            | Self::ServeWithoutToken { .. }
             | Self::Job(_) => Exit::Usage,
             Self::Untold { .. }
             | Self::NoSuchJob { .. }
             | Self::NoSuchBatch { .. }
             | Self::NoSuchSchedule { .. }
             | Self::NoSuchLimit { .. }
+            | Self::Listen { .. }
+            | Self::TokenExists { .. }
+            | Self::NoSuchToken { .. }
             | Self::NotADeadLetter { .. }
             | Self::NotMoved { .. } => Exit::Failed,
             Self::Unconfirmed { .. } => Exit::Refused,
@@ -275,6 +308,10 @@ impl CommandError {
             Self::NoSuchJob { .. } => "no_such_job",
             Self::NoSuchSchedule { .. } => "no_such_schedule",
             Self::NoSuchLimit { .. } => "no_such_limit",
+            Self::ServeWithoutToken { .. } => "no_token",
+            Self::Listen { .. } => "cannot_listen",
+            Self::TokenExists { .. } => "token_exists",
+            Self::NoSuchToken { .. } => "no_such_token",
             Self::NotADeadLetter { .. } => "not_a_dead_letter",
             Self::NotMoved { .. } => "not_moved",
             Self::Unconfirmed { .. } => "not_confirmed",
@@ -315,6 +352,10 @@ impl CommandError {
             Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue a reference to it",
             Self::Job(_) => "see \"longshore enqueue --help\"",
             Self::Line { .. } => "no job was enqueued; correct that line and enqueue the whole file again",
+            Self::ServeWithoutToken { .. } => "add one first, such as \"longshore token add NAME --scope operate\"",
+            Self::Listen { .. } => "name a free address with --listen ADDR:PORT",
+            Self::TokenExists { .. } => "choose another name, or revoke it first with \"longshore token revoke NAME\"",
+            Self::NoSuchToken { .. } => "list them with \"longshore token list\"",
             Self::NoSuchSchedule { .. } => "list them with \"longshore schedules list\"",
             Self::NoSuchBatch { .. } => "list the batches with \"longshore batches list\"",
             Self::NoSuchLimit { .. } => "list them with \"longshore limits list\"",

@@ -19,6 +19,7 @@ mod moving;
 mod postgres;
 mod sandbox;
 mod schedules;
+mod serve;
 mod several;
 #[cfg(target_os = "linux")]
 mod top;

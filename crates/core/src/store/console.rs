@@ -258,6 +258,28 @@ pub enum Action {
 }
 
 impl Action {
+    /// The statuses that a change of all jobs of a filter means if the filter names none. A retry leaves completed jobs
+    /// out: they run again only if somebody asks for it.
+    pub const fn usual_statuses(self) -> &'static [Status] {
+        match self {
+            Self::Retry | Self::RetryAlone | Self::RetryFromStart | Self::RetryAloneFromStart => {
+                &[Status::Retrying, Status::Cancelled, Status::DeadLetter]
+            }
+            Self::Cancel | Self::Reprioritise(_) => {
+                &[Status::Blocked, Status::Pending, Status::Running, Status::Retrying]
+            }
+            Self::Delete => &[
+                Status::Blocked,
+                Status::Pending,
+                Status::Retrying,
+                Status::Completed,
+                Status::Cancelled,
+                Status::DeadLetter,
+            ],
+            Self::Discard => &[Status::DeadLetter],
+        }
+    }
+
     /// Whether it retries jobs.
     pub const fn is_retry(self) -> bool {
         matches!(self, Self::Retry | Self::RetryAlone | Self::RetryFromStart | Self::RetryAloneFromStart)

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use longshore_core::{
     Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed,
     Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobData, JobDetail, JobEdit, JobId,
-    JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob, QueueChange,
-    Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest, Selection,
-    SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, TickPage,
-    TicksRequest, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
+    JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob, NewToken,
+    QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest,
+    Selection, SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture,
+    TickPage, TicksRequest, TokenHash, TokenRecord, Tokens, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerId,
+    WorkerRecord, WorkerSession, next_of,
 };
 use longshore_core::{AppliedLimits, ApplyLimits, ChangeLimit, LimitPage, Limiting, LimitsRequest};
 
@@ -124,6 +125,24 @@ struct Silence;
 impl Wakeups for Silence {
     fn changed(&mut self) -> BoxFuture<'_, Hint> {
         Box::pin(std::future::pending())
+    }
+}
+
+impl Tokens for EnqueueRecorder {
+    fn add_token(&self, _: NewToken) -> StoreFuture<'_, bool> {
+        nothing()
+    }
+
+    fn tokens(&self) -> StoreFuture<'_, Vec<TokenRecord>> {
+        nothing()
+    }
+
+    fn token(&self, _: TokenHash) -> StoreFuture<'_, Option<TokenRecord>> {
+        nothing()
+    }
+
+    fn revoke_token(&self, _: String) -> StoreFuture<'_, bool> {
+        nothing()
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use longshore_testkit_postgres::{Cluster, TestDatabase};
 use tokio_postgres::NoTls;
 
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/001_create_jobs.up.sql"),
     include_str!("../../migrations/002_create_workers.up.sql"),
     include_str!("../../migrations/003_create_job_queue.up.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/006_store_arrays_plain.up.sql"),
     include_str!("../../migrations/007_add_workflows.up.sql"),
     include_str!("../../migrations/008_add_limits.up.sql"),
+    include_str!("../../migrations/009_keep_tokens.up.sql"),
 ];
 
 /// The value of a sequence is seen at once by every snapshot, like the clock of a server.

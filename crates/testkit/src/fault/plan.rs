@@ -41,7 +41,7 @@ pub enum Operation {
     SaveCheckpoint,
     /// `Store::reclaim`
     Reclaim,
-    /// `Console::act`, `Console::edit` and `Console::change_queue`
+    /// `Console::act`, `Console::edit`, `Console::change_queue` and what `Tokens` writes
     Act,
     /// `Console::maintain`
     Maintain,

@@ -12,6 +12,7 @@ use crate::memory::jobs::row::Row;
 use crate::memory::limits::LimitBook;
 use crate::memory::schedules::Calendar;
 use crate::memory::stats::{MinuteCounts, Pruning};
+use crate::memory::tokens::TokenTable;
 use crate::memory::workers::worker::Worker;
 use crate::memory::workflows::Flows;
 
@@ -30,6 +31,8 @@ pub(super) struct State {
     pub(super) limit_book: LimitBook,
     /// The batches, and what jobs wait for.
     pub(super) flows: Flows,
+    /// The access tokens.
+    pub(super) tokens: TokenTable,
     /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
@@ -69,6 +72,7 @@ impl State {
             calendar: Calendar::default(),
             limit_book: LimitBook::default(),
             flows: Flows::default(),
+            tokens: TokenTable::new(),
             last_id: 0,
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),

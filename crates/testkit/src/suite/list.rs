@@ -482,6 +482,11 @@ macro_rules! store_suite {
                 each_minute_and_queue_is_counted_apart_oldest_first
                 jobs_that_end_by_hand_or_with_their_parent_are_counted
                 the_counts_survive_the_death_of_their_process;
+            tokens:
+                a_token_is_found_by_its_hash_alone
+                a_name_belongs_to_one_token
+                a_revoked_token_is_unknown_and_its_name_is_free
+                another_process_knows_a_token_at_once;
             suspect:
                 of_several_attempts_that_ran_none_is_given_up
                 the_only_attempt_that_had_begun_is_to_blame

@@ -12,3 +12,4 @@ pub mod moving;
 pub mod page;
 pub mod queue;
 pub mod stats;
+pub mod tokens;

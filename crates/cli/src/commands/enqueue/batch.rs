@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore_core::{BatchId, JobData, StoreError, ValidWorkflowJob, WorkflowBatch, WorkflowStream, stream_of};
-use serde::Serialize;
+use longshore_report::InsertedJobs;
 
 use super::batch_lines::{BatchLines, Places};
 use super::misspelt::UnknownTypes;
@@ -16,12 +16,6 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::table::count_jobs;
 use crate::settings::config::Config;
-
-/// The result of a file without a batch, and whose jobs do not wait for each other.
-#[derive(Serialize)]
-struct Inserted {
-    inserted: u64,
-}
 
 /// Enqueues a file of jobs in one transaction. It checks the whole file first, so that an invalid line near the end
 /// does not block the database's writer.
@@ -82,7 +76,7 @@ async fn insert(
     jobs: impl Iterator<Item = Result<ValidWorkflowJob, StoreError>> + Send + 'static,
 ) -> Result<Exit, Failed> {
     let plain = stream_of(jobs.map(|job| job.map(|job| job.job().clone())));
-    let inserted = Inserted { inserted: database.enqueue_valid_stream(plain).await.map_err(Failed::Store)? };
+    let inserted = InsertedJobs { inserted: database.enqueue_valid_stream(plain).await.map_err(Failed::Store)? };
     let done = format!("{} enqueued", count_jobs(inserted.inserted));
     let told = context.output.result(&inserted, |output| output.line(&done));
     CommandError::after(&done, told).map_err(Failed::Told)?;

@@ -1,22 +1,11 @@
-use std::sync::Arc;
-
 use longshore_core::{Explanation, JobId, explain};
-use serde::Serialize;
+use longshore_report::PlacedExplanation;
 
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::table::printable;
-
-/// An explanation in JSON, and in which of several databases the job is.
-#[derive(Serialize)]
-struct PlacedExplanation<'a> {
-    #[serde(flatten)]
-    explanation: &'a Explanation,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database: Option<Arc<str>>,
-}
 
 /// Says why a job is not running.
 pub(super) async fn run(context: &Context, id: JobId) -> anyhow::Result<Exit> {

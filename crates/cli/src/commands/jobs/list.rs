@@ -1,7 +1,5 @@
-use std::sync::Arc;
-
 use longshore_core::{Job, JobPageRequest, Selection, Timestamp};
-use serde::Serialize;
+use longshore_report::JobList;
 
 use crate::arguments::ListArguments;
 use crate::completion::{self, Names};
@@ -14,23 +12,6 @@ use crate::output::relative_time::{relative, relative_or_dash, span};
 use crate::output::table::Table;
 use crate::suggestion::closest;
 
-/// A page of jobs in JSON.
-#[derive(Serialize)]
-struct Page {
-    jobs: Vec<PlacedJob>,
-    /// A string, because clients must only pass a cursor back and not compute with it.
-    next: Option<String>,
-}
-
-/// A job, and in which of several databases it is.
-#[derive(Serialize)]
-struct PlacedJob {
-    #[serde(flatten)]
-    job: Job,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database: Option<Arc<str>>,
-}
-
 /// Lists the selected jobs, newest first.
 pub(in crate::commands) async fn list(
     context: &Context,
@@ -42,11 +23,9 @@ pub(in crate::commands) async fn list(
     let request = JobPageRequest { selection: selection.clone(), after: page.after, limit: page.limit };
     let found = database.jobs(request).await?;
     let now = context.now();
-    let (is_empty, next) = (found.jobs.is_empty(), found.next.map(|cursor| cursor.to_string()));
+    let (is_empty, next) = (found.jobs.is_empty(), found.next.as_ref().map(ToString::to_string));
     if context.output.format() == Format::Json {
-        let place = |job: Job| PlacedJob { database: database.place_of(job.id), job };
-        let page = Page { jobs: found.jobs.into_iter().map(place).collect(), next: next.clone() };
-        context.output.document(&page)?;
+        context.output.document(&JobList::new(found, |id| database.place_of(id)))?;
     } else {
         context.output.table(&columns(&found.jobs, now))?;
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use longshore_core::{JobId, LogEntry, LogRequest};
-use serde::Serialize;
+use longshore_report::JobLog;
 
 use super::show::read_detail;
 use crate::context::Context;
@@ -30,13 +30,6 @@ pub(super) enum Until {
     Ended,
 }
 
-/// A log in JSON.
-#[derive(Serialize)]
-struct Log {
-    id: JobId,
-    entries: Vec<LogEntry>,
-}
-
 /// How often a growing log is read again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -51,7 +44,7 @@ pub(super) async fn run(context: &Context, request: LogsRequest) -> anyhow::Resu
             while let Some(page) = reader.next_page(&database).await? {
                 entries.extend(page);
             }
-            context.output.document(&Log { id: request.id, entries })?;
+            context.output.document(&JobLog { id: request.id, entries })?;
         }
         (_, Until::Now) => print_rest(&database, &mut reader, &mut Printer::new(&context.output)).await?,
         (_, Until::Ended) => follow(&database, &mut reader, &mut Printer::new(&context.output)).await?,

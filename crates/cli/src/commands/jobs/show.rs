@@ -3,8 +3,7 @@ use std::sync::Arc;
 use longshore_core::{
     Attempt, BatchId, BatchRole, BatchStatus, DependencyTarget, Job, JobDetail, JobId, Status, Timestamp,
 };
-
-use serde::Serialize;
+use longshore_report::PlacedDetail;
 
 use crate::commands::batches::in_words;
 use crate::context::Context;
@@ -20,15 +19,6 @@ pub(super) async fn run(context: &Context, id: JobId) -> anyhow::Result<Exit> {
     let detail = read_detail(&database, id).await?;
     print_detail(context, &detail, database.place_of(id))?;
     Ok(Exit::Done)
-}
-
-/// A job in JSON, and in which of several databases it is.
-#[derive(Serialize)]
-struct PlacedDetail<'a> {
-    #[serde(flatten)]
-    detail: &'a JobDetail,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database: Option<Arc<str>>,
 }
 
 /// Reads one job. Fails if it does not exist.

@@ -1,12 +1,6 @@
-use std::time::Duration;
-
-use humantime::format_duration;
-use longshore_core::{
-    JobData, JobId, Missed, Overlap, Priority, ScheduleDefinition, ScheduleRecord, ScheduleSource, Tick, TickOutcome,
-    Timestamp, Timing,
-};
+use longshore_core::{ScheduleRecord, Timestamp};
+use longshore_report::{NextTickList, NextTicks, ScheduleDetail, ScheduleList, ScheduleSummary, ticks_of};
 use longshore_schedule::Ticks;
-use serde::Serialize;
 
 use super::{existing, one};
 use crate::context::Context;
@@ -14,159 +8,11 @@ use crate::exit::Exit;
 use crate::output::relative_time::{relative, relative_or_dash};
 use crate::output::table::Table;
 
-/// How many ticks a list shows of each schedule.
-const NEXT: u32 = 3;
-
-#[derive(Serialize)]
-struct Schedules {
-    schedules: Vec<Listed>,
-}
-
-/// One schedule in JSON.
-#[derive(Debug, Serialize)]
-struct Listed {
-    name: String,
-    source: ScheduleSource,
-    cron: Option<String>,
-    every: Option<String>,
-    time_zone: Option<String>,
-    job_type: Option<String>,
-    job_data: Option<JobData>,
-    missed: Option<Missed>,
-    overlap: Option<Overlap>,
-    jitter: Option<String>,
-    paused_at: Option<Timestamp>,
-    pause_reason: Option<String>,
-    next: Vec<Timestamp>,
-    last: Option<LastTick>,
-    open_job_id: Option<JobId>,
-    /// Why this program does not understand the schedule.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct LastTick {
-    due_at: Timestamp,
-    outcome: TickOutcome,
-    job_id: Option<JobId>,
-    why: String,
-}
-
-/// One schedule with all of its settings in JSON.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    listed: Listed,
-    queue: Option<String>,
-    priority: Option<Priority>,
-    max_retries: Option<u32>,
-    timeout: Option<String>,
-    catch_up: Option<String>,
-    catch_up_max: Option<u32>,
-    late_after: Option<String>,
-    expect_within: Option<String>,
-    paused: Option<bool>,
-    revision: u64,
-    created_at: Timestamp,
-    changed_at: Timestamp,
-    settled_until: Timestamp,
-    next_due_at: Option<Timestamp>,
-    last_completed_at: Option<Timestamp>,
-}
-
-impl Listed {
-    fn new(record: &ScheduleRecord) -> Self {
-        let definition = record.definition.as_ref().ok();
-        let (cron, every) = match definition.map(|definition| &definition.timing) {
-            Some(Timing::Cron { cron, .. }) => (Some(cron.clone()), None),
-            Some(Timing::Every { every_ms, .. }) => (None, Some(span(*every_ms))),
-            None => (None, None),
-        };
-        let timing = ticks_of(record);
-        Self {
-            name: record.name.clone(),
-            source: record.source,
-            cron,
-            every,
-            time_zone: definition.map(|definition| definition.timing.time_zone().to_owned()),
-            job_type: definition.map(|definition| definition.job.job_type.clone()),
-            job_data: definition.map(|definition| definition.job.job_data.clone()),
-            missed: definition.map(|definition| definition.missed),
-            overlap: definition.map(|definition| definition.overlap),
-            jitter: definition
-                .filter(|definition| definition.jitter_ms > 0)
-                .map(|definition| span(definition.jitter_ms)),
-            paused_at: record.paused_at,
-            pause_reason: record.pause_reason.clone(),
-            next: timing.as_ref().map(|ticks| next_of(ticks, record, NEXT, None)).unwrap_or_default(),
-            last: record.last.as_ref().map(LastTick::new),
-            open_job_id: record.open_job,
-            problem: timing.err(),
-        }
-    }
-}
-
-impl LastTick {
-    fn new(tick: &Tick) -> Self {
-        let due_at = tick.until_at.unwrap_or(tick.due_at);
-        Self { due_at, outcome: tick.outcome, job_id: tick.job_id, why: tick.why.clone() }
-    }
-}
-
-impl Shown {
-    fn new(record: &ScheduleRecord) -> Self {
-        let definition = record.definition.as_ref().ok();
-        let job = definition.map(|definition| &definition.job);
-        let of = |ms: fn(&ScheduleDefinition) -> u64| definition.map(|definition| span(ms(definition)));
-        Self {
-            listed: Listed::new(record),
-            queue: job.and_then(|job| job.queue.clone()),
-            priority: job.and_then(|job| job.priority),
-            max_retries: job.and_then(|job| job.max_retries),
-            timeout: job.and_then(|job| job.timeout_ms).map(span),
-            catch_up: of(|definition| definition.catch_up_ms),
-            catch_up_max: definition.map(|definition| definition.catch_up_max),
-            late_after: of(|definition| definition.late_after_ms),
-            expect_within: definition.and_then(|definition| definition.expect_within_ms).map(span),
-            paused: definition.map(|definition| definition.paused),
-            revision: record.revision,
-            created_at: record.created_at,
-            changed_at: record.changed_at,
-            settled_until: record.settled_until,
-            next_due_at: record.next_due_at,
-            last_completed_at: record.last_completed.map(|(completed_at, _)| completed_at),
-        }
-    }
-}
-
-/// The ticks of a schedule, or why they are not known here.
-fn ticks_of(record: &ScheduleRecord) -> Result<Ticks, String> {
-    let definition = record.definition.as_ref().map_err(String::clone)?;
-    Ticks::new(&definition.timing).map_err(|error| error.to_string())
-}
-
-/// The ticks that are not settled yet.
-fn next_of(ticks: &Ticks, record: &ScheduleRecord, count: u32, until: Option<Timestamp>) -> Vec<Timestamp> {
-    let mut after = record.settled_until.max(record.now);
-    let mut next = Vec::new();
-    for _ in 0..count {
-        let Some(tick) = ticks.next_after(after).filter(|tick| until.is_none_or(|until| *tick < until)) else { break };
-        next.push(tick);
-        after = tick;
-    }
-    next
-}
-
-fn span(ms: u64) -> String {
-    format_duration(Duration::from_millis(ms)).to_string()
-}
-
 /// Lists all schedules.
 pub(super) async fn list(context: &Context) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let records = database.queue().schedules().list().await?;
-    let schedules = Schedules { schedules: records.iter().map(Listed::new).collect() };
+    let schedules = ScheduleList::new(&records);
     context.output.result(&schedules, |output| output.table(&table(&schedules.schedules, context.now())))?;
     if records.is_empty() && context.output.format() == crate::output::Format::Words {
         context.output.note("there is no schedule; declare [schedules.NAME] in longshore.toml, or add one");
@@ -174,7 +20,7 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn table(schedules: &[Listed], now: Timestamp) -> Table {
+fn table(schedules: &[ScheduleSummary], now: Timestamp) -> Table {
     let mut table =
         Table::new(&["NAME", "STATE", "WHEN", "TIME ZONE", "TYPE", "NEXT", "LAST", "OUTCOME", "JOB", "ABOUT"]);
     for schedule in schedules {
@@ -197,7 +43,7 @@ fn table(schedules: &[Listed], now: Timestamp) -> Table {
     table.text(&[0, 2, 4, 9]).optional(&[9, 3, 8, 4]).state(1)
 }
 
-fn state(schedule: &Listed) -> &'static str {
+fn state(schedule: &ScheduleSummary) -> &'static str {
     match (&schedule.problem, schedule.paused_at) {
         (Some(_), _) => "unknown",
         (None, Some(_)) => "paused",
@@ -209,7 +55,7 @@ fn state(schedule: &Listed) -> &'static str {
 pub(super) async fn show(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let record = one(&database, name).await?;
-    let shown = Shown::new(&record);
+    let shown = ScheduleDetail::new(&record);
     context.output.result(&shown, |output| {
         for (name, value) in lines(&shown, &record, context.now()) {
             output.line(format!("{name:<14}{value}"))?;
@@ -219,7 +65,7 @@ pub(super) async fn show(context: &Context, name: &str) -> anyhow::Result<Exit> 
     Ok(Exit::Done)
 }
 
-fn lines(shown: &Shown, record: &ScheduleRecord, now: Timestamp) -> Vec<(&'static str, String)> {
+fn lines(shown: &ScheduleDetail, record: &ScheduleRecord, now: Timestamp) -> Vec<(&'static str, String)> {
     let listed = &shown.listed;
     let mut lines = vec![("name", listed.name.clone()), ("source", listed.source.to_string())];
     let mut add = |name: &'static str, value: Option<String>| lines.extend(value.map(|value| (name, value)));
@@ -273,24 +119,6 @@ fn utc(at: Timestamp) -> String {
     at.to_string().replace(".000Z", "Z")
 }
 
-/// The next ticks of one or all schedules in JSON.
-#[derive(Serialize)]
-struct NextTicks {
-    schedules: Vec<NextOfSchedule>,
-}
-
-#[derive(Serialize)]
-struct NextOfSchedule {
-    name: String,
-    time_zone: Option<String>,
-    paused_at: Option<Timestamp>,
-    next: Vec<Timestamp>,
-    /// The same instants in the time zone.
-    next_local: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-}
-
 /// Shows the next ticks.
 pub(super) async fn next(
     context: &Context,
@@ -307,26 +135,16 @@ pub(super) async fn next(
     let mut table = Table::new(&["NAME", "NEXT", "UTC", "IN", "STATE"]);
     let mut schedules = Vec::new();
     for record in &records {
-        let timing = ticks_of(record);
-        let next = timing.as_ref().map(|ticks| next_of(ticks, record, count, until)).unwrap_or_default();
-        let local = |of: fn(&Ticks, Timestamp) -> String| -> Vec<String> {
-            let Ok(ticks) = &timing else { return Vec::new() };
-            next.iter().map(|at| of(ticks, *at)).collect()
-        };
+        let next = NextTicks::new(record, count, until);
         let state = if record.paused_at.is_some() { "paused" } else { "open" };
-        for (at, words) in next.iter().zip(local(Ticks::local)) {
-            table.row(&[record.name.clone(), words, utc(*at), relative(*at, now), state.to_owned()]);
+        if let Ok(ticks) = ticks_of(record) {
+            for at in &next.next {
+                table.row(&[record.name.clone(), ticks.local(*at), utc(*at), relative(*at, now), state.to_owned()]);
+            }
         }
-        schedules.push(NextOfSchedule {
-            name: record.name.clone(),
-            time_zone: record.definition.as_ref().ok().map(|definition| definition.timing.time_zone().to_owned()),
-            paused_at: record.paused_at,
-            next_local: local(Ticks::local_rfc3339),
-            next,
-            problem: timing.err(),
-        });
+        schedules.push(next);
     }
     let table = table.text(&[0]).optional(&[4]).state(4);
-    context.output.result(&NextTicks { schedules }, |output| output.table(&table))?;
+    context.output.result(&NextTickList { schedules }, |output| output.table(&table))?;
     Ok(Exit::Done)
 }

@@ -45,7 +45,7 @@ pub(in crate::commands) fn busy() -> Report {
             (Status::DeadLetter, 2),
             (Status::Blocked, 0),
         ]),
-        queues: queues.map(|stats| Queue::new(stats, NOW)).into(),
+        queues: queues.map(|stats| QueueSummary::new(stats, NOW)).into(),
         last_hour: Hour::new(&[minute(50, 3, 0), minute(7, 40, 2), minute(0, 80, 0)], NOW),
         workers: Workers { alive: 2, dead: 1, slots: 8, running: 3 },
         next_due_at: Some(NOW.after(Duration::from_secs(300))),

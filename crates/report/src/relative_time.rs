@@ -1,9 +1,11 @@
+//! Times and durations for people, as commands and pages print them.
+
 use std::time::Duration;
 
 use longshore_core::Timestamp;
 
 /// A time for people: `3m ago`, `in 5s`, `now`.
-pub(crate) fn relative(instant: Timestamp, now: Timestamp) -> String {
+pub fn relative(instant: Timestamp, now: Timestamp) -> String {
     if instant > now {
         return format!("in {}", span(instant.since(now)));
     }
@@ -15,12 +17,12 @@ pub(crate) fn relative(instant: Timestamp, now: Timestamp) -> String {
 }
 
 /// A relative time, or a dash.
-pub(crate) fn relative_or_dash(instant: Option<Timestamp>, now: Timestamp) -> String {
+pub fn relative_or_dash(instant: Option<Timestamp>, now: Timestamp) -> String {
     instant.map_or_else(|| "-".to_owned(), |instant| relative(instant, now))
 }
 
 /// A duration for people in its largest unit, rounded down. Below ten of a unit, the next smaller unit is added.
-pub(crate) fn span(span: Duration) -> String {
+pub fn span(span: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let seconds = span.as_secs();
     if seconds == 0 {
@@ -38,7 +40,7 @@ pub(crate) fn span(span: Duration) -> String {
 }
 
 /// How long something took, or will take, for people: `12 ms`, `0.8 s`, `4 s`, `1m5s`.
-pub(crate) fn short(duration: Duration) -> String {
+pub fn short(duration: Duration) -> String {
     match duration.as_millis() {
         ms if ms < 100 => format!("{ms} ms"),
         ms if ms < 10_000 => {

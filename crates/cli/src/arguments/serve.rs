@@ -1,0 +1,53 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::Args;
+
+/// Where the server listens unless told otherwise.
+pub(crate) const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+
+/// The arguments of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Listen at this address; port 0 takes any free one
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = LISTEN)]
+    pub(crate) listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+}
+
+/// How the server is reached, and what it permits.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SiteArguments {
+    /// Allow this host name in requests, as behind a proxy, and need a token; may be repeated
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+
+    /// Serve below this path, as behind a proxy
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true, value_parser = base_path)]
+    pub(crate) base_path: String,
+
+    /// Refuse every change
+    #[arg(long)]
+    pub(crate) read_only: bool,
+}
+
+/// It becomes part of links and of a cookie.
+fn base_path(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    if text.bytes().all(is_plain) && !text.split('/').any(|part| part == "." || part == "..") && !text.contains("//") {
+        return Ok(text.to_owned());
+    }
+    Err("expected a path such as /jobs, of letters, digits, and - _ . ~".to_owned())
+}
+
+/// Where `up` serves.
+#[derive(Debug, Args)]
+pub(crate) struct BesideWorkArguments {
+    /// Serve the HTTP API and the dashboard at this address [default: 127.0.0.1:7070; without them if that is taken]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+}

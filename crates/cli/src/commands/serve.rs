@@ -1,0 +1,123 @@
+use std::io;
+use std::net::SocketAddr;
+
+use longshore_web::{ServeOptions, Web};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::migrate;
+use crate::arguments::{LISTEN, ServeArguments, SiteArguments};
+use crate::context::Context;
+use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
+use crate::exit::Exit;
+use crate::output::Format;
+
+/// Where the server is, for `--json`.
+#[derive(Serialize)]
+struct Listening {
+    listen: SocketAddr,
+    url: String,
+}
+
+/// Serves until a signal arrives.
+pub(crate) fn run(context: &Context, arguments: &ServeArguments) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let database = Database::open(context, Prepare::New).await?;
+        let server = Server::bind(context, &database, arguments.listen, &arguments.site).await?;
+        let (first, second) = longshore::stop_signals()?;
+        server.announce(context)?;
+        tokio::select! {
+            served = server.run(first) => served?,
+            // A second signal does not wait for open requests.
+            () = second => {}
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// A server that listens and does not answer yet.
+pub(super) struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    url: String,
+    web: Web,
+}
+
+impl Server {
+    /// Listens. An address that other machines can reach needs a token in the database.
+    pub(super) async fn bind(
+        context: &Context,
+        database: &Database,
+        listen: SocketAddr,
+        site: &SiteArguments,
+    ) -> anyhow::Result<Self> {
+        let is_open = listen.ip().is_loopback() && site.hosts.is_empty();
+        if !is_open && database.tokens().await?.is_empty() {
+            return Err(CommandError::ServeWithoutToken { listen }.into());
+        }
+        let web = web(context, database, site)?;
+        let web = if is_open { web.open_to_everyone() } else { web.tokens() };
+        let bound = TcpListener::bind(listen).await;
+        let listener = bound.map_err(|source| CommandError::Listen { listen, source })?;
+        let address = listener.local_addr()?;
+        let path = site.base_path.trim_matches('/');
+        let url = format!("http://{address}/{path}");
+        Ok(Self { listener, address, url, web })
+    }
+
+    /// For `up`: the usual address may be taken by another worker, which then serves the same pages.
+    pub(super) async fn bind_beside_worker(
+        context: &Context,
+        database: &Database,
+        listen: Option<SocketAddr>,
+        site: &SiteArguments,
+    ) -> anyhow::Result<Option<Self>> {
+        match Self::bind(context, database, listen.unwrap_or(LISTEN), site).await {
+            Ok(server) => Ok(Some(server)),
+            Err(error) if listen.is_none() && is_taken(&error) => {
+                tracing::warn!("{LISTEN} is taken, so this worker serves no pages; name another address with --listen");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The address for people.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn announce(&self, context: &Context) -> anyhow::Result<()> {
+        let listening = Listening { listen: self.address, url: self.url.clone() };
+        if context.output.format() == Format::Json {
+            return Ok(context.output.document(&listening)?);
+        }
+        Ok(context.output.line(format!("listening on {}", self.url))?)
+    }
+
+    /// Serves until the future resolves, then for a grace period.
+    pub(super) async fn run(self, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
+        self.web.serve(self.listener, ServeOptions::default(), shutdown).await
+    }
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let listen = error.downcast_ref::<CommandError>();
+    matches!(listen, Some(CommandError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse)
+}
+
+fn web(context: &Context, database: &Database, site: &SiteArguments) -> anyhow::Result<Web> {
+    let (config, place) = (context.config()?, database.clone());
+    let mut web = Web::new(database.queue())
+        .database(context.databases()?.to_string())
+        .defaults(move |job_type| config.new_job(job_type))
+        .places(move |id| place.place_of(id))
+        .migrations(migrate::inspector(context)?)
+        .base_path(&site.base_path);
+    for host in &site.hosts {
+        web = web.host(host);
+    }
+    Ok(if site.read_only { web.read_only() } else { web })
+}

@@ -1,0 +1,153 @@
+//! The server as its operators start it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::sandbox::Sandbox;
+
+/// A server process, and where it listens.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0", "--json"], arguments].concat();
+        let mut child = sandbox.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut told = String::new();
+        // It says where it is before it answers to anybody.
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut told).unwrap();
+        let told: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told:?}"));
+        Self { child, address: told["listen"].as_str().unwrap().to_owned() }
+    }
+
+    fn ask(&self, request: &str) -> String {
+        ask(&self.address, request)
+    }
+
+    /// Ends it with a signal, and answers with its exit code.
+    #[cfg(unix)]
+    fn stop(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn ask(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let (line, body) = request.split_once('\n').unwrap_or((request, ""));
+    let (line, headers) = line.split_once('|').unwrap_or((line, ""));
+    let headers = if headers.is_empty() { String::new() } else { format!("{headers}\r\n") };
+    let length = body.len();
+    write!(
+        stream,
+        "{line} HTTP/1.1\r\nhost: {address}\r\n{headers}content-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn body(answer: &str) -> Value {
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+#[test]
+#[cfg(unix)]
+fn a_server_serves_what_the_commands_show_and_ends_with_its_signal() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\nqueue = \"post\"\n");
+    let served = Served::start(&sandbox, &[]);
+    assert_eq!(body(&served.ask("GET /readyz")), json!({ "status": "ok" }));
+    let created = body(&served.ask("POST /api/v1/jobs\n{\"job_type\": \"mail\"}"));
+    // The settings of the type are those of the configuration.
+    assert_eq!(created["queue"], "post");
+    let id = created["id"].to_string();
+    assert_eq!(body(&served.ask(&format!("GET /api/v1/jobs/{id}"))), sandbox.json(&["jobs", "show", &id]));
+    assert_eq!(body(&served.ask("GET /api/v1/jobs")), sandbox.json(&["jobs", "list"]));
+    let shown = body(&served.ask("GET /api/v1/migrations"));
+    assert_eq!(shown["migrations"], sandbox.json(&["migrate", "status"])["migrations"]);
+    assert_eq!(body(&served.ask("GET /api/v1/migrations/verify"))["ok"], true);
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_token_is_shown_once_and_has_its_scopes_until_it_is_revoked() {
+    let sandbox = Sandbox::new();
+    let added = sandbox.json(&["token", "add", "reader", "--scope", "read"]);
+    let token = added["token"].as_str().unwrap();
+    assert_eq!((&added["name"], &added["scopes"]), (&json!("reader"), &json!(["read"])));
+    assert_eq!(sandbox.run(&["token", "add", "reader", "--scope", "read", "--json"]).code(), "token_exists");
+    let listed = sandbox.run(&["token", "list", "--json"]);
+    assert_eq!(listed.document()["tokens"][0]["name"], "reader");
+    assert!(!listed.stdout.contains(token));
+    // Nothing of the token is in the file.
+    let stored = std::fs::read(sandbox.path("longshore.db")).unwrap();
+    assert!(!stored.windows(token.len()).any(|bytes| bytes == token.as_bytes()));
+    let served = Served::start(&sandbox, &["--host", "jobs.example"]);
+    let with = |method: &str, path: &str| served.ask(&format!("{method} {path}|authorization: Bearer {token}"));
+    assert!(with("GET", "/api/v1/jobs").starts_with("HTTP/1.1 200"));
+    assert!(with("POST", "/api/v1/queues/a/pause").starts_with("HTTP/1.1 403"));
+    assert!(served.ask("GET /api/v1/jobs").starts_with("HTTP/1.1 401"));
+    sandbox.json(&["token", "revoke", "reader"]);
+    assert!(with("GET", "/api/v1/jobs").starts_with("HTTP/1.1 401"));
+    assert_eq!(sandbox.run(&["token", "revoke", "reader", "--json"]).code(), "no_such_token");
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+fn a_server_that_others_can_reach_needs_a_token() {
+    let sandbox = Sandbox::new();
+    for arguments in [&["--listen", "0.0.0.0:0"][..], &["--listen", "127.0.0.1:0", "--host", "jobs.example"]] {
+        let ran = sandbox.run(&[&["serve", "--json"], arguments].concat());
+        assert_eq!((ran.exit, ran.code().as_str()), (2, "no_token"), "{ran:?}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_address_that_is_taken_is_named() {
+    let sandbox = Sandbox::new();
+    let served = Served::start(&sandbox, &[]);
+    let ran = sandbox.run(&["serve", "--listen", &served.address, "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (1, "cannot_listen"));
+    assert!(ran.stdout.contains(&served.address), "{ran:?}");
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+#[cfg(unix)]
+fn up_runs_jobs_and_serves_in_one_process() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
+    let mut child = sandbox
+        .command(&["up", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next().expect("it says where it listens").unwrap();
+        if let Some((_, url)) = line.split_once("http://") {
+            break url.trim_end_matches('/').to_owned();
+        }
+    };
+    // Whoever stops reading must not stop the worker.
+    std::thread::spawn(move || lines.for_each(drop));
+    let created = body(&ask(&address, "POST /api/v1/jobs\n{\"job_type\": \"mail\"}"));
+    let id = created["id"].to_string();
+    sandbox.until(|| body(&ask(&address, &format!("GET /api/v1/jobs/{id}")))["status"] == "completed");
+    assert_eq!(body(&ask(&address, "GET /api/v1/workers"))["workers"].as_array().unwrap().len(), 1);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

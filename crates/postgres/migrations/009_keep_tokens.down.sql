@@ -1,0 +1,2 @@
+-- longshore: loses longshore.token
+DROP TABLE longshore.token;

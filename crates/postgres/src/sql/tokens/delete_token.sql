@@ -1,0 +1,2 @@
+DELETE FROM longshore.token
+WHERE name = $1

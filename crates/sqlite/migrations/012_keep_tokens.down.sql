@@ -1,0 +1,2 @@
+-- longshore: loses job_tokens
+DROP TABLE job_tokens;

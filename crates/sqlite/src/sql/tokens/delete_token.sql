@@ -1,0 +1,2 @@
+DELETE FROM job_tokens
+WHERE name = ?1

@@ -1,0 +1,226 @@
+use axum::extract::{Request, State};
+use axum::response::Response;
+use longshore_core::{Action, Actioned, Filter, JobId, Priority, Refusal, Selection, Status};
+use serde::{Deserialize, Serialize};
+
+use super::filter::FilterBody;
+use crate::access::Scope;
+use crate::endpoint::Endpoint;
+use crate::endpoint::document::Body;
+use crate::error::ApiError;
+use crate::input::{JsonBody, PathId, Query, json_body};
+use crate::json::json;
+use crate::state::WebState;
+
+/// How many jobs a request may name.
+const IDS_MAX: usize = 1000;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post("/api/v1/jobs/retry", Scope::Operate, retry)
+            .says("Retries jobs by id or by filter, with new budgets. Without `status`, completed jobs are left out.")
+            .body(SELECTION)
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/jobs/cancel", Scope::Operate, cancel)
+            .says("Cancels jobs by id or by filter. Running ones are asked to stop.")
+            .body(SELECTION)
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/jobs/delete", Scope::Operate, delete)
+            .says("Deletes jobs that are not running, with their history, by id or by filter")
+            .body(SELECTION)
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/jobs/priority", Scope::Operate, reprioritise)
+            .says("Changes the priority of jobs that have not ended, by id or by filter")
+            .body(Body { schemas: &["PrioritySelection"] })
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/jobs/{id}/retry", Scope::Operate, retry_one)
+            .says("Retries a job now, with new budgets")
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/jobs/{id}/cancel", Scope::Operate, cancel_one)
+            .says("Cancels a job. A running one is asked to stop.")
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/jobs/{id}/priority", Scope::Operate, reprioritise_one)
+            .says("Changes the priority of a job that has not ended")
+            .body(Body { schemas: &["NewPriority"] })
+            .answers(200, "Changed"),
+        Endpoint::delete("/api/v1/jobs/{id}", Scope::Operate, delete_one)
+            .says("Deletes a job that is not running, with its history")
+            .answers(200, "Changed"),
+    ]
+}
+
+pub(super) const SELECTION: Body = Body { schemas: &["Selection"] };
+
+/// Which jobs: by id, or all that match a filter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SelectionBody {
+    #[serde(default)]
+    ids: Option<Vec<JobId>>,
+    #[serde(default)]
+    filter: Option<FilterBody>,
+    /// Only counts.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl SelectionBody {
+    /// The ids, if it names any, within their bound.
+    pub(super) fn named(&self) -> Result<Option<&[JobId]>, ApiError> {
+        match &self.ids {
+            Some(ids) if ids.len() > IDS_MAX => {
+                Err(ApiError::invalid(format!("a request names at most {IDS_MAX} ids")))
+            }
+            Some(ids) if ids.iter().any(|id| id.0 < 1) => {
+                Err(ApiError::invalid("an id is a whole number, 1 or higher"))
+            }
+            ids => Ok(ids.as_deref()),
+        }
+    }
+
+    /// The same among jobs with this status.
+    pub(super) fn of_status(mut self, status: Status) -> Self {
+        if let Some(filter) = &mut self.filter {
+            filter.status = Some(vec![status]);
+        }
+        self
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrioritySelectionBody {
+    priority: Priority,
+    // Not flattened: serde would then accept unknown fields.
+    #[serde(default)]
+    ids: Option<Vec<JobId>>,
+    #[serde(default)]
+    filter: Option<FilterBody>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPriorityBody {
+    priority: Priority,
+}
+
+/// How many jobs a change would touch.
+#[derive(Serialize)]
+struct Counted {
+    dry_run: bool,
+    matching: u64,
+}
+
+/// What a change did.
+#[derive(Serialize)]
+struct Changed<'a> {
+    touched: u64,
+    refused: Vec<Refused<'a>>,
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    #[serde(flatten)]
+    refusal: &'a Refusal,
+    message: String,
+}
+
+async fn retry(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+    change(state, query, body.0, Action::Retry).await
+}
+
+async fn cancel(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+    change(state, query, body.0, Action::Cancel).await
+}
+
+async fn delete(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+    change(state, query, body.0, Action::Delete).await
+}
+
+async fn reprioritise(
+    state: State<WebState>,
+    query: Query,
+    JsonBody(body): JsonBody<PrioritySelectionBody>,
+) -> Result<Response, ApiError> {
+    let PrioritySelectionBody { priority, ids, filter, dry_run } = body;
+    change(state, query, SelectionBody { ids, filter, dry_run }, Action::Reprioritise(priority)).await
+}
+
+/// Changes the selected jobs, or counts them.
+pub(super) async fn change(
+    State(state): State<WebState>,
+    query: Query,
+    body: SelectionBody,
+    action: Action,
+) -> Result<Response, ApiError> {
+    query.end()?;
+    body.named()?;
+    let selection = select(body.ids, body.filter, action.usual_statuses())?;
+    if body.dry_run {
+        return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
+    }
+    Ok(changed(&state.backend().act(selection, action).await?))
+}
+
+fn select(
+    ids: Option<Vec<JobId>>,
+    filter: Option<FilterBody>,
+    usual: &'static [Status],
+) -> Result<Selection, ApiError> {
+    match (ids, filter) {
+        (Some(ids), None) => Ok(Selection::Jobs(ids)),
+        (None, Some(filter)) => {
+            let filter = filter.into_filter()?;
+            let statuses = filter.statuses.or_else(|| Some(usual.to_vec()));
+            Ok(Selection::Matching(Filter { statuses, ..filter }))
+        }
+        (None, None) => Err(ApiError::invalid("the body names no jobs").hint(
+            "give \"ids\", or a \"filter\"; {\"filter\": {}} is every job, and \"dry_run\": true only counts them",
+        )),
+        (Some(_), Some(_)) => Err(ApiError::invalid("the body has either ids or a filter, not both")),
+    }
+}
+
+pub(super) fn changed(actioned: &Actioned) -> Response {
+    let refused = actioned.refused.iter().map(|refusal| Refused { refusal, message: refusal.to_string() });
+    json(&Changed { touched: actioned.touched, refused: refused.collect() })
+}
+
+async fn retry_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(state, id, query, Action::Retry).await
+}
+
+async fn cancel_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(state, id, query, Action::Cancel).await
+}
+
+async fn delete_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(state, id, query, Action::Delete).await
+}
+
+async fn reprioritise_one(
+    state: State<WebState>,
+    id: PathId,
+    query: Query,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let NewPriorityBody { priority } = json_body::parse(&json_body::read(request).await?)?;
+    change_one(state, id, query, Action::Reprioritise(priority)).await
+}
+
+/// Changes one job. That it cannot be changed is an error here.
+pub(super) async fn change_one(
+    State(state): State<WebState>,
+    PathId(id): PathId,
+    query: Query,
+    action: Action,
+) -> Result<Response, ApiError> {
+    query.end()?;
+    let actioned = state.backend().act(Selection::job(id), action).await?;
+    match actioned.refused.first() {
+        None => Ok(changed(&actioned)),
+        Some(refusal) => Err((*refusal).into()),
+    }
+}

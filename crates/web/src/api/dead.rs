@@ -1,0 +1,106 @@
+use std::collections::HashMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use longshore_core::{Action, JobId, JobPageRequest, Selection, Status};
+use longshore_report::{JobList, PlacedDetail};
+
+use super::change::{SELECTION, SelectionBody, change, change_one};
+use super::{filter, jobs};
+use crate::access::Scope;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
+use crate::input::{JsonBody, PathId, Query};
+use crate::json::json;
+use crate::state::WebState;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/api/v1/dead", Scope::Read, list)
+            .says("Lists dead letters, newest first")
+            .query(filter::kind_parameters())
+            .query(jobs::page_parameters())
+            .answers(200, "JobList"),
+        Endpoint::get("/api/v1/dead/{id}", Scope::Read, show)
+            .says("Shows one dead letter with its attempts")
+            .answers(200, "JobDetail"),
+        Endpoint::post("/api/v1/dead/retry", Scope::Operate, retry)
+            .says("Retries dead letters by id or by filter")
+            .body(SELECTION)
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/dead/discard", Scope::Operate, discard)
+            .says("Deletes dead letters by id or by filter")
+            .body(SELECTION)
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/dead/{id}/retry", Scope::Operate, retry_one)
+            .says("Retries a dead letter")
+            .answers(200, "Changed"),
+        Endpoint::post("/api/v1/dead/{id}/discard", Scope::Operate, discard_one)
+            .says("Deletes a dead letter")
+            .answers(200, "Changed"),
+    ]
+}
+
+async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+    let filter = filter::take(&mut query)?;
+    if filter.statuses.is_some() {
+        return Err(ApiError::invalid("dead letters have one status, so the parameter status means nothing here"));
+    }
+    let request = jobs::page(filter.statuses([Status::DeadLetter]).into(), &mut query)?;
+    query.end()?;
+    Ok(json(&JobList::new(state.backend().jobs(request).await?, |id| state.place_of(id))))
+}
+
+async fn show(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+    query.end()?;
+    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    if detail.job.status != Status::DeadLetter {
+        return Err(not_dead(detail.job.id, detail.job.status));
+    }
+    Ok(json(&PlacedDetail { detail: &detail, database: state.place_of(id) }))
+}
+
+fn not_dead(id: JobId, status: Status) -> ApiError {
+    let message = format!("job {id} is not a dead letter, it is {status}");
+    ApiError::new(StatusCode::CONFLICT, "not_a_dead_letter", message)
+}
+
+async fn retry(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+    check(&state, &body.0).await?;
+    change(state, query, body.0.of_status(Status::DeadLetter), Action::Retry).await
+}
+
+async fn discard(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+    check(&state, &body.0).await?;
+    change(state, query, body.0.of_status(Status::DeadLetter), Action::Discard).await
+}
+
+/// Fails, before anything is changed, unless every named job is a dead letter.
+async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
+    let Some(ids) = body.named()? else { return Ok(()) };
+    let selection = Selection::Jobs(ids.to_vec());
+    let request = JobPageRequest { selection, after: None, limit: jobs::PAGE_MAX };
+    let known: HashMap<JobId, Status> =
+        state.backend().jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
+    for id in ids.iter().copied() {
+        match known.get(&id) {
+            None => return Err(ApiError::no_such_job(id)),
+            Some(Status::DeadLetter) => {}
+            Some(status) => return Err(not_dead(id, *status)),
+        }
+    }
+    Ok(())
+}
+
+async fn retry_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
+    let status = state.0.backend().job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.job.status;
+    if status != Status::DeadLetter {
+        return Err(not_dead(id.0, status));
+    }
+    change_one(state, id, query, Action::Retry).await
+}
+
+async fn discard_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(state, id, query, Action::Discard).await
+}

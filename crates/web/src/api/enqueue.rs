@@ -1,0 +1,137 @@
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use longshore_core::{Enqueued, JobRequest, NewJob, ValidJob};
+use longshore_report::EnqueuedJob;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Scope;
+use crate::endpoint::Endpoint;
+use crate::endpoint::document::Body;
+use crate::error::ApiError;
+use crate::input::{Query, json_body};
+use crate::json::json_with;
+use crate::state::WebState;
+
+/// How many jobs one request may create.
+const JOBS_MAX: usize = 10_000;
+/// A unique key of a request that only names itself begins with this, so that it meets no key of the application.
+const IDEMPOTENCY: &str = "idempotency-key:";
+const KEY_BYTES_MAX: usize = 200;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post("/api/v1/jobs", Scope::Enqueue, create)
+            .says(
+                "Creates one job, or all jobs of a list or none of them. The header `Idempotency-Key` is the unique key \
+                 of a single job that has none: the same request gives the same job until that job has ended. With \
+                 `Prefer: return=minimal` the answer has only the id.",
+            )
+            .body(Body { schemas: &["JobRequest", "JobRequests"] })
+            .answers(201, "EnqueuedJob"),
+    ]
+}
+
+/// What was created, for each job in the order of the request.
+#[derive(Serialize)]
+struct Created {
+    inserted: usize,
+    jobs: Vec<Enqueued>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Several {
+    jobs: Vec<JobRequest>,
+}
+
+/// A list of jobs, by itself or as `{"jobs": […]}`, or one job.
+enum Requested {
+    One(Box<JobRequest>),
+    Several(Vec<JobRequest>),
+}
+
+/// By hand, because serde says only "no variant matches" of an untagged enum.
+fn parse(bytes: &[u8]) -> Result<Requested, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Shape {
+        jobs: Option<serde::de::IgnoredAny>,
+    }
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return serde_json::from_slice(bytes).map(Requested::Several);
+    }
+    if serde_json::from_slice::<Shape>(bytes)?.jobs.is_some() {
+        return serde_json::from_slice(bytes).map(|several: Several| Requested::Several(several.jobs));
+    }
+    serde_json::from_slice(bytes).map(|job| Requested::One(Box::new(job)))
+}
+
+async fn create(State(state): State<WebState>, query: Query, request: Request) -> Result<Response, ApiError> {
+    query.end()?;
+    let headers = request.headers().clone();
+    let bytes = json_body::read(request).await?;
+    match parse(&bytes).map_err(|error| json_body::invalid(&error))? {
+        Requested::One(job) => create_one(&state, &headers, *job).await,
+        Requested::Several(jobs) => create_several(&state, &headers, jobs).await,
+    }
+}
+
+async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) -> Result<Response, ApiError> {
+    if let Some(key) = idempotency_key(headers)? {
+        if job.unique_key.is_some() {
+            return Err(ApiError::invalid("a job has either unique_key or the header Idempotency-Key, not both"));
+        }
+        job.unique_key = Some(key);
+    }
+    let job = check(state, job)?;
+    let enqueued = state.backend().enqueue_valid(vec![job]).await?;
+    let Some(Enqueued { id, is_duplicate, duplicate }) = enqueued.into_iter().next() else {
+        return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "no_answer", "the database named no job"));
+    };
+    let status = if is_duplicate { StatusCode::OK } else { StatusCode::CREATED };
+    let location = [(header::LOCATION, state.path(&format!("/api/v1/jobs/{id}")))];
+    if wants_minimal(headers) {
+        return Ok((location, json_with(status, &Enqueued { id, is_duplicate, duplicate })).into_response());
+    }
+    // It may have run and been removed meanwhile.
+    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    Ok((location, json_with(status, &EnqueuedJob { job: detail.job, is_duplicate, duplicate })).into_response())
+}
+
+async fn create_several(
+    state: &WebState,
+    headers: &HeaderMap,
+    requests: Vec<JobRequest>,
+) -> Result<Response, ApiError> {
+    if requests.len() > JOBS_MAX {
+        return Err(ApiError::invalid(format!("one request creates at most {JOBS_MAX} jobs")));
+    }
+    if idempotency_key(headers)?.is_some() {
+        return Err(ApiError::invalid("a list of jobs has no Idempotency-Key: give each job a unique_key"));
+    }
+    let mut jobs = Vec::with_capacity(requests.len());
+    for (index, request) in requests.into_iter().enumerate() {
+        jobs.push(check(state, request).map_err(|error| error.within(format_args!("job {} of the list", index + 1)))?);
+    }
+    let jobs = if jobs.is_empty() { Vec::new() } else { state.backend().enqueue_valid(jobs).await? };
+    let inserted = jobs.iter().filter(|job| !job.is_duplicate).count();
+    Ok(json_with(StatusCode::CREATED, &Created { inserted, jobs }))
+}
+
+fn check(state: &WebState, request: JobRequest) -> Result<ValidJob, ApiError> {
+    let defaults = (state.settings().defaults)(&request.job_type);
+    let job: NewJob = request.into_new_job(defaults)?;
+    Ok(job.check(&state.backend().limits())?)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    match key.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= KEY_BYTES_MAX => Ok(Some(format!("{IDEMPOTENCY}{key}"))),
+        _ => Err(ApiError::invalid(format!("an Idempotency-Key has 1 to {KEY_BYTES_MAX} ASCII characters"))),
+    }
+}
+
+fn wants_minimal(headers: &HeaderMap) -> bool {
+    headers.get("prefer").is_some_and(|value| value.as_bytes() == b"return=minimal")
+}

@@ -1,0 +1,45 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use longshore_core::{JobId, SchedulesRequest};
+use serde::Serialize;
+
+use crate::state::WebState;
+
+/// The answer of both, without anything that a stranger should not read.
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+}
+
+/// At exactly these paths: nothing below them is open.
+pub(crate) fn routes() -> Router<WebState> {
+    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
+}
+
+/// The process answers.
+async fn alive() -> Json<Health> {
+    Json(Health { status: "ok", code: None })
+}
+
+/// The database answers, and its schema is understood: a store refuses to read from any other one.
+async fn ready(State(state): State<WebState>) -> Response {
+    let backend = state.backend();
+    let request = SchedulesRequest { names: Some(Vec::new()), after: None, limit: 1 };
+    let answer = match backend.job(JobId(1)).await {
+        Ok(_) => backend.schedules(request).await.map(drop),
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(()) => Json(Health { status: "ok", code: None }).into_response(),
+        Err(error) => {
+            tracing::warn!(code = error.code(), error = %error, "not ready");
+            let health = Health { status: "unavailable", code: Some(error.code()) };
+            (StatusCode::SERVICE_UNAVAILABLE, Json(health)).into_response()
+        }
+    }
+}

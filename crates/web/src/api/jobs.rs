@@ -1,0 +1,69 @@
+use axum::extract::State;
+use axum::response::Response;
+use longshore_core::{JobId, JobPageRequest, PageCursor, explain};
+use longshore_report::{JobList, PlacedDetail, PlacedExplanation};
+
+use super::filter;
+use crate::access::Scope;
+use crate::endpoint::Endpoint;
+use crate::endpoint::document::Parameter;
+use crate::error::ApiError;
+use crate::input::{PathId, Query};
+use crate::json::json;
+use crate::state::WebState;
+
+/// How many jobs a page has, and how many it has at most.
+pub(super) const PAGE: u32 = 20;
+pub(super) const PAGE_MAX: u32 = 1000;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/api/v1/jobs", Scope::Read, list)
+            .says("Lists jobs, newest first")
+            .query(filter::parameters())
+            .query(page_parameters())
+            .answers(200, "JobList"),
+        Endpoint::get("/api/v1/jobs/{id}", Scope::Read, show)
+            .says("Shows one job with its attempts")
+            .answers(200, "JobDetail"),
+        Endpoint::get("/api/v1/jobs/{id}/explain", Scope::Read, why)
+            .says("Says why a job is not running")
+            .answers(200, "Explanation"),
+    ]
+}
+
+pub(super) fn page_parameters() -> [Parameter; 2] {
+    [
+        Parameter::number("limit", "How many jobs the page has; default 20.", 1..=PAGE_MAX),
+        Parameter::text("after", "The `next` of the page before."),
+    ]
+}
+
+async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+    let selection = filter::take(&mut query)?.into();
+    let request = page(selection, &mut query)?;
+    query.end()?;
+    Ok(json(&JobList::new(state.backend().jobs(request).await?, |id| state.place_of(id))))
+}
+
+pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> Result<JobPageRequest, ApiError> {
+    let after: Option<PageCursor> = query.one("after")?;
+    Ok(JobPageRequest { selection, after, limit: query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE) })
+}
+
+async fn show(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+    query.end()?;
+    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    Ok(json(&PlacedDetail { detail: &detail, database: state.place_of(id) }))
+}
+
+async fn why(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+    query.end()?;
+    Ok(json(&explanation(&state, id).await?))
+}
+
+async fn explanation(state: &WebState, id: JobId) -> Result<serde_json::Value, ApiError> {
+    let facts = state.backend().waiting_facts(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let placed = PlacedExplanation { explanation: &explain(&facts), database: state.place_of(id) };
+    Ok(serde_json::to_value(placed).expect("an explanation has only names as keys"))
+}

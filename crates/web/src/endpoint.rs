@@ -1,0 +1,87 @@
+pub(crate) mod document;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use self::document::{Body, Parameter, Words};
+use crate::Access;
+use crate::access::Scope;
+use crate::state::WebState;
+
+/// One route: method, path, the right that it needs, its handler, and what the document of the API says of it. There is
+/// no other way to add a route that shows or changes something, so none can be without a right or undocumented.
+pub(crate) struct Endpoint {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) scope: Scope,
+    pub(crate) words: Words,
+    handler: MethodRouter<WebState>,
+}
+
+impl Endpoint {
+    pub(crate) fn get<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+        Self::of("get", MethodFilter::GET, path, scope, handler)
+    }
+
+    pub(crate) fn post<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+        Self::of("post", MethodFilter::POST, path, scope, handler)
+    }
+
+    pub(crate) fn patch<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+        Self::of("patch", MethodFilter::PATCH, path, scope, handler)
+    }
+
+    pub(crate) fn delete<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+        Self::of("delete", MethodFilter::DELETE, path, scope, handler)
+    }
+
+    fn of<H: Handler<T, WebState>, T: 'static>(
+        method: &'static str,
+        filter: MethodFilter,
+        path: &'static str,
+        scope: Scope,
+        handler: H,
+    ) -> Self {
+        Self { method, path, scope, words: Words::default(), handler: on(filter, handler) }
+    }
+
+    /// What it does, in a sentence.
+    pub(crate) const fn says(mut self, summary: &'static str) -> Self {
+        self.words.summary = summary;
+        self
+    }
+
+    /// The parameters of its query.
+    pub(crate) fn query(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.words.query.extend(parameters);
+        self
+    }
+
+    /// Its body.
+    pub(crate) fn body(mut self, body: Body) -> Self {
+        self.words.body = Some(body);
+        self
+    }
+
+    /// The status and the schema of its answer.
+    pub(crate) const fn answers(mut self, status: u16, schema: &'static str) -> Self {
+        self.words.status = status;
+        self.words.answer = schema;
+        self
+    }
+
+    /// Adds the route, behind the check of its right.
+    pub(crate) fn add_to(self, router: Router<WebState>) -> Router<WebState> {
+        let scope = self.scope;
+        let checked = from_fn(move |access: Access, request, next: Next| async move {
+            match access.check(scope) {
+                Ok(()) => next.run(request).await,
+                Err(error) => error.into_response(),
+            }
+        });
+        router.route(self.path, self.handler.route_layer(checked))
+    }
+}

@@ -1,0 +1,64 @@
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+
+/// The largest body: a payload and metadata of a megabyte each, or many smaller jobs.
+pub(crate) const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A body of JSON.
+#[derive(Debug)]
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        parse(&read(request).await?).map(Self)
+    }
+}
+
+/// Parses a body.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| invalid(&error))
+}
+
+/// The error of a body that is not as it must be.
+pub(crate) fn invalid(error: &serde_json::Error) -> ApiError {
+    let message = format!("the body is not as expected: {}", error.to_string().replace('`', "\""));
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message)
+        .hint("GET /api/v1/openapi.json describes the body")
+}
+
+/// Reads a body of JSON within its limit.
+pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
+    // A form of another site cannot send this type without asking first.
+    if !is_json(request.headers()) {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(ApiError::new(status, "not_json", "the body must be JSON")
+            .hint("send the header \"Content-Type: application/json\""));
+    }
+    // Before anything is read, because a client may announce much and send little.
+    if request.body().size_hint().lower() > BYTES_MAX as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(request.into_body(), BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(ApiError::invalid("the body ended before it was complete")),
+    }
+}
+
+fn too_large() -> ApiError {
+    let message = format!("the body has more than {BYTES_MAX} bytes");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).hint("send fewer jobs at once")
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}

@@ -1,0 +1,112 @@
+//! The pages, which work without a script. A page is an [`Endpoint`](crate::endpoint::Endpoint) whose handler reads and
+//! then calls a pure function that draws.
+
+mod cookies;
+mod dead_letters;
+mod drawing;
+mod form;
+mod jobs;
+mod layout;
+mod log_in;
+mod migrations;
+mod overview;
+mod preferences;
+mod problem;
+mod query;
+mod queues;
+mod schedules;
+mod types;
+mod view;
+mod workers;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use self::layout::{Page, Section, framed};
+use self::view::View;
+use crate::Access;
+use crate::access::Scope;
+use crate::endpoint::Endpoint;
+use crate::error::ApiError;
+use crate::state::WebState;
+
+/// The pages that need a right.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    use Scope::{Enqueue, Operate, Read};
+    vec![
+        Endpoint::get("/", Read, overview::show),
+        Endpoint::get("/jobs", Read, jobs::show),
+        Endpoint::post("/jobs/act", Operate, jobs::act::act),
+        Endpoint::get("/jobs/new", Enqueue, jobs::edit::new),
+        Endpoint::post("/jobs/new", Enqueue, jobs::edit::create),
+        Endpoint::get("/jobs/{id}", Read, jobs::detail::show),
+        Endpoint::get("/jobs/{id}/edit", Enqueue, jobs::edit::show),
+        Endpoint::post("/jobs/{id}/edit", Enqueue, jobs::edit::save),
+        Endpoint::get("/search", Read, jobs::search::go),
+        Endpoint::get("/dead", Read, dead_letters::show),
+        Endpoint::post("/dead/act", Operate, dead_letters::act),
+        Endpoint::get("/queues", Read, queues::show),
+        Endpoint::post("/queues/change", Operate, queues::change),
+        Endpoint::get("/workers", Read, workers::show),
+        Endpoint::get("/types", Read, types::show),
+        Endpoint::get("/schedules", Read, schedules::list),
+        Endpoint::post("/schedules/act", Operate, schedules::act),
+        Endpoint::get("/schedules/{name}", Read, schedules::show),
+        Endpoint::get("/migrations", Read, migrations::show),
+        Endpoint::get("/api", Read, api_page),
+        Endpoint::get("/preferences", Read, preferences::show),
+        Endpoint::post("/preferences", Read, preferences::save),
+        log_in::endpoint(),
+    ]
+}
+
+/// Every path of the API, for people.
+async fn api_page(State(state): State<WebState>, view: View) -> Markup {
+    let content =
+        html! { section.panel aria-label="Paths" { div.body.scroll { (crate::api::openapi::readable(&state)) } } };
+    framed(&view, &Page { title: "API", section: Section::Api, aside: html! {}, content, dead_letters: None })
+}
+
+/// The pages for those who are not known yet.
+pub(crate) fn open_routes(state: &WebState) -> Router<WebState> {
+    log_in::open_routes(state)
+}
+
+/// What every page of a known user passes: an error becomes a page, whoever is not known is sent to the log-in, and a
+/// notice that was shown is taken back.
+pub(crate) async fn show_errors(State(state): State<WebState>, request: Request, next: Next) -> Response {
+    let is_read = request.method().is_safe();
+    let wanted = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+    let had_notice = is_read && cookies::read(request.headers(), cookies::NOTICE).is_some();
+    let (parts, body) = request.into_parts();
+    let mut response = next.run(Request::from_parts(parts.clone(), body)).await;
+    let view = View::of_request(&state, &parts, response.extensions_mut().remove::<Access>());
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        if error.status() == StatusCode::UNAUTHORIZED && is_read && state.settings().has_log_in() {
+            let to = format!("/login?to={}", query::encode(&wanted));
+            return Redirect::to(&view.link(&to)).into_response();
+        }
+        let retry_after = response.headers().get(header::RETRY_AFTER).cloned();
+        response = (error.status(), problem::draw(&view, &error)).into_response();
+        response.headers_mut().extend(retry_after.map(|value| (header::RETRY_AFTER, value)));
+    }
+    if had_notice && response.status().is_success() {
+        response.headers_mut().append(header::SET_COOKIE, cookies::shown(view.base()));
+    }
+    response
+}
+
+/// The answer for a path that does not exist: a page for a browser, else the error of the API.
+pub(crate) async fn no_such_path(State(state): State<WebState>, uri: Uri, headers: HeaderMap) -> Response {
+    let error = ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+        .hint("GET /api/v1/openapi.json lists every path of the API");
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") && !uri.path().starts_with("/api/") {
+        return (StatusCode::NOT_FOUND, problem::draw(&View::of_stranger(&state), &error)).into_response();
+    }
+    error.into_response()
+}

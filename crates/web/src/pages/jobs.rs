@@ -1,0 +1,150 @@
+pub(super) mod act;
+pub(super) mod detail;
+pub(super) mod edit;
+pub(super) mod filter;
+pub(super) mod listing;
+pub(super) mod search;
+pub(super) mod table;
+
+use axum::extract::State;
+use axum::http::Uri;
+use longshore_core::{FailureType, JobPage, JobPageRequest, QueueStats, Status};
+use maud::{Markup, html};
+
+use self::filter::JobFilter;
+use self::table::{Bulk, job_table};
+use super::drawing::table::status_in_words;
+use super::drawing::text::{number, visible};
+use super::layout::{Page, Section, framed};
+use super::overview::total;
+use super::view::View;
+use crate::error::ApiError;
+use crate::state::WebState;
+
+/// How many jobs a page lists.
+pub(super) const PAGE: u32 = 50;
+
+/// The jobs that a filter selects, newest first.
+pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+    let filter = JobFilter::of_query(uri.query().unwrap_or_default())?;
+    let backend = state.backend();
+    let queues = backend.stats(0).await?.queues;
+    let jobs = match filter.count_of(&queues) {
+        // The counts know that there is none, and a search for it would look at every job.
+        Some(0) => Some(JobPage { jobs: Vec::new(), next: None }),
+        _ => {
+            let request = JobPageRequest { selection: filter.selection(), after: filter.after.clone(), limit: PAGE };
+            listing::read(&state, request).await?
+        }
+    };
+    let content = draw(&view, &filter, jobs.as_ref(), &queues);
+    let aside = html! {
+        @if view.may_enqueue() { a.button href=(view.link("/jobs/new")) { "Enqueue a job" } }
+    };
+    let dead_letters = Some(total(&queues, Status::DeadLetter));
+    Ok(framed(&view, &Page { title: "Jobs", section: Section::Jobs, aside, content, dead_letters }))
+}
+
+fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[QueueStats]) -> Markup {
+    // Only the first page is live: on a later one, rows would move from page to page.
+    let is_live = filter.after.is_none();
+    html! {
+        (tabs(view, filter, queues))
+        (filters(view, filter))
+        div #jobs data-live[is_live] {
+            @match jobs {
+                None => (listing::gave_up()),
+                Some(jobs) => section.panel aria-label="Jobs" {
+                    @let bulk = Bulk { filter, count: filter.count_of(queues), actions: Bulk::FOR_JOBS };
+                    (job_table(view, &bulk, &jobs.jobs))
+                    (pager(view, filter, jobs))
+                },
+            }
+        }
+    }
+}
+
+/// The statuses with their counts, which the store keeps for each queue.
+fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
+    let of_queue: Vec<QueueStats> = match &filter.queue {
+        Some(queue) => queues.iter().filter(|stats| &stats.queue == queue).cloned().collect(),
+        None => queues.to_vec(),
+    };
+    // A filter by type or failure has no kept count.
+    let is_counted = filter.job_type.is_none() && filter.failure_type.is_none();
+    let all: u64 = Status::ALL.into_iter().map(|status| total(&of_queue, status)).sum();
+    let tab = |status: Option<Status>, name: &str, count: u64| {
+        let path = JobFilter { status, after: None, ..filter.clone() }.path();
+        html! {
+            a href=(view.link(&path)) aria-current=[(filter.status == status).then_some("page")] {
+                (name)
+                @if is_counted { span.count { (number(count)) } }
+            }
+        }
+    };
+    html! {
+        nav #tabs.tabs data-live aria-label="Status" {
+            (tab(None, "All", all))
+            @for status in Status::ALL { (tab(Some(status), status_in_words(status), total(&of_queue, status))) }
+        }
+    }
+}
+
+fn filters(view: &View, filter: &JobFilter) -> Markup {
+    let is_filtered = filter.job_type.is_some() || filter.queue.is_some() || filter.failure_type.is_some();
+    let clear = JobFilter { status: filter.status, ..JobFilter::default() };
+    html! {
+        form.filters method="get" action=(view.link("/jobs")) aria-label="Filter" {
+            @if let Some(status) = filter.status { input type="hidden" name="status" value=(status); }
+            label.sr for="filter-type" { "Type" }
+            input #filter-type name="type" placeholder="Type" value=(filter.job_type.as_deref().unwrap_or_default()) maxlength="200";
+            label.sr for="filter-queue" { "Queue" }
+            input #filter-queue name="queue" placeholder="Queue" value=(filter.queue.as_deref().unwrap_or_default()) maxlength="200";
+            label.sr for="filter-failure" { "Last failure" }
+            select #filter-failure name="failure_type" {
+                option value="" { "Any failure" }
+                @for kind in FailureType::ALL {
+                    option value=(kind) selected[filter.failure_type == Some(kind)] { (kind.as_str().replace('_', " ")) }
+                }
+            }
+            button { "Filter" }
+            @if is_filtered { a href=(view.link(&clear.path())) { "Clear" } }
+        }
+    }
+}
+
+fn pager(view: &View, filter: &JobFilter, jobs: &JobPage) -> Markup {
+    html! {
+        @if filter.after.is_some() || jobs.next.is_some() {
+            nav.pager aria-label="Pages of jobs" {
+                @if filter.after.is_some() {
+                    a.button.small href=(view.link(&JobFilter { after: None, ..filter.clone() }.path())) { "Newest" }
+                }
+                span.spacer {}
+                @match &jobs.next {
+                    Some(next) => a.button.small rel="next" href=(view.link(&JobFilter { after: Some(next.clone()), ..filter.clone() }.path())) { "Older" },
+                    None => span { "These are the oldest." },
+                }
+            }
+        }
+    }
+}
+
+/// The name of a filter for people, such as `dead letters of type mail`.
+pub(super) fn filter_in_words(filter: &JobFilter) -> String {
+    let mut words = match filter.status {
+        None => "jobs".to_owned(),
+        Some(Status::DeadLetter) => "dead letters".to_owned(),
+        Some(status) => format!("{status} jobs"),
+    };
+    if let Some(job_type) = &filter.job_type {
+        words += &format!(" of type {}", visible(job_type));
+    }
+    if let Some(queue) = &filter.queue {
+        words += &format!(" in queue {}", visible(queue));
+    }
+    if let Some(kind) = filter.failure_type {
+        words += &format!(" whose last failure was a {}", kind.as_str().replace('_', " "));
+    }
+    words
+}

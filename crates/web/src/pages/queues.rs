@@ -1,0 +1,136 @@
+use std::collections::HashMap;
+
+use axum::extract::State;
+use axum::response::Response;
+use longshore_core::{InvalidJob, MinuteStats, QueueChange, Status};
+use longshore_report::QueueSummary;
+use longshore_report::relative_time::span as in_words;
+use maud::{Markup, html};
+
+use super::drawing::chart;
+use super::drawing::instant::ago;
+use super::drawing::series::{Series, Span};
+use super::drawing::table::queue_link;
+use super::drawing::text::{number, visible};
+use super::form::{CheckedForm, done};
+use super::layout::{Page, Section, framed, hidden};
+use super::overview::total;
+use super::query::query;
+use super::view::View;
+use crate::error::ApiError;
+use crate::state::WebState;
+
+/// How many queues the page lists, those with the most waiting jobs first if there are more.
+const SHOWN_MAX: usize = 500;
+
+/// All queues with what waits in them.
+pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
+    let stats = state.backend().stats(Span::Hour.minutes()).await?;
+    let dead_letters = Some(total(&stats.queues, Status::DeadLetter));
+    let mut queues: Vec<QueueSummary> =
+        stats.queues.into_iter().map(|queue| QueueSummary::new(queue, view.now)).collect();
+    let left_out = queues.len().saturating_sub(SHOWN_MAX);
+    if left_out > 0 {
+        queues.sort_by_key(|queue| std::cmp::Reverse(queue.depth));
+        queues.truncate(SHOWN_MAX);
+    }
+    let content = html! {
+        div #queues data-live {
+            section.panel aria-label="Queues" {
+                (queue_table(&view, &queues, &stats.minutes, Span::Hour))
+                @if left_out > 0 { p.empty { (number(left_out as u64)) " queues with fewer waiting jobs are not shown." } }
+            }
+        }
+    };
+    Ok(framed(&view, &Page { title: "Queues", section: Section::Queues, aside: html! {}, content, dead_letters }))
+}
+
+/// `POST /queues/change`: pauses or resumes a queue.
+pub(super) async fn change(State(state): State<WebState>, view: View, form: CheckedForm) -> Result<Response, ApiError> {
+    let queue = form.required("queue")?;
+    InvalidJob::check_queue(queue)?;
+    let (change, words) = match form.required("change")? {
+        "pause" => (QueueChange::Pause, "is paused. Running jobs continue."),
+        "resume" => (QueueChange::Resume, "is not paused any more."),
+        _ => return Err(ApiError::invalid("the change must be pause or resume")),
+    };
+    state.backend().change_queue(queue.to_owned(), change).await?;
+    Ok(done(&view, form.back(), &format!("Queue {queue} {words}")))
+}
+
+/// Queues in rows, each with what ended in it.
+pub(super) fn queue_table(view: &View, queues: &[QueueSummary], minutes: &[MinuteStats], span: Span) -> Markup {
+    if queues.is_empty() {
+        return html! { p.empty { "No job has been enqueued yet." } };
+    }
+    let mut of_queue: HashMap<&str, Vec<&MinuteStats>> = HashMap::new();
+    for minute in minutes {
+        of_queue.entry(&minute.queue).or_default().push(minute);
+    }
+    html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" { "Queue" }
+                th scope="col" { "State" }
+                th.number scope="col" { "Waiting" }
+                th.number scope="col" { "Running" }
+                th.number scope="col" { "Oldest" }
+                th.number scope="col" { "Dead letters" }
+                th scope="col" { "Ended in " (span.word()) }
+                th.number scope="col" { "Completed" }
+                @if view.may_operate() { th scope="col" { span.sr { "Action" } } }
+            } }
+            tbody {
+                @for queue in queues {
+                    @let series = Series::new(of_queue.remove(queue.stats.queue.as_str()).unwrap_or_default(), span, view.now);
+                    (row(view, queue, &series))
+                }
+            }
+        } }
+    }
+}
+
+fn row(view: &View, queue: &QueueSummary, series: &Series) -> Markup {
+    let name = &queue.stats.queue;
+    let jobs = |status: Status| queue.stats.jobs.get(&status).copied().unwrap_or(0);
+    let list = |status: Status| {
+        view.link(&format!("/jobs{}", query([("status", Some(status.as_str())), ("queue", Some(name))])))
+    };
+    html! {
+        tr data-key=(name) {
+            td.name { (queue_link(view, name)) }
+            td.nowrap {
+                @match queue.stats.paused_at {
+                    Some(at) => { span.tag.warn { "paused" } " " span.muted { (ago(at, view.now, &view.zone)) } },
+                    None => span.muted { "open" },
+                }
+            }
+            td.number { a href=(list(Status::Pending)) { (number(queue.depth)) } }
+            td.number { a href=(list(Status::Running)) { (number(queue.running)) } }
+            td.number {
+                @match queue.stats.oldest_waiting_at {
+                    Some(at) => (in_words(view.now.since(at))),
+                    None => span.muted { "–" },
+                }
+            }
+            td.number {
+                @match jobs(Status::DeadLetter) {
+                    0 => span.muted { "0" },
+                    count => a.error href=(list(Status::DeadLetter)) { (number(count)) },
+                }
+            }
+            td { (chart::sparkline(&series.bars)) }
+            td.number { (number(series.total().completed)) }
+            @if view.may_operate() {
+                td.number {
+                    form.inline method="post" action=(view.link("/queues/change")) {
+                        (hidden(view))
+                        input type="hidden" name="queue" value=(name);
+                        @let (change, words) = if queue.stats.paused_at.is_some() { ("resume", "Resume") } else { ("pause", "Pause") };
+                        button.small name="change" value=(change) aria-label={ (words) " queue " (visible(name)) } { (words) }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use axum::extract::State;
+use longshore_core::WorkerRecord;
+use maud::{Markup, html};
+
+use super::drawing::chart;
+use super::drawing::instant::ago;
+use super::drawing::table::job_link;
+use super::drawing::text::{counted, line, visible};
+use super::layout::{Page, Section, framed};
+use super::view::View;
+use crate::error::ApiError;
+use crate::state::WebState;
+
+/// How many workers the page lists.
+const SHOWN_MAX: usize = 500;
+/// How many jobs, queues or types a row names.
+const NAMED_MAX: usize = 5;
+
+/// Who is alive, since when, running what.
+pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
+    let workers = state.backend().workers().await?;
+    let shown = &workers[..workers.len().min(SHOWN_MAX)];
+    let content = html! {
+        div #workers data-live {
+            section.panel aria-label="Workers" {
+                (worker_table(&view, shown))
+                @if workers.len() > SHOWN_MAX { p.empty { (counted((workers.len() - SHOWN_MAX) as u64, "more worker")) } }
+            }
+        }
+    };
+    let page = Page { title: "Workers", section: Section::Workers, aside: html! {}, content, dead_letters: None };
+    Ok(framed(&view, &page))
+}
+
+/// Workers in rows, with the jobs that they run.
+pub(super) fn worker_table(view: &View, workers: &[WorkerRecord]) -> Markup {
+    if workers.is_empty() {
+        return html! { p.empty { "No worker is registered. Start one with " code { "longshore work" } "." } };
+    }
+    html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" { "Worker" }
+                th scope="col" { "State" }
+                th scope="col" { "Host" }
+                th scope="col" { "Busy" }
+                th scope="col" { "Running" }
+                th scope="col" { "Queues" }
+                th scope="col" { "Types" }
+                th scope="col" { "Started" }
+                th scope="col" { "Heartbeat" }
+            } }
+            tbody { @for worker in workers { (row(view, worker)) } }
+        } }
+    }
+}
+
+fn row(view: &View, worker: &WorkerRecord) -> Markup {
+    let (busy, slots) = (worker.running.len() as u64, u64::from(worker.concurrency));
+    html! {
+        tr data-key=(worker.worker_id) {
+            td { span.mono { (visible(worker.worker_id.as_str())) } }
+            td { @if worker.is_alive { span.badge.completed { "alive" } } @else { span.badge.dead_letter { "dead" } } }
+            td.nowrap { (visible(&worker.host)) " " span.muted { (worker.pid) } }
+            td.nowrap { (chart::meter(busy, slots, &format!("{busy} of {slots} slots are busy"))) " " (busy) " / " (slots) }
+            td {
+                @for job in worker.running.iter().take(NAMED_MAX) {
+                    div.nowrap { (job_link(view, job.id)) " " (line(&job.job_type)) " " span.muted { (ago(job.started_at, view.now, &view.zone)) } }
+                }
+                @if worker.running.len() > NAMED_MAX { div.muted { "and " (worker.running.len() - NAMED_MAX) " more" } }
+                @if worker.running.is_empty() { span.muted { "nothing" } }
+            }
+            td { (names(&worker.queues, "all")) }
+            td { (names(&worker.job_types, "none")) }
+            td.nowrap { (ago(worker.started_at, view.now, &view.zone)) }
+            td.nowrap { (ago(worker.heartbeat_at, view.now, &view.zone)) }
+        }
+    }
+}
+
+/// A few of the names; all of them behind a fold.
+fn names(names: &[String], none: &str) -> Markup {
+    let shown: Vec<String> = names.iter().map(|name| line(name)).collect();
+    html! {
+        @if shown.is_empty() {
+            span.muted { (none) }
+        } @else if shown.len() <= NAMED_MAX {
+            (shown.join(", "))
+        } @else {
+            details { summary { (shown[..NAMED_MAX].join(", ")) " and " (shown.len() - NAMED_MAX) " more" } (shown[NAMED_MAX..].join(", ")) }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use longshore::backend::Backend;
+use longshore_core::{Clock, MinuteStats, Status, StoreError, SystemClock, Timestamp};
+use longshore_report::QueueSummary;
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+/// How old a snapshot may be that is shown again.
+const FRESH: Duration = Duration::from_millis(900);
+/// The current minute and the one before, which is complete.
+const MINUTES: u32 = 2;
+
+/// The counts at one moment, read once for all streams.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The document as JSON.
+    pub(crate) document: String,
+    /// The part of it that changes only when a job does, not with the time alone.
+    pub(crate) changing: String,
+}
+
+#[derive(Serialize)]
+struct Document {
+    now: Timestamp,
+    /// The number of jobs in each status.
+    jobs: BTreeMap<Status, u64>,
+    queues: Vec<QueueSummary>,
+    next_due_at: Option<Timestamp>,
+    /// What ended in the current minute and in the one before.
+    minutes: Vec<MinuteStats>,
+}
+
+/// Reads at most one snapshot at a time, however many streams are open.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    last: Mutex<Option<(Instant, Arc<Snapshot>)>>,
+}
+
+impl Snapshots {
+    /// The last snapshot, or a new one. Cancellation safe.
+    pub(crate) async fn get(&self, backend: &dyn Backend) -> Result<Arc<Snapshot>, StoreError> {
+        let mut last = self.last.lock().await;
+        if let Some((read_at, snapshot)) = &*last
+            && read_at.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(snapshot));
+        }
+        let snapshot = Arc::new(read(backend).await?);
+        *last = Some((Instant::now(), Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+}
+
+async fn read(backend: &dyn Backend) -> Result<Snapshot, StoreError> {
+    let stats = backend.stats(MINUTES).await?;
+    let now = SystemClock::new().now();
+    let mut jobs: BTreeMap<Status, u64> = Status::ALL.map(|status| (status, 0)).into();
+    for (status, count) in stats.queues.iter().flat_map(|queue| &queue.jobs) {
+        *jobs.entry(*status).or_default() += count;
+    }
+    let paused: Vec<_> = stats.queues.iter().map(|queue| (&queue.queue, queue.paused_at, &queue.jobs)).collect();
+    let changing = format!("{paused:?}{:?}{:?}", stats.minutes, stats.next_due_at);
+    let queues = stats.queues.into_iter().map(|queue| QueueSummary::new(queue, now)).collect();
+    let document = Document { now, jobs, queues, next_due_at: stats.next_due_at, minutes: stats.minutes };
+    Ok(Snapshot { document: serde_json::to_string(&document).expect("all keys are words"), changing })
+}

@@ -1,0 +1,166 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use longshore::Queue;
+use longshore::backend::Backend;
+use longshore_core::{JobData, JobId, NewJob, StoreError};
+use longshore_migrate::Migrator;
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::access::Identify;
+use crate::access::tokens::TokenAccess;
+use crate::metrics::counters::Counters;
+use crate::snapshot::{Snapshot, Snapshots};
+
+/// What [`Web`](crate::Web) was told.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) users: Arc<dyn Identify>,
+    /// If the users are the owners of tokens.
+    pub(crate) tokens: Option<Arc<TokenAccess>>,
+    /// Whether everybody is let in, so that only the host name keeps a foreign web page out.
+    pub(crate) is_open: bool,
+    pub(crate) is_read_only: bool,
+    pub(crate) hosts: Vec<String>,
+    /// Empty, or with a slash in front and none at the end.
+    pub(crate) base_path: String,
+    pub(crate) database: String,
+    /// What a job of a type is where a request does not say otherwise.
+    pub(crate) defaults: Arc<dyn Fn(&str) -> NewJob + Send + Sync>,
+    /// In which of several databases a job is.
+    pub(crate) place: Arc<dyn Fn(JobId) -> Option<Arc<str>> + Send + Sync>,
+    pub(crate) migrations: Option<MigratorSource>,
+}
+
+/// Opens a migrator that only reads.
+pub(crate) type MigratorSource = Arc<dyn Fn() -> Result<Migrator<'static>, MigratorError> + Send + Sync>;
+/// Why it cannot.
+pub(crate) type MigratorError = Box<dyn Error + Send + Sync>;
+
+impl Settings {
+    pub(crate) fn new(users: Arc<dyn Identify>) -> Self {
+        Self {
+            users,
+            tokens: None,
+            is_open: false,
+            is_read_only: false,
+            hosts: Vec::new(),
+            base_path: String::new(),
+            database: String::new(),
+            defaults: Arc::new(|job_type| NewJob::new(job_type, JobData::default())),
+            place: Arc::new(|_| None),
+            migrations: None,
+        }
+    }
+
+    /// Whether there is a page to log in at.
+    pub(crate) fn has_log_in(&self) -> bool {
+        self.tokens.is_some()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("base_path", &self.base_path)
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every request needs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct WebState {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Queue,
+    settings: Settings,
+    secret: [u8; 32],
+    closing: watch::Sender<bool>,
+    streams: Arc<Semaphore>,
+    snapshots: Snapshots,
+    counters: Counters,
+    /// Comparing a schema replays migrations, so one request does it at a time.
+    migrating: Mutex<()>,
+}
+
+/// How many event streams may be open.
+const STREAMS_MAX: usize = 256;
+
+impl WebState {
+    pub(crate) fn new(queue: Queue, settings: Settings) -> Self {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).expect("the operating system gives random bytes");
+        Self {
+            shared: Arc::new(Shared {
+                queue,
+                settings,
+                secret,
+                closing: watch::Sender::new(false),
+                streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+                snapshots: Snapshots::default(),
+                counters: Counters::default(),
+                migrating: Mutex::default(),
+            }),
+        }
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.shared.queue
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        self.shared.queue.backend().as_ref()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(crate) fn place_of(&self, id: JobId) -> Option<Arc<str>> {
+        (self.shared.settings.place)(id)
+    }
+
+    /// A path of a page or an asset below the base path.
+    pub(crate) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.shared.settings.base_path)
+    }
+
+    /// Allows one more event stream, if there are not too many.
+    pub(crate) fn stream_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.streams).try_acquire_owned().ok()
+    }
+
+    /// The counts, read at most about once a second.
+    pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+        self.shared.snapshots.get(self.backend()).await
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Waits until no other request reads the state of the migrations.
+    pub(crate) async fn migrating(&self) -> MutexGuard<'_, ()> {
+        self.shared.migrating.lock().await
+    }
+
+    /// Ends event streams and long polls, which would outlast every grace period.
+    pub(crate) fn close(&self) {
+        self.shared.closing.send_replace(true);
+    }
+
+    /// Resolves after [`WebState::close`]. Cancellation safe.
+    pub(crate) async fn closed(&self) {
+        // The sender is in the state itself, so it is still there.
+        let _ = self.shared.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
+    /// Random bytes of this process, never shown.
+    pub(crate) fn secret(&self) -> &[u8; 32] {
+        &self.shared.secret
+    }
+}

@@ -1,0 +1,74 @@
+use longshore::NewJob;
+use longshore::job::JobData;
+
+use crate::chromium::Chromium;
+use crate::site::Site;
+
+fn enqueue(site: &Site) -> String {
+    site.enqueue(NewJob::new("news", JobData::default())).to_string()
+}
+
+fn has_row(id: &str) -> String {
+    format!("document.querySelector('tr[data-key=\"{id}\"]') !== null")
+}
+
+const IS_LIVE: &str = "document.querySelector('#live').dataset.state === 'live'";
+
+#[test]
+fn a_new_job_appears_by_itself() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    browser.go(&site.at("/jobs"));
+    browser.until(IS_LIVE);
+    let id = enqueue(&site);
+    browser.until(&has_row(&id));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_pause_pauses_until_it_is_taken_back() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    browser.go(&site.at("/jobs"));
+    browser.until(IS_LIVE);
+    browser.press("p");
+    let id = enqueue(&site);
+    // The hint has come: the button says so.
+    browser.until("document.querySelector('#live').textContent.startsWith('Paused (')");
+    assert_eq!(browser.value(&has_row(&id)), false);
+    browser.go(&site.at("/queues"));
+    browser.until("document.querySelector('#live').dataset.state === 'paused'");
+    browser.go(&site.at("/jobs"));
+    browser.until("document.querySelector('#live').dataset.connected === 'true'");
+    let later = enqueue(&site);
+    browser.until("document.querySelector('#live').textContent.startsWith('Paused (')");
+    assert_eq!(browser.value(&has_row(&later)), false);
+    browser.click("#live");
+    browser.until(&has_row(&later));
+}
+
+#[test]
+fn nothing_moves_while_rows_are_selected() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    browser.go(&site.at("/jobs"));
+    browser.until(IS_LIVE);
+    browser.click("tbody tr:nth-child(2) input[name=id]");
+    let id = enqueue(&site);
+    browser.until("document.querySelector('#live').textContent.startsWith('Held (')");
+    assert_eq!(browser.value(&has_row(&id)), false);
+    assert!(browser.inner("[data-chosen]").contains("1 selected"));
+    browser.click("tbody tr:nth-child(2) input[name=id]");
+    browser.until(&has_row(&id));
+}
+
+#[test]
+fn a_log_and_a_status_follow_the_job() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    let id = site.enqueue(NewJob::new("news", JobData::default()));
+    browser.go(&site.at(&format!("/jobs/{id}")));
+    browser.until(IS_LIVE);
+    site.run(site.queue.cancel(id)).unwrap();
+    browser.until("document.querySelector('#why').innerText.includes('cancelled')");
+}

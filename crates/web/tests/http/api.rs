@@ -1,0 +1,213 @@
+use std::time::Duration;
+
+use longshore_core::{NewJob, Status};
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::site::{Engine, Site};
+
+on_both!(
+    a_created_job_is_shown_with_the_fields_of_the_command_line,
+    a_list_of_jobs_is_created_as_a_whole_or_not_at_all,
+    a_repeated_request_with_an_idempotency_key_creates_one_job,
+    pages_of_jobs_have_no_gap_and_no_double,
+    a_dry_run_counts_and_changes_nothing,
+    a_change_by_filter_leaves_other_jobs_alone,
+    a_change_that_the_state_forbids_is_a_conflict,
+    a_dead_letter_is_listed_retried_and_discarded,
+    a_queue_is_paused_and_resumed,
+    an_edit_changes_what_waits,
+    a_whole_number_beyond_two_to_the_fifty_three_stays_exact,
+    what_ended_is_a_time_series,
+    health_is_open_and_ready_says_that_the_database_answers,
+    metrics_show_depth_and_what_ended,
+);
+
+async fn a_created_job_is_shown_with_the_fields_of_the_command_line(engine: Engine) {
+    let site = Site::open(engine).await;
+    let body =
+        json!({ "job_type": "mail", "job_data": { "to": "ada" }, "priority": "high", "queue": "m", "delay": "1h" });
+    let created = site.post("/api/v1/jobs", &body).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let id = created.json()["id"].as_i64().unwrap();
+    assert_eq!(created.header("location"), Some(format!("/api/v1/jobs/{id}").as_str()));
+    assert_eq!(created.json()["is_duplicate"], false);
+    let shown = site.get(&format!("/api/v1/jobs/{id}")).await.json();
+    let expected = serde_json::to_value(site.queue.job(longshore_core::JobId(id)).await.unwrap().unwrap()).unwrap();
+    assert_eq!(shown, expected);
+    assert_eq!((&shown["priority"], &shown["queue"], &shown["attempts"]), (&json!(10), &json!("m"), &json!([])));
+    let why = site.get(&format!("/api/v1/jobs/{id}/explain")).await.json();
+    assert_eq!(why["reason"]["code"], "not_due", "{why}");
+}
+
+async fn a_list_of_jobs_is_created_as_a_whole_or_not_at_all(engine: Engine) {
+    let site = Site::open(engine).await;
+    let refused = site.post("/api/v1/jobs", &json!([{ "job_type": "a" }, { "job_type": "" }])).await;
+    assert_eq!((refused.status, refused.code().as_str()), (422, "invalid_job"));
+    assert!(refused.json()["error"]["message"].as_str().unwrap().starts_with("job 2 of the list: "), "{refused:?}");
+    let misspelt = site.post("/api/v1/jobs", &json!([{ "job_type": "a", "prio": 1 }])).await;
+    assert_eq!((misspelt.status, misspelt.code().as_str()), (422, "invalid_body"));
+    assert_eq!(site.get("/api/v1/jobs").await.json()["jobs"], json!([]));
+    let created = site.post("/api/v1/jobs", &json!({ "jobs": [{ "job_type": "a" }, { "job_type": "b" }] })).await;
+    assert_eq!((created.status, &created.json()["inserted"]), (201, &json!(2)));
+    assert_eq!(site.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 2);
+}
+
+async fn a_repeated_request_with_an_idempotency_key_creates_one_job(engine: Engine) {
+    let site = Site::open(engine).await;
+    let send = async |headers: &[(&str, &str)]| {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        site.client().send("POST", "/api/v1/jobs", &headers, r#"{"job_type": "a"}"#).await
+    };
+    let first = send(&[("idempotency-key", "order 7")]).await;
+    let second = send(&[("idempotency-key", "order 7"), ("prefer", "return=minimal")]).await;
+    assert_eq!((first.status, second.status), (201, 200));
+    assert_eq!(second.json(), json!({ "id": first.json()["id"], "is_duplicate": true, "duplicate": "kept" }));
+    assert_eq!(send(&[("idempotency-key", "order 8")]).await.status, 201);
+}
+
+async fn pages_of_jobs_have_no_gap_and_no_double(engine: Engine) {
+    let site = Site::open(engine).await;
+    for _ in 0..5 {
+        site.enqueue("a").await;
+    }
+    site.enqueue("b").await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = site.get(&format!("/api/v1/jobs?type=a&limit=2&after={after}")).await.json();
+        seen.extend(page["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_i64().unwrap()));
+        match &page["next"] {
+            Value::String(next) => after.clone_from(next),
+            _ => break,
+        }
+    }
+    assert_eq!(seen.len(), 5);
+    assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?}");
+}
+
+async fn a_dry_run_counts_and_changes_nothing(engine: Engine) {
+    let site = Site::open(engine).await;
+    site.enqueue("a").await;
+    site.enqueue("b").await;
+    let counted = site.post("/api/v1/jobs/cancel", &json!({ "filter": { "type": ["a"] }, "dry_run": true })).await;
+    assert_eq!(counted.json(), json!({ "dry_run": true, "matching": 1 }));
+    let pending = site.get("/api/v1/jobs?status=pending").await.json();
+    assert_eq!(pending["jobs"].as_array().unwrap().len(), 2);
+}
+
+async fn a_change_by_filter_leaves_other_jobs_alone(engine: Engine) {
+    let site = Site::open(engine).await;
+    site.enqueue("a").await;
+    let other = site.enqueue("b").await;
+    assert_eq!(site.post("/api/v1/jobs/cancel", &json!({ "filter": { "type": ["a"] } })).await.json()["touched"], 1);
+    assert_eq!(site.queue.job(other).await.unwrap().unwrap().job.status, Status::Pending);
+    let raised = site.post("/api/v1/jobs/priority", &json!({ "ids": [other], "priority": 15 })).await;
+    assert_eq!(raised.json(), json!({ "touched": 1, "refused": [] }));
+    assert_eq!(site.queue.job(other).await.unwrap().unwrap().job.priority.0, 15);
+    // Which jobs are meant must be written.
+    assert_eq!(site.post("/api/v1/jobs/delete", &json!({})).await.status, 400);
+    assert_eq!(site.post("/api/v1/jobs/delete", &json!({ "filter": {}, "ids": [1] })).await.status, 400);
+}
+
+async fn a_change_that_the_state_forbids_is_a_conflict(engine: Engine) {
+    let site = Site::open(engine).await;
+    let id = site.enqueue("a").await;
+    let refused = site.post(&format!("/api/v1/jobs/{id}/retry"), &json!({})).await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "wrong_status"));
+    let missing = site.post("/api/v1/jobs/999999/cancel", &json!({})).await;
+    assert_eq!((missing.status, missing.code().as_str()), (404, "job_not_found"));
+    assert_eq!(site.client().send("DELETE", &format!("/api/v1/jobs/{id}"), &[], "").await.status, 200);
+    assert_eq!(site.get(&format!("/api/v1/jobs/{id}")).await.status, 404);
+}
+
+async fn a_dead_letter_is_listed_retried_and_discarded(engine: Engine) {
+    let site = Site::open(engine).await;
+    let (dead, waiting) = (site.dead_letter().await, site.enqueue("a").await);
+    let listed = site.get("/api/v1/dead").await.json();
+    assert_eq!(listed["jobs"].as_array().unwrap().len(), 1);
+    let shown = site.get(&format!("/api/v1/dead/{dead}")).await.json();
+    assert_eq!(
+        (&shown["error_message"], &shown["attempts"][0]["outcome"]),
+        (&json!("no route"), &json!("dead_letter"))
+    );
+    assert_eq!(site.get(&format!("/api/v1/dead/{waiting}")).await.status, 409);
+    assert_eq!(site.post("/api/v1/dead/retry", &json!({ "ids": [dead, waiting] })).await.status, 409);
+    assert_eq!(site.post("/api/v1/dead/retry", &json!({ "ids": [dead] })).await.json()["touched"], 1);
+    assert_eq!(site.get("/api/v1/dead").await.json()["jobs"], json!([]));
+    assert_eq!(site.post(&format!("/api/v1/dead/{waiting}/discard"), &json!({})).await.status, 409);
+}
+
+async fn a_queue_is_paused_and_resumed(engine: Engine) {
+    let site = Site::open(engine).await;
+    site.enqueue("a").await;
+    let paused = site.post("/api/v1/queues/default/pause", &json!({})).await;
+    assert_eq!(paused.json(), json!({ "queue": "default", "is_paused": true }));
+    let queues = site.get("/api/v1/queues").await.json();
+    assert_eq!((&queues["queues"][0]["queue"], &queues["queues"][0]["depth"]), (&json!("default"), &json!(1)));
+    assert!(queues["queues"][0]["paused_at"].is_string());
+    site.post("/api/v1/queues/default/resume", &json!({})).await;
+    assert!(site.get("/api/v1/queues").await.json()["queues"][0]["paused_at"].is_null());
+    assert_eq!(site.post("/api/v1/queues/%0A/pause", &json!({})).await.status, 422);
+}
+
+async fn an_edit_changes_what_waits(engine: Engine) {
+    let site = Site::open(engine).await;
+    let id = site.enqueue("a").await;
+    let headers = [("content-type", "application/json")];
+    let path = format!("/api/v1/jobs/{id}");
+    let body = r#"{"job_data": {"n": 2}, "queue": "slow"}"#;
+    let edited = site.client().send("PATCH", &path, &headers, body).await.json();
+    assert_eq!((&edited["job_data"], &edited["queue"]), (&json!({ "n": 2 }), &json!("slow")));
+    assert_eq!(site.client().send("PATCH", &path, &headers, "{}").await.status, 422);
+}
+
+async fn a_whole_number_beyond_two_to_the_fifty_three_stays_exact(engine: Engine) {
+    let site = Site::open(engine).await;
+    let headers = [("content-type", "application/json")];
+    let body = r#"{"job_type":"a","job_data":{"big":9007199254740993,"small":-9223372036854775809}}"#;
+    let created = site.client().send("POST", "/api/v1/jobs", &headers, body).await;
+    assert!(created.body.contains("9007199254740993") && created.body.contains("-9223372036854775809"), "{created:?}");
+}
+
+async fn what_ended_is_a_time_series(engine: Engine) {
+    let site = Site::open(engine).await;
+    site.dead_letter().await;
+    let series = site.get("/api/v1/stats?minutes=120&step=60").await.json();
+    let failed: u64 = series["points"].as_array().unwrap().iter().map(|point| point["failed"].as_u64().unwrap()).sum();
+    assert_eq!((failed, &series["step"]), (1, &json!(60)));
+    assert_eq!(site.get("/api/v1/stats?minutes=99999999").await.status, 400);
+}
+
+async fn health_is_open_and_ready_says_that_the_database_answers(engine: Engine) {
+    let site = Site::with(engine, |web| web).await;
+    assert_eq!(site.get("/healthz").await.json(), json!({ "status": "ok" }));
+    assert_eq!(site.get("/readyz").await.json(), json!({ "status": "ok" }));
+    // Nothing below these paths is open, and nothing else is.
+    for path in ["/healthz/", "/healthz/jobs", "/healthz/../api/v1/jobs", "/readyz/x", "/api/v1/jobs", "/metrics"] {
+        let answer = site.get(path).await;
+        assert!(matches!(answer.status, 401 | 404), "{path}: {answer:?}");
+    }
+}
+
+async fn metrics_show_depth_and_what_ended(engine: Engine) {
+    let site = Site::open(engine).await;
+    site.enqueue("a").await;
+    let first = site.get("/metrics").await;
+    assert!(first.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    assert!(first.body.contains("longshore_up 1\n"), "{}", first.body);
+    assert!(first.body.contains("longshore_jobs{queue=\"default\",status=\"pending\"} 1\n"), "{}", first.body);
+    let job = NewJob::encode("fails", &json!({})).unwrap().queue("mail").max_retries(0);
+    site.queue.enqueue_job(job).await.unwrap();
+    site.dead_letter().await;
+    let failed = |body: &str| body.contains("longshore_ended_total{queue=\"mail\",outcome=\"dead_letter\"} 1\n");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    // Counts are written together with later ones.
+    loop {
+        let body = site.get("/metrics").await.body;
+        if failed(&body) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{body}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

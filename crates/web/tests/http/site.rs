@@ -1,0 +1,140 @@
+use std::net::SocketAddr;
+
+use longshore::{FailureType, HandlerError, Payload, Queue};
+use longshore_core::{JobId, NewJob};
+use longshore_testkit_postgres::{Cluster, TestDatabase};
+use longshore_web::{Scope, Secret, ServeOptions, Web};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::{Answer, Client};
+
+/// What holds the database until the test ends.
+enum Place {
+    Folder(#[allow(dead_code, reason = "it removes the folder")] TempDir),
+    Server(#[allow(dead_code, reason = "it removes the database")] TestDatabase),
+}
+
+/// A server on a database of its own.
+pub(crate) struct Site {
+    pub(crate) queue: Queue,
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<std::io::Result<()>>,
+    _place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes a test of each backend.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::site::Engine::Sqlite).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::site::Engine::Postgres).await;
+            })*
+        }
+    };
+}
+
+impl Site {
+    /// A server that is open to its machine.
+    pub(crate) async fn open(engine: Engine) -> Self {
+        Self::with(engine, Web::open_to_everyone).await
+    }
+
+    pub(crate) async fn with(engine: Engine, configure: impl FnOnce(Web) -> Web) -> Self {
+        Self::with_options(engine, ServeOptions::default(), configure).await
+    }
+
+    pub(crate) async fn with_options(
+        engine: Engine,
+        options: ServeOptions,
+        configure: impl FnOnce(Web) -> Web,
+    ) -> Self {
+        let (place, url) = match engine {
+            Engine::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = folder.path().join("queue.db").display().to_string();
+                (Place::Folder(folder), url)
+            }
+            Engine::Postgres => {
+                let database = tokio::task::spawn_blocking(|| Cluster::shared().database()).await.unwrap();
+                let url = database.url();
+                (Place::Server(database), url)
+            }
+        };
+        let queue = Queue::open(url).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let web = configure(Web::new(&queue));
+        let serving = tokio::spawn(async move {
+            web.serve(listener, options, async {
+                let _ = stopped.await;
+            })
+            .await
+        });
+        Self { queue, address, stop: Some(stop), serving, _place: place }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.client().send("GET", path, &[], "").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.client().send("POST", path, &[("content-type", "application/json")], &body.to_string()).await
+    }
+
+    pub(crate) async fn enqueue(&self, job_type: &str) -> JobId {
+        let job = NewJob::encode(job_type, &serde_json::json!({ "n": 1 })).unwrap();
+        self.queue.enqueue_job(job).await.unwrap().id
+    }
+
+    /// A job that became a dead letter.
+    pub(crate) async fn dead_letter(&self) -> JobId {
+        let id = self.queue.enqueue_job(Fails {}.to_job().unwrap()).await.unwrap().id;
+        let failure = || HandlerError::failed(FailureType::ValidationError, "no route");
+        let fails = move |_: Fails, _| async move { Err::<(), HandlerError>(failure()) };
+        longshore::Worker::new(&self.queue).handle(fails).run_until_drained().await.unwrap();
+        id
+    }
+
+    pub(crate) async fn token(&self, name: &str, scopes: &[Scope]) -> String {
+        let secret = Secret::random().unwrap();
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        let token = longshore_core::NewToken { name: name.to_owned(), hash: secret.hash(), scopes };
+        assert!(self.queue.backend().add_token(token).await.unwrap());
+        secret.as_str().to_owned()
+    }
+
+    /// Ends the server as a signal does.
+    pub(crate) async fn stop(mut self) -> std::io::Result<()> {
+        drop(self.stop.take());
+        self.serving.await.unwrap()
+    }
+}
+
+#[derive(longshore::Job, Serialize, Deserialize)]
+#[job(name = "fails", max_retries = 0)]
+pub(crate) struct Fails {}
