@@ -8,33 +8,52 @@ use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
 
+/// A process that ends with its test, also if the test fails.
+struct Process(Child);
+
+impl Process {
+    /// Ends it with a signal, and answers with its exit code.
+    #[cfg(unix)]
+    fn stop(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server process, and where it listens.
 struct Served {
-    child: Child,
+    process: Process,
     address: String,
 }
 
 impl Served {
     fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
         let arguments = [&["serve", "--listen", "127.0.0.1:0", "--json"], arguments].concat();
-        let mut child = sandbox.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut command = sandbox.command(&arguments);
+        let mut process = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
         let mut told = String::new();
         // It says where it is before it answers to anybody.
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut told).unwrap();
+        BufReader::new(process.0.stdout.as_mut().unwrap()).read_line(&mut told).unwrap();
         let told: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told:?}"));
-        Self { child, address: told["listen"].as_str().unwrap().to_owned() }
+        Self { process, address: told["listen"].as_str().unwrap().to_owned() }
     }
 
     fn ask(&self, request: &str) -> String {
         ask(&self.address, request)
     }
 
-    /// Ends it with a signal, and answers with its exit code.
     #[cfg(unix)]
-    fn stop(mut self) -> Option<i32> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        self.child.wait().unwrap().code()
+    fn stop(self) -> Option<i32> {
+        self.process.stop()
     }
 }
 
@@ -128,13 +147,9 @@ fn an_address_that_is_taken_is_named() {
 fn up_runs_jobs_and_serves_in_one_process() {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
-    let mut child = sandbox
-        .command(&["up", "--listen", "127.0.0.1:0"])
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut command = sandbox.command(&["up", "--listen", "127.0.0.1:0"]);
+    let mut process = Process(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+    let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
     let address = loop {
         let line = lines.next().expect("it says where it listens").unwrap();
         if let Some((_, url)) = line.split_once("http://") {
@@ -147,7 +162,5 @@ fn up_runs_jobs_and_serves_in_one_process() {
     let id = created["id"].to_string();
     sandbox.until(|| body(&ask(&address, &format!("GET /api/v1/jobs/{id}")))["status"] == "completed");
     assert_eq!(body(&ask(&address, "GET /api/v1/workers"))["workers"].as_array().unwrap().len(), 1);
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(process.stop(), Some(0));
 }

@@ -1,5 +1,5 @@
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -18,7 +18,7 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
 }
 
 fn is_own(headers: &HeaderMap, uri: &Uri) -> bool {
-    let fetched = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    let fetched = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     match (fetched, headers.get(header::ORIGIN)) {
         (Some(site), _) => site == b"same-origin" || site == b"none",
         (None, None) => true,

@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "each schema is used once, and json! only borrows it")]
+
 use longshore_core::{AttemptOutcome, DeadLetterCode, FailureType, Status};
 use serde_json::{Map, Value, json};
 
