@@ -7,11 +7,14 @@ use longshore_core::{Changes, ClaimNumber, JobId, Lease, WorkerId};
 /// its place. Only hints come of it.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    workers: Mutex<HashMap<WorkerId, HashMap<(JobId, ClaimNumber), Kind>>>,
+    workers: Mutex<HashMap<WorkerId, Held>>,
 }
 
 /// A type and a queue.
 type Kind = (String, String);
+
+/// What one worker holds.
+type Held = HashMap<(JobId, ClaimNumber), Kind>;
 
 impl Places {
     /// What a claim has given.
@@ -43,7 +46,7 @@ impl Places {
         self.with(|workers| drop(workers.remove(worker_id)));
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut HashMap<WorkerId, HashMap<(JobId, ClaimNumber), Kind>>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<WorkerId, Held>) -> T) -> T {
         act(&mut self.workers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

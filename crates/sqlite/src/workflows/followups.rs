@@ -170,7 +170,7 @@ impl Step {
             let awaited = wait.target.awaited(tx.connection)?;
             self.moved += u64::from(settle(tx, &wait, awaited, Timeout::Open)?);
         }
-        Ok(release_if_free(tx, id)?)
+        release_if_free(tx, id)
     }
 
     /// Retries the jobs that were given up because of the target, as far as it may still bring what they need.

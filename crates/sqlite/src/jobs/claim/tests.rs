@@ -174,7 +174,7 @@ fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     let claim = Claim::new(request(QueueScope::All), None, Arc::default(), Arc::new(SystemClock::new()));
     let steps = || {
         let before = counted.load(Ordering::Relaxed);
-        let has_ready = claim.has_ready(&session).unwrap();
+        let has_ready = claim.has_ready(&session, None, None).unwrap();
         (has_ready, counted.load(Ordering::Relaxed) - before)
     };
 
