@@ -165,7 +165,7 @@ fn work(path: &Path, mood: Mood) {
 
 fn do_part(path: &Path, part: Part, attempt: &CurrentAttempt, mood: Mood) -> Result<Done, HandlerError> {
     may_die(mood);
-    if part.number % 2 == 0 {
+    if part.number.is_multiple_of(2) {
         return Ok(Done::with(&part.number)?);
     }
     let mut connection = connect(path);

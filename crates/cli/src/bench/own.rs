@@ -166,7 +166,7 @@ pub(super) async fn enqueue_limited(queue: &Queue, jobs: u64) -> Result<()> {
     let rule = LimitRule { key: Some("/key".parse()?), key_concurrency: Some(KEY_CONCURRENCY), ..LimitRule::default() };
     queue.limits().set(LimitSubject::Type(JOB_TYPE.to_owned()), rule).await?;
     let job = |number: u64| {
-        let data = JobData::parse(&format!(r#"{{"key":{}}}"#, number % KEYS)).expect("an object with a number is JSON");
+        let data = JobData::parse(format!(r#"{{"key":{}}}"#, number % KEYS)).expect("an object with a number is JSON");
         NewJob::new(JOB_TYPE, data)
     };
     queue.enqueue_iter((0..jobs).map(move |number| Ok(job(number)))).await?;

@@ -101,7 +101,7 @@ impl Site {
     fn enqueue(&self) {
         for number in 0..JOBS {
             let key = if number % 2 == 0 { 0 } else { number / 2 % KEYS };
-            let data = JobData::parse(&format!(r#"{{"key":{key}}}"#)).unwrap();
+            let data = JobData::parse(format!(r#"{{"key":{key}}}"#)).unwrap();
             self.runtime.block_on(self.queue.enqueue_job(NewJob::new("sync", data))).unwrap();
         }
     }

@@ -82,10 +82,10 @@ impl Chromium {
 
     /// Calls a method and returns its answer.
     pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
-        self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+        self.try_call(method, &params).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    fn try_call(&mut self, method: &str, params: Value) -> Result<Value, String> {
+    fn try_call(&mut self, method: &str, params: &Value) -> Result<Value, String> {
         self.last_id += 1;
         let id = self.last_id;
         let mut request = json!({"id": id, "method": method, "params": params});
@@ -165,7 +165,7 @@ impl Chromium {
         let deadline = Instant::now() + WAIT_MAX;
         loop {
             let params = json!({"expression": waiting, "returnByValue": true, "awaitPromise": true});
-            match self.try_call("Runtime.evaluate", params) {
+            match self.try_call("Runtime.evaluate", &params) {
                 Ok(answer) if answer["result"]["value"] == json!(true) => return,
                 // A page that is left gives no answer.
                 Ok(_) | Err(_) => assert!(Instant::now() < deadline, "{expression} did not become true"),

@@ -141,7 +141,7 @@ fn whatever_can_be_used_has_a_name_and_every_page_has_landmarks() {
 
 #[test]
 fn the_pages_work_below_a_path() {
-    let site = Site::start_with(|web| web.open_to_everyone(), "/ops/jobs");
+    let site = Site::start_with(longshore_web::Web::open_to_everyone, "/ops/jobs");
     let mut browser = Chromium::start(1280, 860);
     browser.go(&site.at("/queues"));
     assert_eq!(browser.value("getComputedStyle(document.body).display"), "grid");

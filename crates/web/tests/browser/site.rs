@@ -58,7 +58,7 @@ pub(crate) const HOSTILE: &str =
 impl Site {
     /// A server with jobs.
     pub(crate) fn start() -> Self {
-        Self::start_with(|web| web.open_to_everyone(), "")
+        Self::start_with(Web::open_to_everyone, "")
     }
 
     /// The same with other settings, below a path.
@@ -101,8 +101,8 @@ impl Site {
     }
 }
 
-fn data(value: serde_json::Value) -> JobData {
-    JobData::encode(&value).unwrap()
+fn data(value: &serde_json::Value) -> JobData {
+    JobData::encode(value).unwrap()
 }
 
 async fn seed(queue: &ScratchQueue) {
@@ -130,16 +130,16 @@ async fn seed(queue: &ScratchQueue) {
             Err::<(), _>(HandlerError::failed(FailureType::TimeoutError, message))
         });
     ended.run(have_run(queue, ending, retried)).await.unwrap();
-    let cancelled = queue.enqueue_job(NewJob::new("cleanup", data(serde_json::json!({})))).await.unwrap().id;
+    let cancelled = queue.enqueue_job(NewJob::new("cleanup", data(&serde_json::json!({})))).await.unwrap().id;
     queue.cancel(cancelled).await.unwrap();
     for number in 0..12 {
-        let job = NewJob::new("import_rows", data(serde_json::json!({"file": format!("rows-{number}.csv")})));
+        let job = NewJob::new("import_rows", data(&serde_json::json!({"file": format!("rows-{number}.csv")})));
         queue.enqueue_job(job.queue("imports")).await.unwrap();
     }
-    let mut hostile = NewJob::new("<b>bold</b>", data(serde_json::json!({"note": HOSTILE, "large": LARGE})));
+    let mut hostile = NewJob::new("<b>bold</b>", data(&serde_json::json!({"note": HOSTILE, "large": LARGE})));
     hostile.priority = Priority::HIGH;
     let parent = queue.enqueue_job(hostile.queue("a/b & \"c\"")).await.unwrap().id;
-    let mut child = NewJob::new("import_rows", data(serde_json::json!({})));
+    let mut child = NewJob::new("import_rows", data(&serde_json::json!({})));
     child.parent = Some(parent);
     queue.enqueue_job(child.queue("imports")).await.unwrap();
     queue.pause("imports").await.unwrap();

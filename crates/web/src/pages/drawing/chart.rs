@@ -16,8 +16,11 @@ const TOP: f64 = 6.0;
 /// The part of its place that a bar fills.
 const FILL: f64 = 0.78;
 
-/// What a bar is made of, from below: the name, the class of its colour, the value.
-const PARTS: [(&str, &str, fn(&Ended) -> u64); 4] = [
+/// A part of a bar: its name, the class of its colour, its value.
+type Part = (&'static str, &'static str, fn(&Ended) -> u64);
+
+/// What a bar is made of, from below.
+const PARTS: [Part; 4] = [
     ("completed", "fill-completed", |ended| ended.completed),
     ("retried", "fill-retried", |ended| ended.retried),
     ("given up", "fill-failed", |ended| ended.failed),
