@@ -82,13 +82,16 @@ pub(crate) fn statements_up_to(number: i64) -> Vec<Statement> {
         .collect()
 }
 
+/// The views that these migrations create.
+pub(crate) const VIEWS: [&str; 1] = ["job_lane_keys"];
+
 /// What is remembered of the source when all of it is in order.
 pub(crate) fn when_verified() -> &'static VerifiedSource {
     static SOURCE: OnceLock<VerifiedSource> = OnceLock::new();
     SOURCE.get_or_init(|| VerifiedSource {
         name: LONGSHORE.to_owned(),
         digest: longshore().digest().expect("these migrations are files"),
-        tables: TABLES.map(str::to_owned).to_vec(),
+        tables: TABLES.into_iter().chain(VIEWS).map(str::to_owned).collect(),
     })
 }
 

@@ -73,12 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn the_listed_tables_are_those_that_the_migrations_make() {
+    fn the_listed_tables_and_views_are_those_that_the_migrations_make() {
         let connection = installed();
         let mut target = SqliteTarget::on(&connection);
         let survey = Survey::take(&mut target, &[migrations::longshore()]).unwrap();
         let last = survey.chain.last();
         assert_eq!(last.tables().collect::<Vec<_>>(), migrations::TABLES);
+        assert_eq!(last.views().collect::<Vec<_>>(), migrations::VIEWS);
     }
 
     #[test]

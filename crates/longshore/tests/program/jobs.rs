@@ -40,7 +40,7 @@ pub(crate) fn the_job_line_says_everything_about_the_job() {
     let said: serde_json::Value = serde_json::from_str(&scene.result(id).unwrap()).unwrap();
     let expected = serde_json::json!({
         "id": id.0, "job_type": "resize", "job_data": {"a": [1, 2]}, "attempt": 1, "max_retries": 4,
-        "queue": "media", "metadata": {"tenant": 7}, "checkpoint": null,
+        "queue": "media", "metadata": {"tenant": 7}, "checkpoint": null, "dependencies": {},
     });
     assert_eq!(said, expected);
 }

@@ -115,13 +115,17 @@ fn of_status((status, count): &(String, i64)) -> Option<String> {
     }
 }
 
-/// A table of the application that is called as one of the queue's would stop a migration half way.
+/// A table or view of the application that is called as one of the queue's would stop a migration half way.
 fn taken_names(scene: &Scene<'_>) -> Vec<Finding> {
-    let is_taken = |table: &&&str| **table != TABLE && scene.observed.contains(&ObjectName::table(**table));
-    let finding = |table: &&str| {
-        let message = "the application has a table of its own with the name of one of the queue's".to_owned();
-        let finding = Finding::new(FindingKind::SchemaDisagrees, format!("table {table}"), message);
-        finding.hint(format!("rename the table {table}, then adopt again"))
+    let own = migrations::TABLES.into_iter().chain(migrations::VIEWS).filter(|name| *name != TABLE);
+    let taken = own.filter_map(|name| {
+        let kinds = [("table", ObjectName::table(name)), ("view", ObjectName::view(name))];
+        kinds.into_iter().find(|(_, object)| scene.observed.contains(object)).map(|(kind, _)| (kind, name))
+    });
+    let finding = |(kind, name): (&str, &str)| {
+        let message = format!("the application has a {kind} of its own with the name of one of the queue's objects");
+        let finding = Finding::new(FindingKind::SchemaDisagrees, format!("{kind} {name}"), message);
+        finding.hint(format!("rename the {kind} {name}, then adopt again"))
     };
-    migrations::TABLES.iter().filter(is_taken).map(finding).collect()
+    taken.map(finding).collect()
 }

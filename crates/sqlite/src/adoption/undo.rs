@@ -96,6 +96,7 @@ fn statements(session: &mut dyn Session, last: i64) -> Result<Vec<String>, Targe
     let sequence = sequence.first().map_or(0, |row| number(row.first()));
     let mut statements =
         vec![format!("CREATE TABLE {RETURNED_ROWS} AS SELECT {} FROM {TABLE} WHERE id > {last}", values.join(", "))];
+    statements.extend(migrations::VIEWS.map(|view| format!("DROP VIEW IF EXISTS {view}")));
     let rest = migrations::TABLES.into_iter().filter(|table| *table != TABLE);
     statements.extend([TABLE].into_iter().chain(rest).map(|table| format!("DROP TABLE IF EXISTS {table}")));
     let table = old(session, "table")?;
