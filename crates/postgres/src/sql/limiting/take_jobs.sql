@@ -53,11 +53,13 @@ found AS MATERIALIZED (
     SELECT l.place, COALESCE(LEAST(j.expires_at, j.deadline_at) <= (SELECT clock.now FROM clock), false) AS is_overdue,
            l.id, l.ready_at, l.rank, l.again, l.has_story, l.job_type, l.queue, l.is_laned, l.key_id, l.is_counted,
            s.lapsed_worker, s.retry_count, s.crash_count, s.deferral_count, j.priority, j.job_data, j.max_retries,
-           j.max_crashes, j.max_deferrals, j.timeout_ms, j.expires_at, j.deadline_at, j.metadata, j.has_key
+           j.max_crashes, j.max_deferrals, j.timeout_ms, j.expires_at, j.deadline_at, j.metadata, j.ties
     FROM locked AS l
     CROSS JOIN LATERAL (
         SELECT j.priority, j.job_data, j.max_retries, j.max_crashes, j.max_deferrals, j.timeout_ms, j.expires_at,
-               j.deadline_at, j.metadata, j.unique_key IS NOT NULL AS has_key
+               j.deadline_at, j.metadata,
+               -- What it has beside itself in one column: 1 a unique key, 2 a parent.
+               (j.unique_key IS NOT NULL)::integer + 2 * (j.parent_job_id IS NOT NULL)::integer AS ties
         FROM longshore.job AS j
         WHERE j.id = l.id
         LIMIT 1
@@ -119,7 +121,7 @@ SELECT clock.now, c.worker, n.claim_number, NULL::timestamptz AS due_at,
        NULL::bigint AS id, NULL::text AS job_type, NULL::text AS queue, NULL::integer AS priority, NULL::json AS job_data,
        NULL::integer AS max_retries, NULL::integer AS max_crashes, NULL::integer AS max_deferrals,
        NULL::bigint AS timeout_ms, NULL::timestamptz AS expires_at, NULL::timestamptz AS deadline_at,
-       NULL::json AS metadata, NULL::timestamptz AS ready_at, NULL::boolean AS has_key, NULL::integer AS retry_count,
+       NULL::json AS metadata, NULL::timestamptz AS ready_at, NULL::integer AS ties, NULL::integer AS retry_count,
        NULL::integer AS crash_count, NULL::integer AS deferral_count, NULL::integer AS lapsed_worker,
        NULL::integer AS rank, NULL::boolean AS again, NULL::boolean AS is_held
 FROM clock
@@ -128,6 +130,8 @@ LEFT JOIN number AS n ON true
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        f.id, f.job_type, f.queue, f.priority, f.job_data, f.max_retries, f.max_crashes, f.max_deferrals, f.timeout_ms,
-       f.expires_at, f.deadline_at, f.metadata, f.ready_at, f.has_key, f.retry_count, f.crash_count, f.deferral_count,
-       f.lapsed_worker, f.rank, f.again, false
+       f.expires_at, f.deadline_at, f.metadata, f.ready_at, f.ties,
+       -- A member of a batch has a story to look for, even if there is no row of it.
+       COALESCE(f.retry_count, CASE WHEN f.has_story THEN 0 END), f.crash_count, f.deferral_count, f.lapsed_worker,
+       f.rank, f.again, false
 FROM found AS f

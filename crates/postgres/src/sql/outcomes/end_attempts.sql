@@ -73,8 +73,14 @@ kept AS (
     INSERT INTO longshore.ended (
         id, status, queue, ended_at, ready_at, started_at, claim_number, worker, has_story, cancel_requested_at, reason
     )
-    SELECT t.id, t.ends_as, t.queue, t.ended_at, t.ready_at, COALESCE(t.begun_at, t.started_at), t.claim_number,
-           t.worker, true, t.cancel_requested_at, t.reason
+    SELECT t.id, t.ends_as, t.queue, t.ended_at,
+           -- A job that does not run again because its end was asked for could have been claimed from then on.
+           CASE t.goes_to
+               WHEN 1 THEN t.ended_at
+               WHEN 2 THEN LEAST(t.ended_at + t.delay_ms * interval '1 millisecond', '9999-12-30 22:00:00+00')
+               ELSE t.ready_at
+           END,
+           COALESCE(t.begun_at, t.started_at), t.claim_number, t.worker, true, t.cancel_requested_at, t.reason
     FROM timed t
     WHERE t.goes = 3
 ),
