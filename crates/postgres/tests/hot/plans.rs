@@ -22,19 +22,20 @@ macro_rules! hot {
     };
 }
 
-const CLAIM_TYPES: &str = "text, bigint, text[], bigint, text[], bigint[], text[], text[], integer[], bigint[]";
+const CLAIM_TYPES: &str = "text, bigint, text[], bigint, text[], bigint[], text[], text[], integer[], bigint[], bigint, \
+     text[]";
 
 const HOT: [HotStatement; 22] = [
     HotStatement {
         types: CLAIM_TYPES,
-        ..hot!("claim/claim_jobs", "", "'w1', 1, '{work,other}', 5, NULL, NULL, '{}', '{}', '{}', '{}'")
+        ..hot!("claim/claim_jobs", "", "'w1', 1, '{work,other}', 5, NULL, NULL, '{}', '{}', '{}', '{}', 0, '{}'")
     },
     HotStatement {
         types: CLAIM_TYPES,
         ..hot!(
             "claim/claim_jobs",
             "",
-            "'w1', 2, '{work}', 5, '{default,a}', '{5,2}', '{work}', '{default}', '{-5}', '{50}'"
+            "'w1', 2, '{work}', 5, '{default,a}', '{5,2}', '{work}', '{default}', '{-5}', '{50}', 0, '{api}'"
         )
     },
     hot!("claim/promote_due_jobs", "bigint", "5"),
@@ -181,8 +182,9 @@ async fn while_a_snapshot_is_held_a_claim_with_a_hint_reads_as_little_as_before(
     database.sql("DELETE FROM longshore.ready WHERE id <= 60000");
     let session = direct(&database).await;
     let claim = |low: i64| {
-        HotStatement { types: CLAIM_TYPES, ..hot!("claim/claim_jobs", "", "") }
-            .explained(&format!("'w1', 1, '{{work}}', 5, NULL, NULL, '{{work}}', '{{default}}', '{{-5}}', '{{{low}}}'"))
+        HotStatement { types: CLAIM_TYPES, ..hot!("claim/claim_jobs", "", "") }.explained(&format!(
+            "'w1', 1, '{{work}}', 5, NULL, NULL, '{{work}}', '{{default}}', '{{-5}}', '{{{low}}}', 0, '{{}}'"
+        ))
     };
     let (without, with) = (pages(&session, &claim(0)).await, pages(&session, &claim(60_001)).await);
     assert!(with < PAGES_MAX, "{with} pages");
