@@ -74,7 +74,8 @@ impl<'a> Admission<'a> {
 
     pub(super) fn choose(mut self) -> Vec<Chosen> {
         let mut chosen = Vec::new();
-        while self.rooms.total > 0 && !self.is_at_end {
+        // Without room for limited jobs no lane gives another one, known or not.
+        while self.rooms.total > 0 && !(self.is_at_end && self.rooms.limited > 0) {
             let next = match (self.next_plain(), self.next_laned()) {
                 (None, None) => break,
                 (Some(plain), Some((laned, place))) if laned < plain => self.take_laned(place),
@@ -205,6 +206,14 @@ mod tests {
     fn nothing_is_chosen_behind_the_known_jobs_of_a_lane_that_has_more() {
         let lanes = [LaneHeads { is_cut: true, ..lane(1, 3, 1..=3) }, lane(2, 1, 21..=40)];
         assert_eq!(ids(rooms(8), Vec::new(), &lanes, 0), [1, 21, 2, 3]);
+    }
+
+    #[test]
+    fn a_job_without_a_rule_follows_when_the_room_for_limited_ones_is_used_up() {
+        let lanes = [LaneHeads { is_cut: true, ..lane(1, 1, 1..=2) }];
+        let head = Head { rank: 0, again: false, id: 50 };
+        let free = PlainJob { job_type: "free".to_owned(), queue: "r".to_owned(), head, is_limited: false };
+        assert_eq!(ids(Rooms { limited: 2, ..rooms(8) }, vec![free], &lanes, 0), [1, 2, 50]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn plan(session: &mut dyn Session) -> Result<Return, TargetError> {
     let last = last_adopted(session)?;
     let mut back = Return {
         table: TABLE.to_owned(),
-        tables: migrations::TABLES.iter().map(|table| (*table).to_owned()).collect(),
+        tables: migrations::TABLES.into_iter().chain(migrations::VIEWS).map(str::to_owned).collect(),
         shared: shared(session)?,
         ..Return::default()
     };
@@ -96,7 +96,6 @@ fn statements(session: &mut dyn Session, last: i64) -> Result<Vec<String>, Targe
     let sequence = sequence.first().map_or(0, |row| number(row.first()));
     let mut statements =
         vec![format!("CREATE TABLE {RETURNED_ROWS} AS SELECT {} FROM {TABLE} WHERE id > {last}", values.join(", "))];
-    statements.extend(migrations::VIEWS.map(|view| format!("DROP VIEW IF EXISTS {view}")));
     let rest = migrations::TABLES.into_iter().filter(|table| *table != TABLE);
     statements.extend([TABLE].into_iter().chain(rest).map(|table| format!("DROP TABLE IF EXISTS {table}")));
     let table = old(session, "table")?;

@@ -20,7 +20,7 @@ impl Outside {
         for Definition { object, .. } in &definitions {
             session.execute(&format!("DROP {} \"{}\"", object.kind.word(), object.name.replace('"', "\"\"")))?;
         }
-        definitions.retain(|one| one.object.table.as_ref().is_none_or(|owner| !tables.contains(owner)));
+        definitions.retain(|one| tables.iter().all(|own| own != one.object.owner()));
         Ok(Self { definitions })
     }
 
