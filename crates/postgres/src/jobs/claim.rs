@@ -179,7 +179,7 @@ async fn one_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValu
             LimitedRound::Changed => {}
             LimitedRound::Taken(round) => {
                 let under_rule =
-                    || round.leases.iter().filter(|lease| !rules.leaves_free(&lease.job_type, &lease.queue));
+                    || round.leases.iter().filter(|lease| rules.has_rule_for(&lease.job_type, &lease.queue));
                 values.take_limited(under_rule().count());
                 parts.limiting.places.take(&request.worker_id, under_rule());
                 return Ok(*round);

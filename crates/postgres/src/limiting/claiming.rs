@@ -226,7 +226,7 @@ async fn candidates(
         let columns = &mut Columns::of(&row);
         let (job_type, queue): (String, String) = (columns.read()?, columns.read()?);
         let head = Head { rank: columns.read()?, again: columns.read()?, id: columns.read()? };
-        let is_limited = !rules.leaves_free(&job_type, &queue);
+        let is_limited = rules.has_rule_for(&job_type, &queue);
         candidates.push(PlainJob { job_type, queue, head, is_limited });
     }
     Ok(candidates)

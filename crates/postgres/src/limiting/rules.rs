@@ -108,6 +108,11 @@ impl Rules {
         !self.types.contains_key(job_type) && !self.queues.contains_key(queue)
     }
 
+    /// Whether a rule limits the jobs of this type and queue. A type that was only asked to slow down has none.
+    pub(crate) fn has_rule_for(&self, job_type: &str, queue: &str) -> bool {
+        self.types.get(job_type).is_some_and(|of| !of.rule.is_empty()) || self.queues.contains_key(queue)
+    }
+
     pub(super) fn type_names(&self) -> Vec<String> {
         self.types.keys().cloned().collect()
     }
