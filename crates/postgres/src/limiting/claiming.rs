@@ -23,6 +23,9 @@ use crate::store::Parts;
 
 /// How many lanes of each type and queue a claim looks at.
 const LANES_MAX: u32 = 512;
+/// How many of them are looked at beyond the number of jobs that may start: an open lane may give nothing, and then the
+/// next one of its type and queue must be known, or a job of a lower priority would start first.
+const SPARE_LANES: u32 = 4;
 /// How many notes of ended jobs, and how many lanes that are due, a claim reads.
 const REOPENED_MAX: i64 = 2000;
 
@@ -66,7 +69,10 @@ pub(crate) async fn limited_round(
     }
     let to_lock = Standing::to_lock(rules, involved);
     let (locks, limits) = (kinds_of(&to_lock), kinds_of(involved));
-    let lanes_max = i64::from(values.limited_room().min(LANES_MAX));
+    let lanes_max = match values.limited_room() {
+        0 => 0,
+        room => i64::from(room.saturating_add(SPARE_LANES).min(LANES_MAX)),
+    };
     let lanes: [Parameter<'_>; 3] =
         [(&kinds.keyed, Type::TEXT_ARRAY), (&values.queues, Type::TEXT_ARRAY), (&lanes_max, Type::INT8)];
     let with_rule = Kinds::of_plain(&kinds, &involved.types);
