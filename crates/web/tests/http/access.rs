@@ -36,7 +36,7 @@ async fn a_log_in_lasts_until_its_token_is_revoked(engine: Engine) {
     let site = Site::with(engine, Web::tokens).await;
     let token = site.token("ada", &[Scope::Admin]).await;
     let away = site.get("/workers").await;
-    assert_eq!((away.status, away.header("location")), (303, Some("/login?to=/workers")));
+    assert_eq!((away.status, away.header("location")), (303, Some("/login?to=%2Fworkers")));
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let refused = site.client().send("POST", "/login", &form, "token=lsh_wrong&to=/workers").await;
     assert_eq!((refused.status, refused.header("set-cookie")), (401, None));
