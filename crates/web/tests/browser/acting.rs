@@ -5,7 +5,7 @@ use crate::chromium::Chromium;
 use crate::site::{LARGE, Site};
 
 fn script_off(browser: &mut Chromium) {
-    browser.call("Emulation.setScriptExecutionDisabled", json!({"value": true}));
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
 }
 
 /// Everything here is done without a script, so it works with one as well.

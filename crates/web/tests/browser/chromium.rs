@@ -67,22 +67,22 @@ impl Chromium {
     }
 
     fn attach(&mut self) {
-        let created = self.call("Target.createTarget", json!({"url": "about:blank"}));
-        let attached = self.call("Target.attachToTarget", json!({"targetId": created["targetId"], "flatten": true}));
+        let created = self.call("Target.createTarget", &json!({"url": "about:blank"}));
+        let attached = self.call("Target.attachToTarget", &json!({"targetId": created["targetId"], "flatten": true}));
         self.session = attached["sessionId"].as_str().expect("a page has a session").to_owned();
         for domain in ["Page", "Runtime", "Log", "DOM", "Accessibility"] {
-            self.call(&format!("{domain}.enable"), json!({}));
+            self.call(&format!("{domain}.enable"), &json!({}));
         }
     }
 
     pub(crate) fn resize(&mut self, width: u32, height: u32) {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
-        self.call("Emulation.setDeviceMetricsOverride", metrics);
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
     /// Calls a method and returns its answer.
-    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
-        self.try_call(method, &params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
+        self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     fn try_call(&mut self, method: &str, params: &Value) -> Result<Value, String> {
@@ -133,7 +133,7 @@ impl Chromium {
     /// Goes to a page.
     pub(crate) fn go(&mut self, url: &str) {
         self.load(|browser| {
-            let answer = browser.call("Page.navigate", json!({"url": url}));
+            let answer = browser.call("Page.navigate", &json!({"url": url}));
             assert_eq!(answer["errorText"], Value::Null, "{url}");
         });
     }
@@ -141,7 +141,7 @@ impl Chromium {
     /// The value of an expression in the page.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let answer = self.call("Runtime.evaluate", params);
+        let answer = self.call("Runtime.evaluate", &params);
         assert_eq!(answer["exceptionDetails"], Value::Null, "{expression}");
         answer["result"]["value"].clone()
     }
@@ -181,7 +181,7 @@ impl Chromium {
         ));
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
-            self.call("Input.dispatchMouseEvent", event);
+            self.call("Input.dispatchMouseEvent", &event);
         }
     }
 
@@ -192,8 +192,8 @@ impl Chromium {
 
     /// Presses a key that writes a letter.
     pub(crate) fn press(&mut self, letter: &str) {
-        self.call("Input.dispatchKeyEvent", json!({"type": "keyDown", "text": letter, "key": letter}));
-        self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": letter}));
+        self.call("Input.dispatchKeyEvent", &json!({"type": "keyDown", "text": letter, "key": letter}));
+        self.call("Input.dispatchKeyEvent", &json!({"type": "keyUp", "key": letter}));
     }
 
     /// Presses a key that writes nothing, or a line break.
@@ -204,13 +204,13 @@ impl Chromium {
             event["type"] = json!("keyDown");
             event["text"] = json!(text);
         }
-        self.call("Input.dispatchKeyEvent", event);
-        self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": key}));
+        self.call("Input.dispatchKeyEvent", &event);
+        self.call("Input.dispatchKeyEvent", &json!({"type": "keyUp", "key": key}));
     }
 
     /// Writes into the field that has the focus.
     pub(crate) fn write(&mut self, text: &str) {
-        self.call("Input.insertText", json!({"text": text}));
+        self.call("Input.insertText", &json!({"text": text}));
     }
 
     /// Everything that the browser has complained of: exceptions, failed requests, breaches of the security policy.
@@ -231,7 +231,7 @@ impl Chromium {
     /// Keeps a picture of the page for people, if `LONGSHORE_SCREENSHOTS` names a folder.
     pub(crate) fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("LONGSHORE_SCREENSHOTS") else { return };
-        let shot = self.call("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true}));
+        let shot = self.call("Page.captureScreenshot", &json!({"format": "png", "captureBeyondViewport": true}));
         let data = shot["data"].as_str().expect("a picture is base64");
         let path = std::path::Path::new(&folder).join(format!("{name}.png"));
         let mut decoder = Command::new("base64")

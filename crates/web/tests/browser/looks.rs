@@ -36,7 +36,7 @@ fn of_job(site: &Site) -> String {
 
 fn prefer(browser: &mut Chromium, theme: &str) {
     let features = json!([{"name": "prefers-color-scheme", "value": theme}]);
-    browser.call("Emulation.setEmulatedMedia", json!({"features": features}));
+    browser.call("Emulation.setEmulatedMedia", &json!({"features": features}));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn whatever_can_be_used_has_a_name_and_every_page_has_landmarks() {
     let job = of_job(&site);
     for path in PAGES.into_iter().chain([job.as_str()]) {
         browser.go(&site.at(path));
-        let tree = browser.call("Accessibility.getFullAXTree", json!({}));
+        let tree = browser.call("Accessibility.getFullAXTree", &json!({}));
         let nodes = tree["nodes"].as_array().unwrap();
         let role = |node: &Value| node["role"]["value"].as_str().unwrap_or_default().to_owned();
         let name = |node: &Value| node["name"]["value"].as_str().unwrap_or_default().trim().to_owned();
