@@ -63,7 +63,7 @@ struct HeaderBatch {
 impl WorkflowLine {
     /// Reads a line such as `{"batch": {"name": "import"}}` or `{"ref": "b", "job_type": "mail", "after": ["a", 7]}`.
     pub fn parse(line: &str) -> Result<Self, InvalidWorkflowLine> {
-        // What is no object is for the reader of a plain job to refuse.
+        // The parser of a plain job below refuses a line that is not an object.
         let fields = serde_json::from_str::<Fields<'_>>(line).map(|fields| fields.0).unwrap_or_default();
         let has = |name: &str| fields.iter().any(|(known, _)| known == name);
         if has("batch") && !has("job_type") {

@@ -107,8 +107,8 @@ impl Round {
         }
     }
 
-    /// Adds what earlier attempts of the jobs have stored, and which ones waited for others. A round trip of its own, only if there is a job with a past:
-    /// so the claim itself costs fresh jobs nothing.
+    /// Adds what earlier attempts of the jobs have stored, and marks the jobs that waited for others. This takes a round
+    /// trip of its own, but only if there is a job with a past, so a claim of fresh jobs pays nothing.
     pub(super) async fn add_past(&mut self, parts: &Parts) -> Result<(), Fault> {
         if self.with_story.is_empty() {
             return Ok(());
