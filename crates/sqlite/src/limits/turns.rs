@@ -29,6 +29,17 @@ pub(crate) struct Turns {
     /// The last lane that was read, in the order of the index. `None` before the first.
     read_to: Option<Place>,
     has_more: bool,
+    /// The head that the claim has listed. An older one that it meets counts no more.
+    listed: Option<Head>,
+}
+
+/// What a claim has taken.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// Whether it became a lease.
+    pub(crate) is_lease: bool,
+    /// Its key, if that may start nothing more now.
+    pub(crate) closed_key: Option<String>,
 }
 
 /// The position of a lane: by priority, then by turn, then by key.
@@ -64,7 +75,38 @@ struct Next {
 
 impl Turns {
     pub(crate) fn new(limit: Arc<TypeLimit>, queue: Arc<str>, room: Option<usize>) -> Self {
-        Self { limit, queue, room, lanes: Vec::new(), order: BTreeSet::new(), read_to: None, has_more: true }
+        Self {
+            limit,
+            queue,
+            room,
+            lanes: Vec::new(),
+            order: BTreeSet::new(),
+            read_to: None,
+            has_more: true,
+            listed: None,
+        }
+    }
+
+    /// The head, if the claim has to list it: it is another one than the last time.
+    pub(crate) fn new_head(
+        &mut self,
+        connection: &Connection,
+        bounds: &mut ClaimBounds,
+    ) -> rusqlite::Result<Option<Head>> {
+        let head = self.head(connection, bounds)?;
+        let is_new = head != self.listed;
+        self.listed = head;
+        Ok(head.filter(|_| is_new))
+    }
+
+    /// Whether this is the head that was listed last.
+    pub(crate) fn is_current(&self, head: Head) -> bool {
+        self.listed == Some(head)
+    }
+
+    /// Whether a lane of this key is the next one.
+    pub(crate) fn is_next(&self, key: &str) -> bool {
+        self.order.first().is_some_and(|place| place.key == key)
     }
 
     /// The job that is next, by the turns of the lanes. Closes lanes that have none or may not give one.
@@ -96,31 +138,34 @@ impl Turns {
         Ok(None)
     }
 
-    /// Takes the job that [`Turns::head`] has found. Returns whether it became a lease.
+    /// Takes the job that [`Turns::head`] has found.
     pub(crate) fn take(
         &mut self,
         connection: &Connection,
         bounds: &mut ClaimBounds,
         chosen: &mut Candidates,
-    ) -> rusqlite::Result<bool> {
-        let Some(place) = self.order.pop_first() else { return Ok(false) };
+    ) -> rusqlite::Result<Taken> {
+        let Some(place) = self.order.pop_first() else { return Ok(Taken::default()) };
         let lane = &mut self.lanes[place.index];
-        let Some(next) = lane.next.take() else { return Ok(false) };
-        let is_lease = matches!(next.found, Found::Job { .. });
-        if is_lease {
+        let Some(next) = lane.next.take() else { return Ok(Taken::default()) };
+        let mut taken = Taken { is_lease: matches!(next.found, Found::Job { .. }), closed_key: None };
+        if taken.is_lease {
             lane.turn = bounds.start(connection, &self.limit, &lane.key, lane.turn)?;
             bounds.take_room(&self.queue, true);
             lane.has_served = true;
+            let closing = bounds.closing_of(connection, &self.limit, &lane.key)?;
+            taken.closed_key = closing.map(|_| lane.key.clone());
         }
         chosen.add(next.found, &self.queue);
         lane.last = Some(next.head);
         lane.is_changed = true;
+        self.listed = None;
         // A job that cannot be found again by its priority ends the lane for this claim.
         if next.head.has_number() {
             let place = lane.place(place.index);
             self.order.insert(place);
         }
-        Ok(is_lease)
+        Ok(taken)
     }
 
     /// Writes the turns, and which lanes are closed.

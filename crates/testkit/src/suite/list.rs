@@ -621,6 +621,7 @@ macro_rules! limit_suite {
                 a_key_of_a_higher_weight_has_more_turns
                 a_key_that_was_idle_has_saved_no_turns
                 priority_comes_before_the_turns_of_keys
+                a_key_without_room_gives_way_in_every_queue_within_the_same_claim
                 within_a_key_jobs_run_by_priority_and_age
                 a_retried_job_of_a_key_waits_for_its_place_again
                 an_edited_job_stands_under_its_new_key

@@ -247,7 +247,7 @@ impl Merge<'_, '_, '_, '_> {
     fn add_turns(&mut self) -> rusqlite::Result<()> {
         let Some(limits) = &mut self.limits else { return Ok(()) };
         for (index, turns) in limits.turns.iter_mut().enumerate() {
-            let head = turns.head(self.connection, &mut limits.bounds)?;
+            let head = turns.new_head(self.connection, &mut limits.bounds)?;
             self.heads.extend(head.map(|head| (head, self.runs.len() + index)));
         }
         Ok(())
@@ -257,20 +257,34 @@ impl Merge<'_, '_, '_, '_> {
     fn take_turn(&mut self, head: Head, place: usize) -> rusqlite::Result<()> {
         let Some(limits) = &mut self.limits else { return Ok(()) };
         let turns = &mut limits.turns[place - self.runs.len()];
+        if !turns.is_current(head) {
+            return Ok(());
+        }
         if let Some(room) = turns.room
             && self.rooms[room] == 0
         {
             return Ok(());
         }
-        let is_same = turns.head(self.connection, &mut limits.bounds)? == Some(head);
-        if is_same
-            && turns.take(self.connection, &mut limits.bounds, &mut self.chosen)?
-            && let Some(room) = turns.room
-        {
-            self.rooms[room] -= 1;
+        let mut closed_key = None;
+        if turns.head(self.connection, &mut limits.bounds)? == Some(head) {
+            let taken = turns.take(self.connection, &mut limits.bounds, &mut self.chosen)?;
+            if let (true, Some(room)) = (taken.is_lease, turns.room) {
+                self.rooms[room] -= 1;
+            }
+            closed_key = taken.closed_key;
         }
-        let next = turns.head(self.connection, &mut limits.bounds)?;
+        let limit = Arc::clone(&turns.limit);
+        let next = turns.new_head(self.connection, &mut limits.bounds)?;
         self.heads.extend(next.map(|head| (head, place)));
+        // Where this key was next in another queue, another one is now, whose job may come before what is listed.
+        if let Some(key) = closed_key {
+            for (index, turns) in limits.turns.iter_mut().enumerate() {
+                if turns.limit.job_type == limit.job_type && turns.is_next(&key) {
+                    let head = turns.new_head(self.connection, &mut limits.bounds)?;
+                    self.heads.extend(head.map(|head| (head, self.runs.len() + index)));
+                }
+            }
+        }
         Ok(())
     }
 

@@ -1,9 +1,11 @@
-use longshore_core::{JobEdit, LimitRule, LimitScope, LimitSelection, Limiting, OnDuplicate, Priority};
+use longshore_core::{
+    ClaimRequest, JobEdit, LimitRule, LimitScope, LimitSelection, Limiting, NewJob, OnDuplicate, Priority, Store,
+};
 
 use super::{apply, by_key, concurrency, job_of, of_type, row, rows, set, tenants};
 use crate::suite::world::{data, ids, seconds};
 use crate::suite::{Harness, World};
-use crate::{ended, job};
+use crate::{claim, ended, job, worker};
 
 pub async fn no_more_jobs_of_a_key_run_than_its_limit<H: Harness>()
 where
@@ -49,7 +51,7 @@ where
     let worker_id = world.worker().await;
     apply(&world, of_type(), by_key(Some(1))).await;
     for text in ["{}", "[]", "7", r#"{"tenant": null}"#, r#"{"tenant": 1.5}"#, r#"{"tenant": ""}"#] {
-        world.enqueue(longshore_core::NewJob { job_data: data(text), ..job() }).await;
+        world.enqueue(NewJob { job_data: data(text), ..job() }).await;
     }
     assert_eq!(world.claim(&worker_id, 9).await.len(), 6);
 }
@@ -62,7 +64,7 @@ where
     let worker_id = world.worker().await;
     apply(&world, of_type(), by_key(Some(1))).await;
     for text in [r#"{"tenant": 7}"#, r#"{"tenant": "7"}"#, r#"{"tenant": -7}"#] {
-        world.enqueue(longshore_core::NewJob { job_data: data(text), ..job() }).await;
+        world.enqueue(NewJob { job_data: data(text), ..job() }).await;
     }
     assert_eq!(world.claim(&worker_id, 9).await.len(), 2);
     let keys: Vec<_> =
@@ -81,7 +83,7 @@ where
     {
         let key = Some(pointer.parse().expect("the test's own pointer is valid"));
         set(&world, of_type(), LimitRule { key, key_concurrency: Some(1), ..LimitRule::default() }).await;
-        let job = || longshore_core::NewJob { job_data: data(text), ..job() };
+        let job = || NewJob { job_data: data(text), ..job() };
         world.enqueue_all(vec![job(), job()]).await;
         let leases = world.claim(&worker_id, 9).await;
         assert_eq!(leases.len(), 1, "{pointer} {text}");
@@ -201,6 +203,27 @@ where
         world.enqueue(job_of("a").priority(Priority::HIGH)).await;
     }
     assert_eq!(tenants(&world.claim(&worker_id, 9).await), "a a b a a");
+}
+
+/// What is next in a queue may change although nothing was taken from it.
+pub async fn a_key_without_room_gives_way_in_every_queue_within_the_same_claim<H: Harness>()
+where
+    H::Store: Limiting,
+{
+    let one_start = LimitRule { key_rate: Some("1/1h".parse().expect("it is a rate")), ..by_key(None) };
+    for rule in [by_key(Some(1)), one_start] {
+        let world = World::<H>::new();
+        let worker_id = world.register(worker().job_types(["work", "free"]).lease(seconds(86_400))).await;
+        apply(&world, of_type(), rule).await;
+        let second = world.enqueue(job_of("b").queue("other")).await;
+        let third = world.enqueue(NewJob { job_type: "free".to_owned(), ..job() }).await;
+        world.enqueue(job_of("a").queue("other")).await;
+        let first = world.enqueue(job_of("a").priority(Priority::HIGH)).await;
+        let job_types = ["work", "free"].map(str::to_owned).to_vec().into();
+        let request = ClaimRequest { job_types, ..claim(&worker_id, 9) };
+        let leases = world.store.claim(request).await.expect("the worker may claim").leases;
+        assert_eq!(ids(&leases), [first, second, third]);
+    }
 }
 
 pub async fn within_a_key_jobs_run_by_priority_and_age<H: Harness>()
