@@ -38,6 +38,7 @@ use crate::workers::liveness::Liveness;
 use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
+use crate::workflows::pruning::BatchPruning;
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
 use crate::writing::writer_connection::Opened;
@@ -66,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) audit: Audit,
     pub(crate) duties: Duties,
     pub(crate) tick_pruning: TickPruning,
+    pub(crate) batch_pruning: BatchPruning,
     hints: Arc<Hints>,
     inboxes: Inboxes,
 }
@@ -108,7 +110,7 @@ impl SqliteStore {
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
         let inboxes = Inboxes::default();
-        let (told, tick_pruning) = (Arc::default(), TickPruning::default());
+        let (told, tick_pruning, batch_pruning) = (Arc::default(), TickPruning::default(), BatchPruning::default());
         let parts = Parts {
             options,
             context,
@@ -121,6 +123,7 @@ impl SqliteStore {
             audit,
             duties,
             tick_pruning,
+            batch_pruning,
             hints,
             inboxes,
         };

@@ -8,6 +8,7 @@ pub(crate) mod followups;
 mod killed;
 mod members;
 pub(crate) mod placing;
+pub(crate) mod pruning;
 mod retrying;
 mod settling;
 mod wait;

@@ -96,6 +96,25 @@ impl State {
         }
     }
 
+    /// Removes batches that ended long enough ago and of which no job is left, with their signals.
+    pub(super) fn prune_batches(&mut self, retention: Duration, now: Timestamp) {
+        let Flows { batches, members, waits, .. } = &self.flows;
+        let is_of = |target: &Target, id: BatchId| match target {
+            Target::Job(_) => false,
+            Target::Batch(batch) | Target::Signal(batch, _) => *batch == id,
+        };
+        let is_awaited = |id: BatchId| {
+            let mut waits = waits.values().flatten();
+            waits.any(|wait| wait.state == DependencyState::Waiting && is_of(&wait.target, id))
+        };
+        let is_old = |batch: &Batch| batch.ended_at.is_some_and(|at| now.since(at) > retention);
+        let has_jobs = |id: BatchId| members.values().any(|member| member.batch == Some(id));
+        let old = batches.iter().filter(|(id, batch)| is_old(batch) && !has_jobs(**id) && !is_awaited(**id));
+        let old: BTreeSet<BatchId> = old.map(|(id, _)| *id).collect();
+        self.flows.batches.retain(|id, _| !old.contains(id));
+        self.flows.signals.retain(|(id, _), _| !old.contains(id));
+    }
+
     fn change_batch(&mut self, request: ChangeBatch, now: Timestamp) -> Option<ChangedBatch> {
         let ChangeBatch { id, change, after } = request;
         let batch = self.flows.batches.get_mut(&id)?;

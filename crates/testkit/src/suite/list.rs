@@ -687,6 +687,11 @@ macro_rules! workflow_suite {
                 what_is_done_to_an_unknown_batch_says_so
                 batches_are_listed_newest_first_in_pages
                 a_batch_survives_the_process_that_made_it;
+            batch_retention:
+                an_ended_batch_is_removed_after_its_members
+                a_batch_stays_as_long_as_it_may_go_on
+                a_batch_that_lost_its_members_by_hand_stays_for_its_retention
+                a_signal_goes_with_its_batch;
             callbacks:
                 a_callback_waits_for_all_members_and_is_none_itself
                 each_callback_fires_for_its_own_end
