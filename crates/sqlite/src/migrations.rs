@@ -37,7 +37,7 @@ const FILES: [[(&str, &str); 2]; 12] = [
     pair!("012_keep_tokens"),
 ];
 
-/// The tables that these migrations create, for the fast check when a worker starts.
+/// The tables that these migrations create, for the fast check when a worker starts, with the views.
 pub(crate) const TABLES: [&str; 23] = [
     "job_attempts",
     "job_batches",
@@ -91,7 +91,7 @@ pub(crate) fn when_verified() -> &'static VerifiedSource {
     SOURCE.get_or_init(|| VerifiedSource {
         name: LONGSHORE.to_owned(),
         digest: longshore().digest().expect("these migrations are files"),
-        tables: TABLES.map(str::to_owned).to_vec(),
+        tables: TABLES.into_iter().chain(VIEWS).map(str::to_owned).collect(),
     })
 }
 

@@ -39,6 +39,7 @@ use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::workflows::pruning::BatchPruning;
+use crate::workflows::sweep::WorkflowSweep;
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
 use crate::writing::writer_connection::Opened;
@@ -68,6 +69,7 @@ pub(crate) struct Parts {
     pub(crate) duties: Duties,
     pub(crate) tick_pruning: TickPruning,
     pub(crate) batch_pruning: BatchPruning,
+    pub(crate) workflow_sweep: WorkflowSweep,
     hints: Arc<Hints>,
     inboxes: Inboxes,
 }
@@ -124,6 +126,7 @@ impl SqliteStore {
             duties,
             tick_pruning,
             batch_pruning,
+            workflow_sweep: WorkflowSweep::default(),
             hints,
             inboxes,
         };

@@ -11,6 +11,7 @@ pub(crate) mod placing;
 pub(crate) mod pruning;
 mod retrying;
 mod settling;
+pub(crate) mod sweep;
 mod wait;
 
 use longshore_core::{

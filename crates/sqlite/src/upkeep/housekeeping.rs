@@ -55,6 +55,7 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     maintained.has_more |= parts.tick_pruning.step(parts, rows_max).await?;
     maintained.has_more |= limits::upkeep::maintain(parts, rows_max).await?;
     if let Some(term) = terms.remove(COUNTS) {
+        parts.workflow_sweep.step(parts).await?;
         maintained.reconciled = reconcile(parts, term).await?;
     }
     maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
