@@ -55,14 +55,14 @@ fn run(
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: if it is not supported, nothing else matters.
         let database = Database::open(context, prepare).await?;
-        if config.jobs.is_empty() && config.schedules.is_empty() && arguments.drain {
+        let types: Vec<&str> = config.handled().map(|(job_type, _)| job_type.as_str()).collect();
+        if types.is_empty() && config.schedules.is_empty() && arguments.drain {
             context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
         }
         let lines = Arc::new(JobLines::default());
         let worker = worker(context, &database, &config, arguments)?.middleware(Arc::clone(&lines));
-        if !config.jobs.is_empty() {
-            let types: Vec<&str> = config.jobs.keys().map(String::as_str).collect();
+        if !types.is_empty() {
             // Written through the log, which never waits for a reader.
             tracing::info!(target: WORKER, "running jobs of {}; stop with Ctrl-C or SIGTERM", types.join(", "));
             if config.worker.retention.is_none() || config.worker.dead_letter_retention.is_none() {
@@ -76,7 +76,7 @@ fn run(
             tracing::info!(target: WORKER, "making the jobs of schedules: {}{more}", names.join(", "));
         }
         warn_of_unused_queues(&database, &config, arguments).await;
-        let mine = Filter::all().job_types(config.jobs.keys().cloned());
+        let mine = Filter::all().job_types(types.iter().map(ToString::to_string));
         let named = arguments.queues.iter().map(|slots| slots.queue.clone());
         let mine = if arguments.queues.is_empty() { mine } else { mine.queues(named) };
         #[cfg(feature = "web")]
@@ -103,7 +103,7 @@ fn run(
 /// Warns about queues that are probably misspelt.
 async fn warn_of_unused_queues(database: &Database, config: &Config, arguments: &WorkArguments) {
     for QueueSlots { queue, .. } in &arguments.queues {
-        let is_declared = config.jobs.keys().any(|job_type| config.new_job(job_type).queue == *queue);
+        let is_declared = config.handled().any(|(job_type, _)| config.new_job(job_type).queue == *queue);
         if !is_declared && let Some(similar) = queues::probably_meant(database, queue).await {
             tracing::warn!("no job has been in queue {queue} yet{similar}");
         }

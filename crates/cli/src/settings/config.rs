@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use longshore::Schedule;
-use longshore::declared::DeclaredJob;
+use longshore::declared::{DeclaredJob, DeclaredKind};
 use longshore_core::{
     DurationWord, InvalidLimit, JobData, LimitRule, LimitSubject, NewJob, Retention, deserialize_duration,
     parse_duration,
@@ -210,6 +210,11 @@ impl Config {
             .map(|(job_type, declared)| (LimitSubject::Type(job_type.clone()), declared.get_ref().limit().clone()));
         let queues = self.queues.iter().map(|(name, queue)| queue.get_ref().limit(name));
         types.chain(queues).collect()
+    }
+
+    /// The job types that this program works on.
+    pub(crate) fn handled(&self) -> impl Iterator<Item = (&String, &Spanned<DeclaredJob>)> {
+        self.jobs.iter().filter(|(_, declared)| *declared.get_ref().kind() != DeclaredKind::Elsewhere)
     }
 
     /// The schedules, with the defaults of their jobs from `[jobs.NAME]`. They were checked when the file was read.
