@@ -749,7 +749,9 @@ macro_rules! workflow_suite {
                 a_large_workflow_is_enqueued_whole
                 a_job_whose_unique_key_is_taken_means_the_other_job
                 jobs_without_dependencies_run_as_ever
-                a_lease_says_whether_its_job_had_dependencies;
+                a_lease_says_whether_its_job_had_dependencies
+                a_job_of_a_workflow_awaits_no_settings_of_its_type
+                a_job_that_a_workflow_replaces_wakes_who_could_claim_it;
         }
     };
 }
