@@ -29,6 +29,8 @@ pub(super) struct Flows {
     pub(super) waits: BTreeMap<JobId, Vec<Wait>>,
     pub(super) signals: BTreeMap<(BatchId, String), Option<JobData>>,
     last_batch: i64,
+    /// The id of the next batch, if a store gave it.
+    pub(super) next_batch: Option<BatchId>,
     /// What was retried or opened again, so that jobs that were given up because of it come back.
     reviving: BTreeSet<Target>,
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimRequest, Job, QueueChange, QueueScope, RequestId, WorkerId};
+use longshore_core::{Action, ClaimRequest, Filter, Job, QueueChange, QueueScope, RequestId, Status, WorkerId};
 
 use super::draw;
 use super::pair::Sessions;
@@ -27,6 +27,15 @@ impl<H: Harness> Run<H> {
         for queue in draw::QUEUES {
             self.trail.both_calmly(&self.main, |store| store.change_queue(queue.to_owned(), QueueChange::Resume)).await;
         }
+        self.unset_limits().await;
+        self.close_batches().await;
+        self.advance().await;
+        self.run_all().await;
+        self.check_invariants().await;
+        // Those that wait for a signal that does not come, or on until a retry.
+        let waiting = Filter::all().statuses([Status::Blocked]);
+        self.trail.both_calmly(&self.main, |store| store.act(waiting.clone().into(), Action::Cancel)).await;
+        self.advance().await;
         self.run_all().await;
         let left: Vec<Job> = self.all_jobs(self.main.subject.inner()).await;
         for job in left {
@@ -35,7 +44,7 @@ impl<H: Harness> Run<H> {
     }
 
     async fn run_all(&mut self) {
-        let worker_id = WorkerId::from_stored("worker-of-the-end");
+        let worker_id = WorkerId::from_stored(&format!("worker-of-the-end-{:016x}", self.random.u64(..)));
         let job_types: Arc<[String]> = draw::JOB_TYPES.iter().map(ToString::to_string).collect();
         let registration = worker().id(worker_id.clone()).lease(A_WEEK * 8).registration();
         let sessions = Sessions::default();
@@ -65,6 +74,7 @@ impl<H: Harness> Run<H> {
                     store.record(worker_id, records.into())
                 })
                 .await;
+            self.advance().await;
         }
         self.trail.must(false, || "the drain does not come to its end".to_owned());
     }
