@@ -3,11 +3,13 @@
 //! It reads no database and knows neither commands nor HTTP. A document that `longshore-core` has already, such as
 //! [`JobDetail`](longshore_core::JobDetail), is only placed here, if there are several databases.
 
+mod audit_documents;
 mod job_documents;
 mod queue_documents;
 pub mod relative_time;
 mod schedule_documents;
 
+pub use audit_documents::AuditPage;
 pub use job_documents::{EnqueuedJob, InsertedJobs, JobList, JobLog, PlacedDetail, PlacedExplanation, PlacedJob};
 pub use queue_documents::{ChangedQueue, QueueList, QueueSummary, WorkerList};
 pub use schedule_documents::{

@@ -1,5 +1,6 @@
 //! The API under `/api/v1`: JSON with the field names of `--json`.
 
+mod audit;
 mod change;
 mod dead;
 mod edit;
@@ -31,6 +32,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         dead::endpoints(),
         queues::endpoints(),
         schedules::endpoints(),
+        audit::endpoints(),
         stats::endpoints(),
         migrations::endpoints(),
         events::endpoints(),

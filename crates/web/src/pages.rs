@@ -1,6 +1,7 @@
 //! The pages, which work without a script. A page is an [`Endpoint`](crate::endpoint::Endpoint) whose handler reads and
 //! then calls a pure function that draws.
 
+mod audit;
 mod cookies;
 mod dead_letters;
 mod drawing;
@@ -57,6 +58,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/schedules/act", Operate, schedules::act),
         Endpoint::get("/schedules/{name}", Read, schedules::show),
         Endpoint::get("/migrations", Read, migrations::show),
+        Endpoint::get("/audit", Read, audit::show),
         Endpoint::get("/api", Read, api_page),
         Endpoint::get("/preferences", Read, preferences::show),
         Endpoint::post("/preferences", Read, preferences::save),

@@ -482,6 +482,11 @@ macro_rules! store_suite {
                 each_minute_and_queue_is_counted_apart_oldest_first
                 jobs_that_end_by_hand_or_with_their_parent_are_counted
                 the_counts_survive_the_death_of_their_process;
+            audit:
+                a_deed_is_in_the_trail_before_it_ends_and_afterwards_with_its_result
+                a_deed_that_failed_says_why
+                the_trail_is_read_newest_first_in_pages_and_by_actor_and_action
+                old_entries_go_when_new_ones_come;
             tokens:
                 a_token_is_found_by_its_hash_alone
                 a_name_belongs_to_one_token

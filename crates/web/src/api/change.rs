@@ -1,10 +1,11 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
-use longshore_core::{Action, Actioned, Filter, JobId, Priority, Refusal, Selection, Status};
+use longshore_core::{Action, Actioned, Deed, Filter, JobId, Priority, Refusal, Selection, Status};
 use serde::{Deserialize, Serialize};
 
 use super::filter::FilterBody;
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::Body;
 use crate::error::ApiError;
@@ -127,30 +128,47 @@ struct Refused<'a> {
     message: String,
 }
 
-async fn retry(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Retry).await
+async fn retry(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Retry).await
 }
 
-async fn cancel(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Cancel).await
+async fn cancel(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Cancel).await
 }
 
-async fn delete(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Delete).await
+async fn delete(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Delete).await
 }
 
 async fn reprioritise(
     state: State<WebState>,
+    audit: Audit,
     query: Query,
     JsonBody(body): JsonBody<PrioritySelectionBody>,
 ) -> Result<Response, ApiError> {
     let PrioritySelectionBody { priority, ids, filter, dry_run } = body;
-    change(state, query, SelectionBody { ids, filter, dry_run }, Action::Reprioritise(priority)).await
+    change(state, audit, query, SelectionBody { ids, filter, dry_run }, Action::Reprioritise(priority)).await
 }
 
 /// Changes the selected jobs, or counts them.
 pub(super) async fn change(
     State(state): State<WebState>,
+    audit: Audit,
     query: Query,
     body: SelectionBody,
     action: Action,
@@ -161,7 +179,8 @@ pub(super) async fn change(
     if body.dry_run {
         return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
     }
-    Ok(changed(&state.backend().act(selection, action).await?))
+    let deed = Deed::on_jobs(action, &selection);
+    Ok(changed(&audit.change(deed, state.backend().act(selection, action)).await?))
 }
 
 fn select(
@@ -188,37 +207,41 @@ pub(super) fn changed(actioned: &Actioned) -> Response {
     json(&Changed { touched: actioned.touched, refused: refused.collect() })
 }
 
-async fn retry_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Retry).await
+async fn retry_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(state, audit, id, query, Action::Retry).await
 }
 
-async fn cancel_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Cancel).await
+async fn cancel_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(state, audit, id, query, Action::Cancel).await
 }
 
-async fn delete_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Delete).await
+async fn delete_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(state, audit, id, query, Action::Delete).await
 }
 
 async fn reprioritise_one(
     state: State<WebState>,
+    audit: Audit,
     id: PathId,
     query: Query,
     request: Request,
 ) -> Result<Response, ApiError> {
     let NewPriorityBody { priority } = json_body::parse(&json_body::read(request).await?)?;
-    change_one(state, id, query, Action::Reprioritise(priority)).await
+    change_one(state, audit, id, query, Action::Reprioritise(priority)).await
 }
 
 /// Changes one job. That it cannot be changed is an error here.
 pub(super) async fn change_one(
     State(state): State<WebState>,
+    audit: Audit,
     PathId(id): PathId,
     query: Query,
     action: Action,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    let actioned = state.backend().act(Selection::job(id), action).await?;
+    let selection = Selection::job(id);
+    let deed = Deed::on_jobs(action, &selection);
+    let actioned = audit.change(deed, state.backend().act(selection, action)).await?;
     match actioned.refused.first() {
         None => Ok(changed(&actioned)),
         Some(refusal) => Err((*refusal).into()),

@@ -28,11 +28,12 @@ pub(super) enum Section {
     Types,
     Schedules,
     Migrations,
+    Audit,
     Api,
     None,
 }
 
-const MENU: [(Section, &str, &str); 9] = [
+const MENU: [(Section, &str, &str); 10] = [
     (Section::Overview, "/", "Overview"),
     (Section::Jobs, "/jobs", "Jobs"),
     (Section::DeadLetters, "/dead", "Dead letters"),
@@ -41,6 +42,7 @@ const MENU: [(Section, &str, &str); 9] = [
     (Section::Types, "/types", "Types"),
     (Section::Schedules, "/schedules", "Schedules"),
     (Section::Migrations, "/migrations", "Migrations"),
+    (Section::Audit, "/audit", "Audit"),
     (Section::Api, "/api", "API"),
 ];
 

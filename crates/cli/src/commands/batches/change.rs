@@ -1,4 +1,4 @@
-use longshore_core::{Actioned, BatchChange, BatchId, ChangeBatch, NewSignal, Refusal};
+use longshore_core::{Actioned, BatchChange, BatchId, ChangeBatch, Deed, NewSignal, Refusal};
 use serde::Serialize;
 
 use crate::arguments::SignalArguments;
@@ -32,7 +32,8 @@ pub(super) async fn retry(context: &Context, id: BatchId) -> anyhow::Result<Exit
 
 async fn change(context: &Context, id: BatchId, change: BatchChange, done: &str) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
-    let actioned = change_all(&database, id, change).await?;
+    let deed = Deed::on_batch(change, id);
+    let actioned = database.audited(deed, change_all(&database, id, change)).await?;
     let done = format!("{} {done}", count_jobs(actioned.touched));
     let changed = Changed { batch_id: id, actioned };
     CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;
@@ -71,7 +72,8 @@ struct Closed {
 /// Closes a batch.
 pub(super) async fn close(context: &Context, id: BatchId) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
-    change_all(&database, id, BatchChange::Close).await?;
+    let deed = Deed::on_batch(BatchChange::Close, id);
+    database.audited(deed, change_all(&database, id, BatchChange::Close)).await?;
     let done = format!("batch {id} is closed; it ends when its members have ended");
     let closed = Closed { batch_id: id, is_open: false };
     CommandError::after(&done, context.output.result(&closed, |output| output.line(&done)))?;
@@ -94,7 +96,12 @@ pub(crate) fn signal(context: &Context, arguments: SignalArguments) -> anyhow::R
     signal.check(&longshore_core::Limits::default()).map_err(CommandError::Job)?;
     context.block_on(async {
         let database = super::open(context).await?;
-        let is_first = database.signal(signal).await?.ok_or(CommandError::NoSuchBatch { id: batch })?;
+        let deed = Deed::new("signal", format!("batch {batch}: {name}"));
+        let send = async {
+            let sent = database.signal(signal).await?;
+            anyhow::Ok(sent.ok_or(CommandError::NoSuchBatch { id: batch })?)
+        };
+        let is_first = database.audited(deed, send).await?;
         let done = match is_first {
             true => format!("signal {name} was sent to batch {batch}"),
             false => format!("signal {name} had been sent to batch {batch} before; the first one counts"),

@@ -276,6 +276,7 @@ fn others() -> Vec<Named> {
         ),
         ("ChangedQueue", object(&[("queue", text()), ("is_paused", flag())], &["queue", "is_paused"])),
         ("WorkerList", documents("workers")),
+        ("AuditPage", object(&[("entries", list(any())), ("next", or_null(whole()))], &["entries", "next"])),
         ("ScheduleList", documents("schedules")),
         ("ScheduleDetail", object(&[("name", text()), ("source", text())], &["name", "source"])),
         ("NextTickList", documents("schedules")),
