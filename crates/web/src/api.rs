@@ -14,6 +14,7 @@ pub(crate) mod openapi;
 mod queues;
 mod schedules;
 mod stats;
+pub(crate) mod work;
 
 use axum::http::{Method, StatusCode};
 
@@ -30,6 +31,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         logs::endpoints(),
         dead::endpoints(),
         queues::endpoints(),
+        work::endpoints(),
         schedules::endpoints(),
         stats::endpoints(),
         migrations::endpoints(),

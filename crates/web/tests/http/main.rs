@@ -10,3 +10,4 @@ mod fuzz;
 mod limits;
 mod site;
 mod streams;
+mod work;
