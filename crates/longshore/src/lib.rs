@@ -64,6 +64,7 @@ pub mod program;
 #[cfg(feature = "push")]
 pub mod push;
 mod queue;
+pub mod remote;
 mod runtime;
 pub mod schedule;
 #[cfg(feature = "sqlite")]

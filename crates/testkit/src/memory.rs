@@ -241,6 +241,10 @@ impl Store for MemoryStore {
         })
     }
 
+    fn held_leases(&self, worker_id: WorkerId, beyond: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
+        self.quietly(move |state, _| state.held_leases(&worker_id, &beyond))
+    }
+
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
         Box::new(MemoryInbox::open(self, worker_id))
     }

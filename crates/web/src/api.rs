@@ -15,6 +15,7 @@ pub(crate) mod openapi;
 mod queues;
 mod schedules;
 mod stats;
+pub(crate) mod work;
 
 use axum::http::{Method, StatusCode};
 
@@ -31,6 +32,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         logs::endpoints(),
         dead::endpoints(),
         queues::endpoints(),
+        work::endpoints(),
         schedules::endpoints(),
         audit::endpoints(),
         stats::endpoints(),

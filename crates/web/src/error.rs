@@ -145,7 +145,11 @@ impl From<StoreError> for ApiError {
         if status.is_server_error() {
             tracing::warn!(code = error.code(), error = %error, "a request failed");
         }
-        let hint = error.hint().map(str::to_owned);
+        let hint = match &error {
+            StoreError::WorkerGone { .. } => Some("register again with the same worker_id, then send a heartbeat"),
+            error => error.hint(),
+        };
+        let hint = hint.map(str::to_owned);
         Self { status, code: error.code(), message: error.to_string(), hint }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use longshore_core::{
     Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed,
     Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobData, JobDetail, JobEdit, JobId,
-    JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob, NewToken,
-    QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest,
-    Selection, SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture,
-    TickPage, TicksRequest, TokenHash, TokenRecord, Tokens, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerId,
-    WorkerRecord, WorkerSession, next_of,
+    JobPage, JobPageRequest, Lease, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob,
+    NewToken, QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules,
+    SchedulesRequest, Selection, SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError,
+    StoreFuture, TickPage, TicksRequest, TokenHash, TokenRecord, Tokens, ValidJob, ValidJobStream, WaitingFacts,
+    Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 use longshore_core::{Actor, AuditEntry, AuditId, AuditRequest, AuditTrail, Deed, DeedEnd};
 use longshore_core::{AppliedLimits, ApplyLimits, ChangeLimit, LimitPage, Limiting, LimitsRequest};
@@ -77,6 +77,10 @@ impl Store for EnqueueRecorder {
     }
 
     fn claim(&self, _: ClaimRequest) -> StoreFuture<'_, Claimed> {
+        nothing()
+    }
+
+    fn held_leases(&self, _: WorkerId, _: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
         nothing()
     }
 

@@ -268,7 +268,7 @@ async fn take(
         (&are_counted as _, Type::BOOL_ARRAY),
     ];
     let rows = transaction.query(sql!("limiting/take_jobs"), &parameters).await?;
-    Round::read(parts, request, &rows)
+    Round::read(parts, &request.worker_id, &rows)
 }
 
 /// Writes what the claim leaves of its limits, keys and lanes. Only what it really took counts.

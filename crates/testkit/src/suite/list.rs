@@ -194,6 +194,12 @@ macro_rules! store_suite {
                 a_type_whose_attempts_take_long_has_no_long_attempt
                 without_enough_completed_attempts_of_its_type_none_is_long
                 a_clock_that_jumped_back_can_be_seen;
+            heartbeats:
+                the_end_of_the_process_takes_nothing_from_a_worker_of_heartbeats
+                every_process_ends_the_lease_of_a_silent_worker_of_heartbeats_its_own_as_well
+                a_job_that_every_worker_of_heartbeats_loses_in_turn_is_given_up
+                dropping_the_session_of_a_worker_of_heartbeats_gives_nothing_up
+                a_worker_is_told_what_it_holds_beyond_what_it_knows;
             history:
                 a_job_that_never_ran_has_no_attempts
                 the_running_attempt_is_part_of_the_history

@@ -1,4 +1,5 @@
 mod schemas;
+mod work_schemas;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -52,6 +53,8 @@ fn operation(endpoint: &Endpoint) -> Value {
     let in_path = names_in(endpoint.path).map(|name| {
         let schema = match name {
             "id" => json!({ "type": "integer", "format": "int64", "minimum": 1 }),
+            "worker" => json!({ "type": "string", "pattern": "^http-[A-Za-z0-9_-]{1,59}$" }),
+            "step" => json!({ "type": "string", "minLength": 1, "maxLength": 200 }),
             _ => json!({ "type": "string", "minLength": 1, "maxLength": 1000 }),
         };
         json!({ "name": name, "in": "path", "required": true, "schema": schema })
@@ -90,12 +93,13 @@ fn operation(endpoint: &Endpoint) -> Value {
     operation
 }
 
-const ERRORS: [(&str, &str); 10] = [
+const ERRORS: [(&str, &str); 11] = [
     ("400", "A parameter is not as it must be."),
     ("401", "The request names no known token or user."),
     ("403", "The token does not have the scope, or a page of another site has asked."),
     ("404", "There is no such thing."),
-    ("409", "The state does not permit it."),
+    ("409", "The state does not permit it, or the lease was lost."),
+    ("410", "The worker is not registered any more."),
     ("413", "The body is too large."),
     ("415", "The body is not JSON."),
     ("422", "The body is not as it must be."),

@@ -11,3 +11,4 @@ mod fuzz;
 mod limits;
 mod site;
 mod streams;
+mod work;

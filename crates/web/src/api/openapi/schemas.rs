@@ -3,60 +3,62 @@
 use longshore_core::{AttemptOutcome, DeadLetterCode, FailureType, Status};
 use serde_json::{Map, Value, json};
 
+use super::work_schemas;
+
 /// The schemas of bodies and answers. A test compares them with real documents.
 pub(super) fn all() -> Value {
     let mut all = Map::new();
-    for (name, schema) in bodies().into_iter().chain(jobs()).chain(others()) {
+    for (name, schema) in bodies().into_iter().chain(jobs()).chain(others()).chain(work_schemas::all()) {
         all.insert(name.to_owned(), schema);
     }
     Value::Object(all)
 }
 
-type Named = (&'static str, Value);
+pub(super) type Named = (&'static str, Value);
 
 /// An object whose fields may all be there; `required` lists those that must.
-fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
+pub(super) fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
     let properties: Map<String, Value> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     json!({ "type": "object", "properties": properties, "required": required })
 }
 
 /// The same as a body, where other fields are an error.
-fn closed(fields: &[(&str, Value)], required: &[&str]) -> Value {
+pub(super) fn closed(fields: &[(&str, Value)], required: &[&str]) -> Value {
     let mut schema = object(fields, required);
     schema["additionalProperties"] = json!(false);
     schema
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
-fn or_null(schema: Value) -> Value {
+pub(super) fn or_null(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
-fn whole() -> Value {
+pub(super) fn whole() -> Value {
     json!({ "type": "integer", "format": "int64" })
 }
 
-fn instant() -> Value {
+pub(super) fn instant() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-fn duration() -> Value {
+pub(super) fn duration() -> Value {
     json!({ "type": "string", "examples": ["30s", "5m"] })
 }
 
-fn flag() -> Value {
+pub(super) fn flag() -> Value {
     json!({ "type": "boolean" })
 }
 
-fn list(items: Value) -> Value {
+pub(super) fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
-fn named(name: &str) -> Value {
+pub(super) fn named(name: &str) -> Value {
     super::reference(name)
 }
 
@@ -68,7 +70,7 @@ fn statuses() -> Value {
     words(Status::ALL.map(Status::as_str))
 }
 
-fn failure_types() -> Value {
+pub(super) fn failure_types() -> Value {
     words(FailureType::ALL.map(FailureType::as_str))
 }
 
@@ -192,7 +194,7 @@ fn jobs() -> Vec<Named> {
         ("worker_id", or_null(text())),
         ("started_at", or_null(instant())),
         ("finished_at", or_null(instant())),
-        ("outcome", words(OUTCOMES.map(AttemptOutcome::as_str))),
+        ("outcome", outcomes()),
         ("failure_type", or_null(text())),
         ("error_message", or_null(text())),
         ("traceback", or_null(text())),
@@ -239,6 +241,10 @@ fn jobs() -> Vec<Named> {
         ),
         ("Changed", json!({ "anyOf": [changed, counted] })),
     ]
+}
+
+pub(super) fn outcomes() -> Value {
+    words(OUTCOMES.map(AttemptOutcome::as_str))
 }
 
 const OUTCOMES: [AttemptOutcome; 8] = [
