@@ -1,5 +1,6 @@
 //! The API under `/api/v1`: JSON with the field names of `--json`.
 
+pub(crate) mod batches;
 mod change;
 mod dead;
 mod edit;
@@ -8,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod health;
 mod jobs;
+mod limits;
 mod logs;
 pub(crate) mod migrations;
 pub(crate) mod openapi;
@@ -30,6 +32,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         logs::endpoints(),
         dead::endpoints(),
         queues::endpoints(),
+        limits::endpoints(),
+        batches::endpoints(),
         schedules::endpoints(),
         stats::endpoints(),
         migrations::endpoints(),

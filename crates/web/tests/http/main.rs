@@ -8,5 +8,6 @@ mod client;
 mod documents;
 mod fuzz;
 mod limits;
+mod limits_and_batches;
 mod site;
 mod streams;

@@ -1,12 +1,17 @@
 #![allow(clippy::needless_pass_by_value, reason = "each schema is used once, and json! only borrows it")]
 
+mod batches;
+mod limits;
+
 use longshore_core::{AttemptOutcome, DeadLetterCode, FailureType, Status};
 use serde_json::{Map, Value, json};
 
 /// The schemas of bodies and answers. A test compares them with real documents.
 pub(super) fn all() -> Value {
     let mut all = Map::new();
-    for (name, schema) in bodies().into_iter().chain(jobs()).chain(others()) {
+    for (name, schema) in
+        bodies().into_iter().chain(jobs()).chain(others()).chain(limits::schemas()).chain(batches::schemas())
+    {
         all.insert(name.to_owned(), schema);
     }
     Value::Object(all)
@@ -197,6 +202,13 @@ fn jobs() -> Vec<Named> {
         ("error_message", or_null(text())),
         ("traceback", or_null(text())),
     ];
+    let detail = [
+        ("attempts", list(named("Attempt"))),
+        ("batch_id", or_null(whole())),
+        ("batch_role", or_null(words(["member", "callback"]))),
+        ("ref", or_null(text())),
+        ("dependencies", list(named("Dependency"))),
+    ];
     let attempt_names: Vec<&str> = attempt.iter().map(|(name, _)| *name).collect();
     let cause = || object(&[("code", text()), ("message", text())], &["code", "message"]);
     let entry = [
@@ -214,7 +226,7 @@ fn jobs() -> Vec<Named> {
         ("Job", object(&fields, &required)),
         ("JobList", object(&[("jobs", list(named("Job"))), ("next", or_null(text()))], &["jobs", "next"])),
         ("Attempt", object(&attempt, &attempt_names)),
-        ("JobDetail", all_of("Job", &[("attempts", list(named("Attempt")))], &["attempts"])),
+        ("JobDetail", all_of("Job", &detail, &["attempts", "batch_id", "batch_role", "ref", "dependencies"])),
         (
             "Explanation",
             object(
