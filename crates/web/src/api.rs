@@ -1,6 +1,7 @@
 //! The API under `/api/v1`: JSON with the field names of `--json`.
 
 mod audit;
+pub(crate) mod batches;
 mod change;
 mod dead;
 mod edit;
@@ -9,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod health;
 mod jobs;
+mod limits;
 mod logs;
 pub(crate) mod migrations;
 pub(crate) mod openapi;
@@ -33,6 +35,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         dead::endpoints(),
         queues::endpoints(),
         work::endpoints(),
+        limits::endpoints(),
+        batches::endpoints(),
         schedules::endpoints(),
         audit::endpoints(),
         stats::endpoints(),

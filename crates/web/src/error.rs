@@ -127,10 +127,16 @@ fn status_of(error: &StoreError) -> StatusCode {
     match error {
         StoreError::InDatabase { source, .. } => status_of(source),
         StoreError::InvalidJob(_)
+        | StoreError::InvalidLimit(_)
+        | StoreError::InvalidWorkflow(_)
+        | StoreError::UnknownDependency { .. }
+        | StoreError::DependencyElsewhere { .. }
         | StoreError::Aborted { .. }
         | StoreError::UnknownParent { .. }
         | StoreError::ParentElsewhere { .. }
         | StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        StoreError::UnknownBatch { .. } => StatusCode::NOT_FOUND,
+        StoreError::BatchClosed { .. } => StatusCode::CONFLICT,
         StoreError::WorkerGone { .. } => StatusCode::GONE,
         StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
         StoreError::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,

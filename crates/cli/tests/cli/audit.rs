@@ -24,7 +24,10 @@ fn every_command_that_changes_something_is_in_the_trail() {
         (&["jobs", "retry", "--all", "--yes"], "retry | jobs of status retrying or cancelled or dead_letter | done"),
         (&["queues", "pause", "mail"], "pause | queue mail | done"),
         (&["queues", "resume", "mail"], "resume | queue mail | done"),
-        (&["limits", "set", "--type", "work", "--concurrency", "2"], "set_limit | type work: {\"concurrency\":2} | done"),
+        (
+            &["limits", "set", "--type", "work", "--concurrency", "2"],
+            "set_limit | type work: {\"concurrency\":2} | done",
+        ),
         (&["limits", "unset", "--type", "work"], "unset_limit | type work | done"),
         (&["schedules", "add", "often", "--every", "1h", "--type", "work"], "add_schedule | schedule often | done"),
         (&["schedules", "pause", "often", "--reason", "moving"], "pause | schedule often: moving | done"),

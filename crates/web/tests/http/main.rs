@@ -9,6 +9,7 @@ mod client;
 mod documents;
 mod fuzz;
 mod limits;
+mod limits_and_batches;
 mod site;
 mod streams;
 mod work;
