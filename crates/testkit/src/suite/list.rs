@@ -640,6 +640,9 @@ macro_rules! limit_suite {
                 a_child_of_a_key_is_limited_once_its_parent_has_completed
                 a_cancelled_job_of_a_key_keeps_no_other_one
                 lanes_that_nobody_needs_are_removed_and_come_back;
+            limit_lanes:
+                keys_whose_jobs_are_gone_let_no_lower_priority_start_first
+                a_key_whose_urgent_job_is_gone_comes_by_its_next_one;
             limit_random:
                 a_random_run_never_leases_more_than_the_limits_and_in_the_order_of_the_model;
             limit_rates:
