@@ -15,6 +15,7 @@ pub(crate) mod migrations;
 pub(crate) mod openapi;
 mod queues;
 mod schedules;
+mod selection;
 mod stats;
 
 use axum::http::{Method, StatusCode};

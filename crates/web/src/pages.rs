@@ -12,7 +12,6 @@ mod migrations;
 mod overview;
 mod preferences;
 mod problem;
-mod query;
 mod queues;
 mod schedules;
 mod types;
@@ -87,7 +86,7 @@ pub(crate) async fn show_errors(State(state): State<WebState>, request: Request,
     let view = View::of_request(&state, &parts, response.extensions_mut().remove::<Access>());
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         if error.status() == StatusCode::UNAUTHORIZED && is_read && state.settings().has_log_in() {
-            let to = format!("/login?to={}", query::encode(&wanted));
+            let to = format!("/login?to={}", crate::input::pairs::encode(&wanted));
             return Redirect::to(&view.link(&to)).into_response();
         }
         let retry_after = response.headers().get(header::RETRY_AFTER).cloned();

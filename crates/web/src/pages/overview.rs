@@ -12,11 +12,11 @@ use super::drawing::chart;
 use super::drawing::series::{Series, Span};
 use super::drawing::text::{number, visible};
 use super::layout::{Page, Section, framed, hidden};
-use super::query::Pairs;
 use super::queues::queue_table;
 use super::view::View;
 use super::workers::worker_table;
 use crate::error::ApiError;
+use crate::input::pairs::Pairs;
 use crate::state::WebState;
 
 /// How many schedules are looked at.

@@ -15,9 +15,9 @@ use super::drawing::text::{number, visible};
 use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
 use super::overview::total;
-use super::query::query;
 use super::view::View;
 use crate::error::ApiError;
+use crate::input::pairs::query;
 use crate::state::WebState;
 
 /// How many queues the page lists, those with the most waiting jobs first if there are more.

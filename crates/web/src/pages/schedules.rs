@@ -14,10 +14,10 @@ use super::drawing::table::{job_link, type_link};
 use super::drawing::text::{line, visible};
 use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
-use super::query::{Pairs, encode};
 use super::view::View;
 use crate::error::ApiError;
 use crate::input::PathName;
+use crate::input::pairs::{Pairs, encode};
 use crate::state::WebState;
 
 /// How many schedules the page lists.

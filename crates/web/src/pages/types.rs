@@ -10,9 +10,9 @@ use super::drawing::table::type_link;
 use super::drawing::text::number;
 use super::jobs::listing;
 use super::layout::{Page, Section, framed};
-use super::query::query;
 use super::view::View;
 use crate::error::ApiError;
+use crate::input::pairs::query;
 use crate::state::WebState;
 
 /// How many of the newest ended jobs count.

@@ -9,12 +9,12 @@ use maud::{Markup, html};
 use super::table::percent;
 use crate::error::ApiError;
 use crate::input::PathId;
+use crate::input::pairs::Pairs;
 use crate::pages::drawing::instant::exact;
 use crate::pages::drawing::json;
 use crate::pages::drawing::table::{badge, job_link, queue_link, type_link};
 use crate::pages::drawing::text::{SHOWN_BYTES_MAX, boxed, bytes, tail, visible};
 use crate::pages::layout::{Page, Section, framed, hidden};
-use crate::pages::query::Pairs;
 use crate::pages::view::View;
 use crate::state::WebState;
 
