@@ -1,12 +1,14 @@
 //! The pages, which work without a script. A page is an [`Endpoint`](crate::endpoint::Endpoint) whose handler reads and
 //! then calls a pure function that draws.
 
+mod batches;
 mod cookies;
 mod dead_letters;
 mod drawing;
 mod form;
 mod jobs;
 mod layout;
+mod limits;
 mod log_in;
 mod migrations;
 mod overview;
@@ -55,6 +57,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/schedules", Read, schedules::list),
         Endpoint::post("/schedules/act", Operate, schedules::act),
         Endpoint::get("/schedules/{name}", Read, schedules::show),
+        Endpoint::get("/limits", Read, limits::show),
+        Endpoint::post("/limits/change", Operate, limits::change),
+        Endpoint::get("/batches", Read, batches::list),
+        Endpoint::post("/batches/act", Operate, batches::act),
+        Endpoint::get("/batches/{id}", Read, batches::show),
         Endpoint::get("/migrations", Read, migrations::show),
         Endpoint::get("/api", Read, api_page),
         Endpoint::get("/preferences", Read, preferences::show),

@@ -27,12 +27,14 @@ pub(super) enum Section {
     Workers,
     Types,
     Schedules,
+    Limits,
+    Batches,
     Migrations,
     Api,
     None,
 }
 
-const MENU: [(Section, &str, &str); 9] = [
+const MENU: [(Section, &str, &str); 11] = [
     (Section::Overview, "/", "Overview"),
     (Section::Jobs, "/jobs", "Jobs"),
     (Section::DeadLetters, "/dead", "Dead letters"),
@@ -40,6 +42,8 @@ const MENU: [(Section, &str, &str); 9] = [
     (Section::Workers, "/workers", "Workers"),
     (Section::Types, "/types", "Types"),
     (Section::Schedules, "/schedules", "Schedules"),
+    (Section::Limits, "/limits", "Limits"),
+    (Section::Batches, "/batches", "Batches"),
     (Section::Migrations, "/migrations", "Migrations"),
     (Section::Api, "/api", "API"),
 ];

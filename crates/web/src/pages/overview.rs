@@ -109,7 +109,7 @@ fn draw(
             section.panel aria-labelledby="queues" {
                 header { h2 #queues { "Queues" } a href=(view.link("/queues")) { "All queues" } }
                 @let summaries: Vec<QueueSummary> = queues.iter().take(ROWS_MAX).map(|stats| QueueSummary::new(stats.clone(), view.now)).collect();
-                (queue_table(view, &summaries, minutes, span))
+                (queue_table(view, &summaries, None, minutes, span))
             }
             section.panel aria-labelledby="workers" {
                 header { h2 #workers { "Workers" } a href=(view.link("/workers")) { "All workers" } }
