@@ -16,6 +16,7 @@ pub(crate) mod migrations;
 pub(crate) mod openapi;
 mod queues;
 mod schedules;
+mod selection;
 mod stats;
 pub(crate) mod work;
 

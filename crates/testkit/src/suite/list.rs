@@ -715,6 +715,7 @@ macro_rules! workflow_suite {
             dependencies:
                 a_job_waits_for_all_of_its_dependencies
                 each_need_is_met_by_its_own_ends
+                who_waits_for_a_job_is_listed_by_id
                 what_can_no_longer_happen_has_the_consequence_that_was_chosen
                 who_is_given_up_takes_along_who_needs_it
                 a_dependency_that_has_ended_already_is_settled_at_once

@@ -1,9 +1,10 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
-use longshore_core::{Action, Actioned, Deed, Filter, JobId, Priority, Refusal, Selection, Status};
+use longshore_core::{Action, Actioned, Deed, JobId, Priority, Refusal, Selection};
 use serde::{Deserialize, Serialize};
 
 use super::filter::FilterBody;
+use super::selection::{SELECTION, SelectionBody};
 use crate::access::Scope;
 use crate::audit::Audit;
 use crate::endpoint::Endpoint;
@@ -12,9 +13,6 @@ use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query, json_body};
 use crate::json::json;
 use crate::state::WebState;
-
-/// How many jobs a request may name.
-const IDS_MAX: usize = 1000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -48,44 +46,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Deletes a job that is not running, with its history")
             .answers(200, "Changed"),
     ]
-}
-
-pub(super) const SELECTION: Body = Body { schemas: &["Selection"] };
-
-/// Which jobs: by id, or all that match a filter.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SelectionBody {
-    #[serde(default)]
-    ids: Option<Vec<JobId>>,
-    #[serde(default)]
-    filter: Option<FilterBody>,
-    /// Only counts.
-    #[serde(default)]
-    dry_run: bool,
-}
-
-impl SelectionBody {
-    /// The ids, if it names any, within their bound.
-    pub(super) fn named(&self) -> Result<Option<&[JobId]>, ApiError> {
-        match &self.ids {
-            Some(ids) if ids.len() > IDS_MAX => {
-                Err(ApiError::invalid(format!("a request names at most {IDS_MAX} ids")))
-            }
-            Some(ids) if ids.iter().any(|id| id.0 < 1) => {
-                Err(ApiError::invalid("an id is a whole number, 1 or higher"))
-            }
-            ids => Ok(ids.as_deref()),
-        }
-    }
-
-    /// The same among jobs with this status.
-    pub(super) fn of_status(mut self, status: Status) -> Self {
-        if let Some(filter) = &mut self.filter {
-            filter.status = Some(vec![status]);
-        }
-        self
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -162,7 +122,7 @@ async fn reprioritise(
     JsonBody(body): JsonBody<PrioritySelectionBody>,
 ) -> Result<Response, ApiError> {
     let PrioritySelectionBody { priority, ids, filter, dry_run } = body;
-    change(state, audit, query, SelectionBody { ids, filter, dry_run }, Action::Reprioritise(priority)).await
+    change(state, audit, query, SelectionBody::new(ids, filter, dry_run), Action::Reprioritise(priority)).await
 }
 
 /// Changes the selected jobs, or counts them.
@@ -174,32 +134,13 @@ pub(super) async fn change(
     action: Action,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    body.named()?;
-    let selection = select(body.ids, body.filter, action.usual_statuses())?;
-    if body.dry_run {
+    let is_dry_run = body.is_dry_run();
+    let selection = body.into_selection(action.usual_statuses())?;
+    if is_dry_run {
         return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
     }
     let deed = Deed::on_jobs(action, &selection);
     Ok(changed(&audit.change(deed, state.backend().act(selection, action)).await?))
-}
-
-fn select(
-    ids: Option<Vec<JobId>>,
-    filter: Option<FilterBody>,
-    usual: &'static [Status],
-) -> Result<Selection, ApiError> {
-    match (ids, filter) {
-        (Some(ids), None) => Ok(Selection::Jobs(ids)),
-        (None, Some(filter)) => {
-            let filter = filter.into_filter()?;
-            let statuses = filter.statuses.or_else(|| Some(usual.to_vec()));
-            Ok(Selection::Matching(Filter { statuses, ..filter }))
-        }
-        (None, None) => Err(ApiError::invalid("the body names no jobs").hint(
-            "give \"ids\", or a \"filter\"; {\"filter\": {}} is every job, and \"dry_run\": true only counts them",
-        )),
-        (Some(_), Some(_)) => Err(ApiError::invalid("the body has either ids or a filter, not both")),
-    }
 }
 
 pub(super) fn changed(actioned: &Actioned) -> Response {

@@ -6,7 +6,8 @@ use axum::response::Response;
 use longshore_core::{Action, JobId, JobPageRequest, Selection, Status};
 use longshore_report::{JobList, PlacedDetail};
 
-use super::change::{SELECTION, SelectionBody, change, change_one};
+use super::change::{change, change_one};
+use super::selection::{SELECTION, SelectionBody};
 use super::{filter, jobs};
 use crate::access::Scope;
 use crate::audit::Audit;

@@ -6,10 +6,10 @@ use maud::{Markup, html};
 use super::drawing::instant::ago;
 use super::drawing::text::{line, number, visible};
 use super::layout::{Page, Section, framed};
-use super::query::encode;
 use super::view::View;
 use crate::error::ApiError;
 use crate::input::Query;
+use crate::input::pairs::encode;
 use crate::state::WebState;
 
 /// How many entries a page shows.

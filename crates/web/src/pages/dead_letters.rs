@@ -19,11 +19,11 @@ use super::jobs::listing;
 use super::jobs::table::{Bulk, job_table};
 use super::layout::{Page, Section, framed, hidden};
 use super::overview::total;
-use super::query::query;
 use super::view::View;
 use crate::access::csrf;
 use crate::audit::Audit;
 use crate::error::ApiError;
+use crate::input::pairs::query;
 use crate::state::WebState;
 
 /// How many of the newest dead letters are grouped.

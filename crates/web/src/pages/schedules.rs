@@ -14,11 +14,11 @@ use super::drawing::table::{job_link, type_link};
 use super::drawing::text::{line, visible};
 use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
-use super::query::{Pairs, encode};
 use super::view::View;
 use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::PathName;
+use crate::input::pairs::{Pairs, encode};
 use crate::state::WebState;
 
 /// How many schedules the page lists.

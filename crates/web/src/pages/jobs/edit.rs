@@ -7,11 +7,11 @@ use maud::{Markup, html};
 use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::PathId;
+use crate::input::pairs::Pairs;
 use crate::pages::drawing::json;
 use crate::pages::drawing::text::visible;
 use crate::pages::form::{CheckedForm, done};
 use crate::pages::layout::{Page, Section, framed, hidden};
-use crate::pages::query::Pairs;
 use crate::pages::view::View;
 use crate::state::WebState;
 
