@@ -129,6 +129,9 @@ fn status_of(error: &StoreError) -> StatusCode {
         StoreError::InvalidJob(_)
         | StoreError::Aborted { .. }
         | StoreError::UnknownParent { .. }
+        | StoreError::InvalidWorkflow(_)
+        | StoreError::UnknownDependency { .. }
+        | StoreError::DependencyElsewhere { .. }
         | StoreError::ParentElsewhere { .. }
         | StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         StoreError::WorkerGone { .. } => StatusCode::GONE,
