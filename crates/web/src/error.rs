@@ -133,6 +133,9 @@ fn status_of(error: &StoreError) -> StatusCode {
         | StoreError::DependencyElsewhere { .. }
         | StoreError::Aborted { .. }
         | StoreError::UnknownParent { .. }
+        | StoreError::InvalidWorkflow(_)
+        | StoreError::UnknownDependency { .. }
+        | StoreError::DependencyElsewhere { .. }
         | StoreError::ParentElsewhere { .. }
         | StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         StoreError::UnknownBatch { .. } => StatusCode::NOT_FOUND,

@@ -12,6 +12,8 @@ mod doctor;
 mod errors;
 mod guides;
 mod help;
+#[cfg(unix)]
+mod http_workers;
 mod jobs;
 mod limits;
 mod migrate;

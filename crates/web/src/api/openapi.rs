@@ -88,6 +88,9 @@ fn operation(endpoint: &Endpoint) -> Value {
             several => json!({ "oneOf": several.iter().map(|name| reference(name)).collect::<Vec<_>>() }),
         };
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        if body.schemas.contains(&"JobRequests") {
+            operation["requestBody"]["content"]["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
+        }
     }
     operation
 }

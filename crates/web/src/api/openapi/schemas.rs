@@ -247,6 +247,10 @@ fn jobs() -> Vec<Named> {
             all_of("Job", &[("is_duplicate", flag()), ("duplicate", or_null(text()))], &["is_duplicate"]),
             object(&[("id", whole()), ("is_duplicate", flag()), ("duplicate", or_null(text()))], &["id", "is_duplicate"]),
             object(&[("inserted", whole()), ("jobs", list(json!({ "type": "object" })))], &["inserted", "jobs"]),
+            object(
+                &[("inserted", whole()), ("batch_id", or_null(whole())), ("ids", json!({ "type": "object" }))],
+                &["inserted", "batch_id", "ids"],
+            ),
         ] }),
         ),
         ("Changed", json!({ "anyOf": [changed, counted] })),
