@@ -133,15 +133,11 @@ fn status_of(error: &StoreError) -> StatusCode {
         | StoreError::DependencyElsewhere { .. }
         | StoreError::Aborted { .. }
         | StoreError::UnknownParent { .. }
-        | StoreError::InvalidWorkflow(_)
-        | StoreError::UnknownDependency { .. }
-        | StoreError::DependencyElsewhere { .. }
         | StoreError::ParentElsewhere { .. }
         | StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         StoreError::UnknownBatch { .. } => StatusCode::NOT_FOUND,
-        StoreError::BatchClosed { .. } => StatusCode::CONFLICT,
         StoreError::WorkerGone { .. } => StatusCode::GONE,
-        StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
+        StoreError::BatchClosed { .. } | StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
         StoreError::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         // What an operator must mend, or what passes: the request itself is right.
         _ => StatusCode::SERVICE_UNAVAILABLE,

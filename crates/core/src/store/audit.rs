@@ -149,13 +149,13 @@ fn described(filter: &Filter) -> String {
     let Filter { statuses, job_types, queues, failure_types, reasons } = filter;
     let mut parts = Vec::new();
     let mut add = |what: &str, words: Option<Vec<String>>| {
-        parts.extend(words.map(|words| format!("{what} {}", words.join(" or "))))
+        parts.extend(words.map(|words| format!("{what} {}", words.join(" or "))));
     };
-    add("status", statuses.as_ref().map(|all| all.iter().map(|one| one.to_string()).collect()));
+    add("status", statuses.as_ref().map(|all| all.iter().map(ToString::to_string).collect()));
     add("type", job_types.clone());
     add("queue", queues.clone());
-    add("failure type", failure_types.as_ref().map(|all| all.iter().map(|one| one.to_string()).collect()));
-    add("reason", reasons.as_ref().map(|all| all.iter().map(|one| one.to_string()).collect()));
+    add("failure type", failure_types.as_ref().map(|all| all.iter().map(ToString::to_string).collect()));
+    add("reason", reasons.as_ref().map(|all| all.iter().map(ToString::to_string).collect()));
     if parts.is_empty() { "all jobs".to_owned() } else { format!("jobs of {}", parts.join(", ")) }
 }
 
