@@ -16,8 +16,8 @@ mod wait;
 
 use longshore_core::{
     Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, EnqueuedWorkflow, NewSignal, StoreFuture, WorkflowBatch, WorkflowStream,
-    Workflows,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
+    WorkflowBatch, WorkflowStream, Workflows,
 };
 
 pub(crate) use retrying::{is_held_back, wait_again};
@@ -65,6 +65,14 @@ impl Workflows for SqliteStore {
             .parts
             .readers
             .run("reading dependencies", move |tx| Ok(dependencies::dependencies(tx.connection, &request)?));
+        Box::pin(read)
+    }
+
+    fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
+        let read = self
+            .parts
+            .readers
+            .run("reading who waits for a job", move |tx| Ok(dependencies::dependents(tx.connection, request)?));
         Box::pin(read)
     }
 

@@ -122,9 +122,8 @@ impl LastMembers {
         let statuses = self.statuses(store).await;
         for (name, id) in &self.ids {
             let expected = match name.as_str() {
-                "a" => (Status::Completed, None),
                 "b" if fails => (Status::DeadLetter, None),
-                "b" => (Status::Completed, None),
+                "a" | "b" => (Status::Completed, None),
                 "completed" if fails => (Status::DeadLetter, Some(0)),
                 "failed" if !fails => (Status::Cancelled, Some(0)),
                 _ => (Status::Completed, Some(1)),

@@ -79,7 +79,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 
 async fn report(context: &Context) -> anyhow::Result<(Report, Database)> {
     let config = context.config()?;
-    let configured = config.handled().map(|(job_type, _)| job_type.clone()).collect();
+    let configured = config.worked_types().cloned().collect();
     let name = context.databases()?.to_string();
     let database = Database::open(context, Prepare::Nothing).await?;
     let (stats, workers) = (database.stats(MINUTES).await?, database.workers().await?);

@@ -55,7 +55,7 @@ fn run(
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: if it is not supported, nothing else matters.
         let database = Database::open(context, prepare).await?;
-        let types: Vec<&str> = config.handled().map(|(job_type, _)| job_type.as_str()).collect();
+        let types: Vec<&str> = config.own_types().map(String::as_str).collect();
         if types.is_empty() && config.schedules.is_empty() && arguments.drain {
             context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
@@ -76,7 +76,7 @@ fn run(
             tracing::info!(target: WORKER, "making the jobs of schedules: {}{more}", names.join(", "));
         }
         warn_of_unused_queues(&database, &config, arguments).await;
-        let mine = Filter::all().job_types(types.iter().map(ToString::to_string));
+        let mine = Filter::all().job_types(config.own_types().cloned());
         let named = arguments.queues.iter().map(|slots| slots.queue.clone());
         let mine = if arguments.queues.is_empty() { mine } else { mine.queues(named) };
         #[cfg(feature = "web")]
@@ -85,7 +85,12 @@ fn run(
             None => None,
         };
         watch(context, database, mine, lines.counts(), arguments);
-        let ended = run_worker(worker, arguments).await;
+        let is_house_only = up.is_some() && types.is_empty() && config.schedules.is_empty() && !config.jobs.is_empty();
+        let ended = match is_house_only {
+            // The jobs run in workers over HTTP, which come through the server.
+            true => keep_house(worker).await,
+            false => run_worker(worker, arguments).await,
+        };
         #[cfg(feature = "web")]
         if let Some(server) = server {
             server.stop().await;
@@ -103,7 +108,7 @@ fn run(
 /// Warns about queues that are probably misspelt.
 async fn warn_of_unused_queues(database: &Database, config: &Config, arguments: &WorkArguments) {
     for QueueSlots { queue, .. } in &arguments.queues {
-        let is_declared = config.handled().any(|(job_type, _)| config.new_job(job_type).queue == *queue);
+        let is_declared = config.worked_types().any(|job_type| config.new_job(job_type).queue == *queue);
         if !is_declared && let Some(similar) = queues::probably_meant(database, queue).await {
             tracing::warn!("no job has been in queue {queue} yet{similar}");
         }
@@ -134,6 +139,19 @@ fn check_spare_files() -> std::io::Result<()> {
     let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
     let opened: std::io::Result<Vec<File>> = (0..WORKER_FILES).map(|_| File::open(place)).collect();
     opened.map(drop)
+}
+
+/// What keeps the house of a server: what is not about running jobs.
+#[cfg(feature = "web")]
+pub(super) fn housekeeper(database: &Database, config: &Config) -> Worker {
+    let settings = &config.worker;
+    let mut worker = Worker::new(database.queue())
+        .retention(settings.retention())
+        .dead_letter_retention(settings.dead_letter_retention());
+    for (subject, rule) in config.limits() {
+        worker = worker.limit_of(subject, rule);
+    }
+    worker
 }
 
 fn worker(
@@ -170,6 +188,12 @@ fn worker(
         worker = worker.handler(job_type, handler);
     }
     Ok(worker)
+}
+
+async fn keep_house(worker: Worker) -> anyhow::Result<&'static str> {
+    let (first, _second) = longshore::stop_signals()?;
+    worker.keep_house(first).await?;
+    Ok("stopped")
 }
 
 async fn run_worker(worker: Worker, arguments: &WorkArguments) -> anyhow::Result<&'static str> {

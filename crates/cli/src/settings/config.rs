@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use longshore::Schedule;
-use longshore::declared::{DeclaredJob, DeclaredKind};
+use longshore::declared::DeclaredJob;
+use longshore::handler::HandlerPolicy;
 use longshore_core::{
     DurationWord, InvalidLimit, JobData, LimitRule, LimitSubject, NewJob, Retention, deserialize_duration,
     parse_duration,
@@ -212,9 +213,29 @@ impl Config {
         types.chain(queues).collect()
     }
 
-    /// The job types that this program works on.
-    pub(crate) fn handled(&self) -> impl Iterator<Item = (&String, &Spanned<DeclaredJob>)> {
-        self.jobs.iter().filter(|(_, declared)| *declared.get_ref().kind() != DeclaredKind::Elsewhere)
+    /// The types whose work somebody is declared to do. Of others only the limits are declared.
+    pub(crate) fn worked_types(&self) -> impl Iterator<Item = &String> {
+        let is_worked = |(_, declared): &(&String, &Spanned<DeclaredJob>)| !declared.get_ref().kind().is_elsewhere();
+        self.jobs.iter().filter(is_worked).map(|(job_type, _)| job_type)
+    }
+
+    /// The types whose work a worker of this program does: not those of workers over HTTP and of other programs.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&String, &Spanned<DeclaredJob>)> {
+        self.jobs.iter().filter(|(_, declared)| {
+            let kind = declared.get_ref().kind();
+            !kind.is_http() && !kind.is_elsewhere()
+        })
+    }
+
+    /// Their names.
+    pub(crate) fn own_types(&self) -> impl Iterator<Item = &String> {
+        self.own().map(|(job_type, _)| job_type)
+    }
+
+    /// The rules of a declared type.
+    pub(crate) fn policy(&self, job_type: &str) -> Option<HandlerPolicy> {
+        let declared = self.jobs.get(job_type).filter(|declared| !declared.get_ref().kind().is_elsewhere());
+        declared.map(|declared| declared.get_ref().policy())
     }
 
     /// The schedules, with the defaults of their jobs from `[jobs.NAME]`. They were checked when the file was read.

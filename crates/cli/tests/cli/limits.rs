@@ -68,7 +68,7 @@ fn a_type_whose_handler_is_in_another_program_is_limited() {
     sandbox.write("longshore.toml", "[jobs.sync]\nconcurrency = 5\nqueue = \"api\"\n");
     let refused = sandbox.run(&["work", "--drain"]);
     assert_eq!(refused.exit, 2, "{refused:?}");
-    assert!(refused.stderr.contains("\"queue\" needs \"run\", \"serve\" or \"post\""), "{refused:?}");
+    assert!(refused.stderr.contains("\"queue\" needs \"run\", \"serve\", \"post\" or \"http\""), "{refused:?}");
 }
 
 #[test]

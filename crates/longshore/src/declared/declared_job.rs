@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::byte_size::ByteSize;
 use super::retry_setting::RetrySetting;
 use crate::command::{CommandSpec, InvalidCommand, OnShutdown};
+use crate::handler::HandlerPolicy;
 use crate::program::{InvalidProgram, ProgramSpec};
 #[cfg(feature = "push")]
 use crate::push::{InvalidPush, PrivateTargets, PushSpec};
@@ -47,13 +48,18 @@ pub enum DeclaredKind {
         /// reads them.
         secret_env: Option<String>,
     },
+    /// `http`: workers over HTTP, see [`remote`](crate::remote).
+    Http {
+        /// The timeout of an attempt.
+        timeout: Option<Duration>,
+    },
 }
 
 /// What every kind has.
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
     timeout: Option<Duration>,
-    retries: u32,
+    retry: RetryPolicy,
     queue: Option<String>,
     priority: Option<Priority>,
     expires_in: Option<Duration>,
@@ -70,20 +76,20 @@ struct Settings {
 pub enum InvalidDeclaration {
     /// It does not say what does the work.
     #[error(
-        "a job type needs `run` (a program), `serve` (a program that stays) or `post` (a URL), or a limit such as \
-         `concurrency` if its handler is in another program"
+        "a job type needs `run` (a program), `serve` (a program that stays), `post` (a URL) or `http = true` (workers \
+         over HTTP), or a limit such as `concurrency` if its handler is in another program"
     )]
     NoKind,
     /// A key that only a type with a kind has.
     #[error(
-        "`{key}` needs `run`, `serve` or `post`: of a type whose handler is in another program only the limits are given"
+        "`{key}` needs `run`, `serve`, `post` or `http`: of a type whose handler is in another program only the limits are given"
     )]
     NeedsKind {
         /// The key.
         key: &'static str,
     },
     /// It says so more than once.
-    #[error("a job type has only one of `run`, `serve` and `post`: remove `{first}` or `{second}`")]
+    #[error("a job type has only one of `run`, `serve`, `post` and `http`: remove `{first}` or `{second}`")]
     SeveralKinds {
         /// One of them.
         first: &'static str,
@@ -121,6 +127,7 @@ struct Declaration {
     run: Option<Vec<String>>,
     serve: Option<Vec<String>>,
     post: Option<String>,
+    http: Option<bool>,
 
     // Programs.
     env: Option<BTreeMap<String, String>>,
@@ -179,13 +186,13 @@ impl DeclaredJob {
     pub fn new_job(&self, job_type: impl Into<String>) -> NewJob {
         let settings = &self.settings;
         let mut job = NewJob::new(job_type, JobData::default());
-        if self.kind == DeclaredKind::Elsewhere {
+        if self.kind.is_elsewhere() {
             // The program with its handler has its settings.
             return job;
         }
         job.queue = settings.queue.clone().unwrap_or(job.queue);
         job.priority = settings.priority.unwrap_or(job.priority);
-        job.max_retries = Some(settings.retries);
+        job.max_retries = Some(settings.retry.retries);
         job.max_crashes = settings.max_crashes.unwrap_or(job.max_crashes);
         job.max_deferrals = settings.max_deferrals.unwrap_or(job.max_deferrals);
         job.on_duplicate = settings.on_duplicate.unwrap_or(job.on_duplicate);
@@ -194,6 +201,14 @@ impl DeclaredJob {
         job.expires_in = settings.expires_in;
         job.deadline_in = settings.deadline_in;
         job
+    }
+
+    /// How the jobs of the type are retried, and what they get if they do not say otherwise.
+    pub fn policy(&self) -> HandlerPolicy {
+        let Settings { timeout, retry, queue, priority, .. } = &self.settings;
+        let policy =
+            HandlerPolicy { timeout: *timeout, queue: queue.clone(), priority: *priority, ..Default::default() };
+        policy.retry(retry.clone())
     }
 
     /// How many jobs of the type run at once, and how often they start. It may limit nothing.
@@ -230,11 +245,12 @@ impl TryFrom<Declaration> for DeclaredJob {
             None => DeclaredKind::Elsewhere,
             Some("run") => DeclaredKind::Run(declared.command(declared.run.clone().unwrap_or_default(), "run")?),
             Some("serve") => DeclaredKind::Serve(declared.program()?),
+            Some("http") => DeclaredKind::Http { timeout: declared.timeout },
             Some(_) => declared.push()?,
         };
         let settings = Settings {
             timeout: kind.timeout(),
-            retries: declared.retry_policy().retries,
+            retry: declared.retry_policy(),
             queue: declared.queue,
             priority: declared.priority,
             expires_in: declared.expires_in,
@@ -257,14 +273,30 @@ impl DeclaredKind {
             Self::Elsewhere => None,
             #[cfg(feature = "push")]
             Self::Post { spec, .. } => spec.timeout,
+            Self::Http { timeout } => *timeout,
         }
+    }
+
+    /// Whether only the limits are declared, because the handler is in another program.
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Elsewhere)
+    }
+
+    /// Whether workers over HTTP do its work, so that no handler of a worker does.
+    pub const fn is_http(&self) -> bool {
+        matches!(self, Self::Http { .. })
     }
 }
 
 impl Declaration {
     /// None if it only limits a type.
     fn kind_word(&self) -> Result<Option<&'static str>, InvalidDeclaration> {
-        let all = [("run", self.run.is_some()), ("serve", self.serve.is_some()), ("post", self.post.is_some())];
+        let all = [
+            ("run", self.run.is_some()),
+            ("serve", self.serve.is_some()),
+            ("post", self.post.is_some()),
+            ("http", self.http == Some(true)),
+        ];
         let mut given = all.into_iter().filter(|(_, is_given)| *is_given).map(|(word, _)| word);
         let Some(first) = given.next() else {
             return if self.limits() { Ok(None) } else { Err(InvalidDeclaration::NoKind) };
@@ -286,7 +318,7 @@ impl Declaration {
 
     /// A key that this kind does not use: it would be ignored silently.
     fn key_without_effect(&self, kind: Option<&str>) -> Option<&'static str> {
-        let all: &[&str] = &["run", "serve", "post"];
+        let all: &[&str] = &["run", "serve", "post", "http"];
         let keys: [(&str, bool, &[&str]); 22] = [
             ("env", self.env.is_some(), &["run", "serve"]),
             ("directory", self.directory.is_some(), &["run", "serve"]),
@@ -450,7 +482,7 @@ mod tests {
         assert_eq!(declared.new_job("sync").max_retries, None);
         for (text, key) in [("queue = \"a\"", "queue"), ("retry = \"quick\"", "retry"), ("env = {}", "env")] {
             let error = parse(&format!("concurrency = 5\n{text}")).unwrap_err().to_string();
-            assert!(error.contains(&format!("`{key}` needs `run`, `serve` or `post`")), "{error}");
+            assert!(error.contains(&format!("`{key}` needs `run`, `serve`, `post` or `http`")), "{error}");
         }
         let error = parse("").unwrap_err().to_string();
         assert!(error.contains("or a limit such as `concurrency`"), "{error}");
@@ -468,8 +500,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let table = [
-            ("", "needs `run` (a program), `serve` (a program that stays) or `post` (a URL)"),
-            ("run = [\"true\"]\nserve = [\"true\"]", "only one of `run`, `serve` and `post`: remove `run` or `serve`"),
+            (
+                "",
+                "needs `run` (a program), `serve` (a program that stays), `post` (a URL) or `http = true` (workers over HTTP)",
+            ),
+            ("http = false", "a job type needs `run`"),
+            ("http = true\nenv = {}", "`env` has no effect with `http`"),
+            (
+                "run = [\"true\"]\nserve = [\"true\"]",
+                "only one of `run`, `serve`, `post` and `http`: remove `run` or `serve`",
+            ),
             ("run = [\"true\"]\nmax_jobs = 5", "`max_jobs` has no effect with `run`"),
             ("run = [\"true\"]\nallow_private = true", "`allow_private` has no effect with `run`"),
             ("serve = [\"true\"]\nheaders = {}", "`headers` has no effect with `serve`"),
@@ -513,6 +553,18 @@ mod tests {
         let usual = parse("serve = [\"true\"]").unwrap();
         let DeclaredKind::Serve(spec) = usual.kind() else { panic!("{usual:?}") };
         assert_eq!((spec.max_jobs, spec.max_rss_bytes, spec.start_timeout), (None, None, ProgramSpec::START_TIMEOUT));
+    }
+
+    #[test]
+    fn a_type_of_workers_over_http_has_the_settings_of_every_type() {
+        let text = "http = true\nqueue = \"scans\"\ntimeout = \"5s\"\nretry = \"quick\"\nconcurrency = 2";
+        let declared = parse(text).unwrap();
+        assert!(declared.kind().is_http());
+        assert_eq!(declared.limit().concurrency, Some(2));
+        let policy = declared.policy();
+        assert_eq!((policy.timeout, policy.queue.as_deref()), (Some(Duration::from_secs(5)), Some("scans")));
+        assert_eq!(policy.retry, RetryPolicy::quick());
+        assert_eq!(declared.new_job("scan").max_retries, Some(3));
     }
 
     #[cfg(feature = "push")]

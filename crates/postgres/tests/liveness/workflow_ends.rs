@@ -116,6 +116,7 @@ impl Going {
     }
 }
 
+#[allow(clippy::print_stdout, reason = "the test that starts this process waits for the line")]
 pub(crate) fn end_both(url: &str) -> ExitCode {
     let url: PostgresUrl = url.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Registration, Store, TypeSettings, WorkerId};
+use longshore_core::{Presence, Registration, Store, TypeSettings, WorkerId};
 
 use super::JOB_TYPE;
 
@@ -20,6 +20,7 @@ pub fn worker() -> WorkerBuilder {
         job_types: Arc::new([JOB_TYPE.to_owned()]),
         settings: Arc::new([]),
         concurrency: 4,
+        presence: Presence::Process,
     })
 }
 
@@ -63,6 +64,13 @@ impl WorkerBuilder {
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {
         self.0.concurrency = concurrency;
+        self
+    }
+
+    /// Lets only its heartbeats show that it lives.
+    #[must_use]
+    pub fn by_heartbeats(mut self) -> Self {
+        self.0.presence = Presence::Heartbeats;
         self
     }
 

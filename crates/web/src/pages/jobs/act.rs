@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Action, Actioned, InvalidPriority, JobId, Priority, Selection, StoreError};
+use longshore_core::{Action, Actioned, Deed, InvalidPriority, JobId, Priority, Selection, StoreError};
 use maud::{Markup, html};
 
 use super::filter::JobFilter;
 use super::filter_in_words;
 use crate::access::csrf;
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::pages::drawing::text::counted;
 use crate::pages::form::{CheckedForm, done, in_words};
@@ -34,6 +35,7 @@ struct Verb {
 /// filter, is confirmed first, with the number said.
 pub(in crate::pages) async fn act(
     State(state): State<WebState>,
+    audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
@@ -50,7 +52,7 @@ pub(in crate::pages) async fn act(
         };
         return Ok(ask(&view, &form, &verb, jobs, filter.as_ref()).into_response());
     }
-    let words = run(&state, selection, &verb).await?;
+    let words = run(&state, audit, selection, &verb).await?;
     Ok(done(&view, form.back(), &words))
 }
 
@@ -102,11 +104,12 @@ async fn count(state: &WebState, filter: Option<&JobFilter>, selection: &Selecti
 }
 
 /// Runs an action to its end, even if the browser does not wait for it.
-async fn run(state: &WebState, selection: Selection, verb: &Verb) -> Result<String, ApiError> {
+async fn run(state: &WebState, audit: Audit, selection: Selection, verb: &Verb) -> Result<String, ApiError> {
     let queue = state.queue().clone();
     let action = verb.action;
     let acting = tokio::spawn(async move {
-        let acted = queue.backend().act(selection, action).await;
+        let deed = Deed::on_jobs(action, &selection);
+        let acted = audit.change(deed, queue.backend().act(selection, action)).await;
         if let Err(error) = &acted {
             tracing::warn!(code = error.code(), error = %error, "an action of the pages failed");
         }
