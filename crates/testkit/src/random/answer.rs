@@ -2,8 +2,8 @@ use std::fmt::Debug;
 
 use longshore_core::{
     Actioned, AppliedSchedules, BatchJob, BatchRecord, ChangedBatch, ClaimNumber, Claimed, Dependency, Enqueued,
-    EnqueuedWorkflow, Extended, Health, JobData, JobDetail, JobFacts, JobId, JobPage, LimitScope, LogPage, QueueStats,
-    Reclaimed, Recorded, ScheduleRecord, SettledSchedules, Stats, TickPage, WaitingFacts, WorkerRecord,
+    EnqueuedWorkflow, Extended, Health, JobData, JobDetail, JobId, JobPage, LimitScope, LogPage, QueueStats, Reclaimed,
+    Recorded, ScheduleRecord, SettledSchedules, Stats, TickPage, WaitingFacts, WorkerRecord,
 };
 
 /// An answer that can be compared, once everything that the contract leaves open is removed.
@@ -33,17 +33,15 @@ impl Answer for Claimed {
     }
 }
 
-/// The order of workers is open. Of a type with keys it is also open whether a job that cannot be claimed yet lists its key,
-/// and what comes first: a key may count although nothing of it can start, and its jobs may stand in several lanes.
+/// The order of workers is open. Under a limit it is also open whether the key of the job is listed and what comes first: jobs
+/// may not be sorted yet, and a key may count although nothing of it can start.
 impl Answer for Option<WaitingFacts> {
     fn canonical(mut self) -> Self {
         if let Some(facts) = &mut self {
             facts.workers.sort_by(|left, right| left.worker_id.cmp(&right.worker_id));
-            let now = facts.now;
             for job in [&mut facts.job].into_iter().chain(&mut facts.root) {
-                let is_claimable = JobFacts::is_claimable(&job.job, now);
-                job.limits.retain(|row| row.scope != LimitScope::Key || is_claimable);
-                if job.limits.iter().any(|row| row.key_pointer.is_some()) {
+                job.limits.retain(|row| row.scope != LimitScope::Key);
+                if !job.limits.is_empty() {
                     (job.ahead, job.keys_ahead) = (0, 0);
                 }
             }

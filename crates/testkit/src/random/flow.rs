@@ -49,7 +49,12 @@ impl<H: Harness> Run<H> {
         for number in 0..self.random.usize(..6) {
             let mut job = WorkflowJob::new(draw::new_job(&mut self.random, now, &known));
             while draw::is_lucky(&mut self.random, 0.45) {
-                job = job.after(self.draw_dependency(batch != WorkflowBatch::None, &jobs, &known));
+                let mut dependency = self.draw_dependency(batch != WorkflowBatch::None, &jobs, &known);
+                if !job.after.is_empty() && !matches!(dependency.otherwise, Otherwise::Run | Otherwise::Wait) {
+                    // Of two for which it could be given up at the same time, it is open which one that is.
+                    dependency.otherwise = Otherwise::Run;
+                }
+                job = job.after(dependency);
                 job.job.parent = None;
             }
             jobs.push(if self.random.bool() { job.named(format!("job {number}")) } else { job });

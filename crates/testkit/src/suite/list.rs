@@ -746,6 +746,7 @@ macro_rules! workflow_suite {
                 a_diamond_joins_once;
             signals:
                 a_signal_releases_who_waits_for_it
+                a_signal_is_met_by_its_coming_whatever_end_is_named
                 a_signal_that_comes_before_the_wait_counts
                 the_data_of_a_signal_is_that_of_the_dependency
                 a_signal_of_another_name_or_batch_releases_nobody
