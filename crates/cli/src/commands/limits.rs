@@ -63,7 +63,7 @@ async fn set(context: &Context, arguments: SetArguments) -> anyhow::Result<Exit>
         weights: arguments.weight.into_iter().collect(),
     };
     let database = Database::open(context, Prepare::Nothing).await?;
-    let deed = Deed::new("set_limit", format!("{subject}: {}", rule.to_document()));
+    let deed = Deed::set_limit(&subject, &rule);
     let limits = database.queue().limits();
     let changed = database.audited(deed, limits.set(subject.clone(), rule)).await?;
     let done = format!("the limit of {subject} is set; it holds until `longshore limits unset {}`", flag(&subject));
@@ -72,7 +72,7 @@ async fn set(context: &Context, arguments: SetArguments) -> anyhow::Result<Exit>
 
 async fn unset(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    let deed = Deed::new("unset_limit", subject.to_string());
+    let deed = Deed::unset_limit(&subject);
     let limits = database.queue().limits();
     let changed = database.audited(deed, limits.unset(subject.clone())).await?;
     let rest = of(&database, &subject).await?;

@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Action, BatchChange, BatchId, Filter, JobEdit, JobId, QueueChange, Selection, StoreFuture, Timestamp};
+use crate::{
+    Action, BatchChange, BatchId, Filter, JobEdit, JobId, LimitRule, LimitSubject, NewSignal, QueueChange, Selection,
+    StoreFuture, Timestamp,
+};
 
 /// The trail of what people and their scripts have changed by hand.
 ///
@@ -16,7 +19,7 @@ pub trait AuditTrail: Send + Sync + fmt::Debug + 'static {
     /// Notes what became of it.
     fn end_deed(&self, id: AuditId, end: DeedEnd) -> StoreFuture<'_, ()>;
 
-    /// Entries, newest first. Only reads. With a filter it looks at the newest [`AuditRequest::LOOKED_AT_MAX`] entries.
+    /// Entries, newest first. Only reads. With a filter it looks at [`AuditRequest::LOOKED_AT_MAX`] entries.
     fn audit_page(&self, request: AuditRequest) -> StoreFuture<'_, Vec<AuditEntry>>;
 }
 
@@ -120,6 +123,31 @@ impl Deed {
         Self::new(action, format!("queue {queue}"))
     }
 
+    /// A change of a schedule.
+    pub fn on_schedule(action: &'static str, name: &str) -> Self {
+        Self::new(action, format!("schedule {name}"))
+    }
+
+    /// A pause of a schedule, with its reason.
+    pub fn pause_schedule(name: &str, reason: &str) -> Self {
+        Self::new("pause", format!("schedule {name}: {reason}"))
+    }
+
+    /// A limit that is set by hand.
+    pub fn set_limit(subject: &LimitSubject, rule: &LimitRule) -> Self {
+        Self::new("set_limit", format!("{subject}: {}", rule.to_document()))
+    }
+
+    /// A limit that is unset.
+    pub fn unset_limit(subject: &LimitSubject) -> Self {
+        Self::new("unset_limit", subject.to_string())
+    }
+
+    /// A signal to a batch. It says nothing of the data.
+    pub fn signal(signal: &NewSignal) -> Self {
+        Self::new("signal", format!("batch {}: {}", signal.batch, signal.name))
+    }
+
     /// A change of a batch.
     pub fn on_batch(change: BatchChange, id: BatchId) -> Self {
         let action = match change {
@@ -182,7 +210,7 @@ pub struct AuditRequest {
 }
 
 impl AuditRequest {
-    /// How many of the newest entries a page looks at.
+    /// How many entries a page looks at.
     pub const LOOKED_AT_MAX: u32 = 100_000;
 }
 

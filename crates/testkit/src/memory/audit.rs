@@ -45,9 +45,9 @@ impl AuditTrail for MemoryStore {
     fn audit_page(&self, request: AuditRequest) -> StoreFuture<'_, Vec<AuditEntry>> {
         self.quietly(move |state, _| {
             let AuditRequest { before, actor, action, limit } = request;
-            let newest = state.trail.iter().rev().take(AuditRequest::LOOKED_AT_MAX as usize);
-            let wanted = newest
-                .filter(|entry| before.is_none_or(|before| entry.id < before))
+            let behind = state.trail.iter().rev().filter(|entry| before.is_none_or(|before| entry.id < before));
+            let wanted = behind
+                .take(AuditRequest::LOOKED_AT_MAX as usize)
                 .filter(|entry| actor.as_ref().is_none_or(|actor| entry.actor == *actor))
                 .filter(|entry| action.as_ref().is_none_or(|action| entry.action == *action));
             Ok(wanted.take(limit as usize).cloned().collect())

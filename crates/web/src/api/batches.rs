@@ -186,7 +186,7 @@ async fn signal(
     }
     let signal = NewSignal { batch: id, name: name.clone(), data };
     signal.check(&state.backend().limits())?;
-    let deed = Deed::new("signal", format!("batch {id}: {name}"));
+    let deed = Deed::signal(&signal);
     let send = async {
         let sent = state.backend().signal(signal).await?;
         sent.ok_or(StoreError::UnknownBatch { batch: id })

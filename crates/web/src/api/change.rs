@@ -1,6 +1,6 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
-use longshore_core::{Action, Actioned, Deed, JobId, Priority, Refusal, Selection};
+use longshore_core::{Action, Actioned, JobId, Priority, Refusal, Selection};
 use serde::{Deserialize, Serialize};
 
 use super::filter::FilterBody;
@@ -139,8 +139,7 @@ pub(super) async fn change(
     if is_dry_run {
         return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
     }
-    let deed = Deed::on_jobs(action, &selection);
-    Ok(changed(&audit.change(deed, state.backend().act(selection, action)).await?))
+    Ok(changed(&audit.act(selection, action).await?))
 }
 
 pub(super) fn changed(actioned: &Actioned) -> Response {
@@ -148,41 +147,32 @@ pub(super) fn changed(actioned: &Actioned) -> Response {
     json(&Changed { touched: actioned.touched, refused: refused.collect() })
 }
 
-async fn retry_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, audit, id, query, Action::Retry).await
+async fn retry_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Retry).await
 }
 
-async fn cancel_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, audit, id, query, Action::Cancel).await
+async fn cancel_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Cancel).await
 }
 
-async fn delete_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, audit, id, query, Action::Delete).await
+async fn delete_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Delete).await
 }
 
-async fn reprioritise_one(
-    state: State<WebState>,
-    audit: Audit,
-    id: PathId,
-    query: Query,
-    request: Request,
-) -> Result<Response, ApiError> {
+async fn reprioritise_one(audit: Audit, id: PathId, query: Query, request: Request) -> Result<Response, ApiError> {
     let NewPriorityBody { priority } = json_body::parse(&json_body::read(request).await?)?;
-    change_one(state, audit, id, query, Action::Reprioritise(priority)).await
+    change_one(audit, id, query, Action::Reprioritise(priority)).await
 }
 
 /// Changes one job. That it cannot be changed is an error here.
 pub(super) async fn change_one(
-    State(state): State<WebState>,
     audit: Audit,
     PathId(id): PathId,
     query: Query,
     action: Action,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    let selection = Selection::job(id);
-    let deed = Deed::on_jobs(action, &selection);
-    let actioned = audit.change(deed, state.backend().act(selection, action)).await?;
+    let actioned = audit.act(Selection::job(id), action).await?;
     match actioned.refused.first() {
         None => Ok(changed(&actioned)),
         Some(refusal) => Err((*refusal).into()),

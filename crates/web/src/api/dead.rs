@@ -110,9 +110,9 @@ async fn retry_one(state: State<WebState>, audit: Audit, id: PathId, query: Quer
     if status != Status::DeadLetter {
         return Err(not_dead(id.0, status));
     }
-    change_one(state, audit, id, query, Action::Retry).await
+    change_one(audit, id, query, Action::Retry).await
 }
 
-async fn discard_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, audit, id, query, Action::Discard).await
+async fn discard_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Discard).await
 }

@@ -107,13 +107,13 @@ async fn show(state: &WebState, subject: &LimitSubject) -> Result<Response, ApiE
 }
 
 async fn set(state: &WebState, audit: &Audit, subject: LimitSubject, rule: LimitRule) -> Result<Response, ApiError> {
-    let deed = Deed::new("set_limit", format!("{subject}: {}", rule.to_document()));
+    let deed = Deed::set_limit(&subject, &rule);
     let changed = audit.change(deed, state.queue().limits().set(subject.clone(), rule)).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }
 
 async fn unset(state: &WebState, audit: &Audit, subject: LimitSubject) -> Result<Response, ApiError> {
-    let deed = Deed::new("unset_limit", subject.to_string());
+    let deed = Deed::unset_limit(&subject);
     let changed = audit.change(deed, state.queue().limits().unset(subject.clone())).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }

@@ -131,7 +131,7 @@ async fn run(
 ) -> Result<Response, ApiError> {
     query.end()?;
     let schedules = state.queue().schedules();
-    let job_id = audit.change(Deed::new("run", format!("schedule {name}")), schedules.run(&name)).await?;
+    let job_id = audit.change(Deed::on_schedule("run", &name), schedules.run(&name)).await?;
     Ok(json_with(StatusCode::CREATED, &ScheduleRun { name, job_id }))
 }
 
@@ -146,7 +146,7 @@ async fn pause(
     if reason.trim().is_empty() || reason.len() > REASON_BYTES_MAX || reason.contains('\0') {
         return Err(ApiError::invalid(format!("a reason has 1 to {REASON_BYTES_MAX} bytes, none of them zero")));
     }
-    let deed = Deed::new("pause", format!("schedule {name}: {reason}"));
+    let deed = Deed::pause_schedule(&name, &reason);
     known(&name, audit.change(deed, state.queue().schedules().pause(&name, reason)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
@@ -158,7 +158,7 @@ async fn resume(
     query: Query,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    let deed = Deed::new("resume", format!("schedule {name}"));
+    let deed = Deed::on_schedule("resume", &name);
     known(&name, audit.change(deed, state.queue().schedules().resume(&name)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }

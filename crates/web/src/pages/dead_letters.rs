@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Action, Deed, Job, JobId, JobPageRequest, Selection, Status};
+use longshore_core::{Action, Job, JobId, JobPageRequest, Selection, Status};
 use maud::{Markup, html};
 
 use self::groups::{ErrorGroup, groups};
@@ -81,9 +81,7 @@ pub(super) async fn act(
     if is_asked {
         return Ok(ask(&view, &form, group, word, ids).into_response());
     }
-    let selection = Selection::Jobs(ids.to_vec());
-    let deed = Deed::on_jobs(action, &selection);
-    let actioned = audit.change(deed, state.backend().act(selection, action)).await?;
+    let actioned = audit.act(Selection::Jobs(ids.to_vec()), action).await?;
     Ok(done(&view, form.back(), &in_words(past, &actioned)))
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn signal(context: &Context, arguments: SignalArguments) -> anyhow::R
     signal.check(&longshore_core::Limits::default()).map_err(CommandError::Job)?;
     context.block_on(async {
         let database = super::open(context).await?;
-        let deed = Deed::new("signal", format!("batch {batch}: {name}"));
+        let deed = Deed::signal(&signal);
         let send = async {
             let sent = database.signal(signal).await?;
             anyhow::Ok(sent.ok_or(CommandError::NoSuchBatch { id: batch })?)

@@ -42,7 +42,7 @@ impl Applied {
 
 /// Adds or replaces a schedule.
 pub(super) async fn add(context: &Context, arguments: AddArguments) -> anyhow::Result<Exit> {
-    let deed = Deed::new("add_schedule", of_schedule(&arguments.name));
+    let deed = Deed::on_schedule("add_schedule", &arguments.name);
     let schedule = schedule_of(context, arguments)?;
     schedule.definition()?;
     let database = Database::open(context, Prepare::New).await?;
@@ -111,10 +111,6 @@ fn tell_applied(context: &Context, applied: &Applied) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn of_schedule(name: &str) -> String {
-    format!("schedule {name}")
-}
-
 /// What became of one schedule, in JSON.
 #[derive(Serialize)]
 struct Changed<'a> {
@@ -137,7 +133,7 @@ impl<'a> Changed<'a> {
 pub(super) async fn remove(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let schedules = database.queue().schedules();
-    let deed = Deed::new("remove_schedule", of_schedule(name));
+    let deed = Deed::on_schedule("remove_schedule", name);
     let found = database.audited(deed, schedules.remove(name)).await;
     let changed = Changed { is_removed: Some(true), ..Changed::new(name) };
     let done = format!("schedule {name} is removed; its ticks and jobs stay");
@@ -148,7 +144,7 @@ pub(super) async fn remove(context: &Context, name: &str) -> anyhow::Result<Exit
 pub(super) async fn pause(context: &Context, name: &str, reason: String) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let schedules = database.queue().schedules();
-    let deed = Deed::new("pause", format!("{}: {reason}", of_schedule(name)));
+    let deed = Deed::pause_schedule(name, &reason);
     let found = database.audited(deed, schedules.pause(name, reason)).await;
     let changed = Changed { is_paused: Some(true), ..Changed::new(name) };
     tell(context, &database, found, &changed, &format!("schedule {name} is paused; its ticks are skipped")).await
@@ -158,7 +154,7 @@ pub(super) async fn pause(context: &Context, name: &str, reason: String) -> anyh
 pub(super) async fn resume(context: &Context, name: &str, catch_up: bool) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let schedules = database.queue().schedules();
-    let deed = Deed::new("resume", of_schedule(name));
+    let deed = Deed::on_schedule("resume", name);
     let (found, done) = match catch_up {
         true => (
             database.audited(deed, schedules.resume_and_catch_up(name)).await,
@@ -188,7 +184,7 @@ async fn tell(
 pub(super) async fn run(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let schedules = database.queue().schedules();
-    let id = match database.audited(Deed::new("run", of_schedule(name)), schedules.run(name)).await {
+    let id = match database.audited(Deed::on_schedule("run", name), schedules.run(name)).await {
         Ok(id) => id,
         Err(error) => return Err(explained(&database, error).await),
     };

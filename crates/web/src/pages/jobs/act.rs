@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Action, Actioned, Deed, InvalidPriority, JobId, Priority, Selection, StoreError};
+use longshore_core::{Action, Actioned, InvalidPriority, JobId, Priority, Selection, StoreError};
 use maud::{Markup, html};
 
 use super::filter::JobFilter;
@@ -52,7 +52,7 @@ pub(in crate::pages) async fn act(
         };
         return Ok(ask(&view, &form, &verb, jobs, filter.as_ref()).into_response());
     }
-    let words = run(&state, audit, selection, &verb).await?;
+    let words = run(audit, selection, &verb).await?;
     Ok(done(&view, form.back(), &words))
 }
 
@@ -104,12 +104,10 @@ async fn count(state: &WebState, filter: Option<&JobFilter>, selection: &Selecti
 }
 
 /// Runs an action to its end, even if the browser does not wait for it.
-async fn run(state: &WebState, audit: Audit, selection: Selection, verb: &Verb) -> Result<String, ApiError> {
-    let queue = state.queue().clone();
+async fn run(audit: Audit, selection: Selection, verb: &Verb) -> Result<String, ApiError> {
     let action = verb.action;
     let acting = tokio::spawn(async move {
-        let deed = Deed::on_jobs(action, &selection);
-        let acted = audit.change(deed, queue.backend().act(selection, action)).await;
+        let acted = audit.act(selection, action).await;
         if let Err(error) = &acted {
             tracing::warn!(code = error.code(), error = %error, "an action of the pages failed");
         }

@@ -26,14 +26,13 @@ pub(in crate::pages) async fn change(
     let words = match form.required("action")? {
         "set" => {
             let rule = rule(&form)?;
-            let deed = Deed::new("set_limit", format!("{subject}: {}", rule.to_document()));
+            let deed = Deed::set_limit(&subject, &rule);
             let is_new = audit.change(deed, limits.set(subject.clone(), rule)).await?;
             let what = if is_new { "is set" } else { "was set before" };
             format!("The limit of {subject} {what}. It holds until it is unset.")
         }
         "unset" => {
-            let is_changed =
-                audit.change(Deed::new("unset_limit", subject.to_string()), limits.unset(subject.clone())).await?;
+            let is_changed = audit.change(Deed::unset_limit(&subject), limits.unset(subject.clone())).await?;
             let rest = limits.list(LimitSelection::Of(subject.clone()), 1).await?;
             match (is_changed, rest.first().and_then(|row| row.source)) {
                 (false, _) => format!("{subject} has no limit, so nothing was changed."),
