@@ -1,3 +1,4 @@
+mod limits;
 pub(crate) mod programs;
 mod schedules;
 mod server;

@@ -248,6 +248,9 @@ impl ErrorReport {
                 let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"], serve = [\"PROGRAM\"] or post = \"URL\" in longshore.toml";
                 Self::new(Exit::Usage, "no_job_types", &message).hint(hint)
             }
+            WorkerError::GivenUp { .. } => {
+                Self::new(Exit::Failed, "jobs_left", error).hint("mend it and run the command again; the jobs wait")
+            }
             _ => Self::new(Exit::Failed, "worker_failed", error),
         }
     }

@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn a_misspelt_setting_is_named_with_the_nearest_one() {
         let known = "expected name, queue, priority, max_retries, max_crashes, max_deferrals, retry, timeout, grace, \
-                     delay, expires_in, deadline_in, unique, on_duplicate, unique_while";
+                     delay, expires_in, deadline_in, unique, on_duplicate, unique_while, concurrency, rate, burst, \
+                     key, key_concurrency, key_rate, weights";
         let near = of_settings(&quote!(max_retry = 5));
         assert_eq!(near, [format!("unknown setting `max_retry`: did you mean `max_retries`? {known}")]);
         let far = of_settings(&quote!(colour = "red"));
@@ -139,6 +140,20 @@ mod tests {
             (quote!(unique, on_duplicate = "drop"), "\"drop\" is not a value of `on_duplicate`: expected \"keep\""),
             (quote!(on_duplicate = "keep"), "`on_duplicate` has no effect without `unique`"),
             (quote!(unique_while = "waiting"), "`unique_while` has no effect without `unique`"),
+            (quote!(concurrency = 0), "`concurrency` must be from 1 to 1000000"),
+            (quote!(concurrency = "5"), "`concurrency` needs a number from 1 to 1000000, such as `concurrency = 5`"),
+            (quote!(rate = 5), "`rate` needs a rate, such as `rate = \"100/1m\"`"),
+            (quote!(rate = "often"), "\"often\" is not a rate: write a number of starts and a span"),
+            (quote!(rate = "0/1m"), "the rate \"0/1m\" permits no start"),
+            (quote!(rate = "5000/1ms"), "the rate \"5000/1ms\" cannot be kept"),
+            (quote!(burst = 5), "`burst` has no effect without `rate`: give both or neither"),
+            (quote!(key = "tenant"), "\"tenant\" is not a JSON pointer: it must begin with /"),
+            (quote!(key = "/a~2"), "the JSON pointer \"/a~2\" cannot be used"),
+            (quote!(key_concurrency = 2), "`key_concurrency` has no effect without `key`"),
+            (quote!(key_rate = "1/1s"), "`key_rate` has no effect without `key`"),
+            (quote!(key = "/a", weights = { acme = 0 }), "the weight of acme must be from 1 to 1000"),
+            (quote!(key = "/a", weights = ["acme"]), "`weights` needs the turns of keys, such as"),
+            (quote!(key = "/a", weights = {}), "`weights` needs the turns of keys, such as"),
             (quote!(queue = "a", queue = "b"), "`queue` is given twice"),
             (quote!(queue =), "expected a value"),
             (quote!(queue "mail"), "expected `,`"),

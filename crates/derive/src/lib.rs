@@ -6,6 +6,7 @@
 mod duration;
 mod expand;
 mod fields;
+mod limit;
 mod setting;
 mod settings;
 

@@ -3,12 +3,13 @@ use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, Token};
 
+use crate::limit;
 use crate::setting::{Setting, Value, duration_of};
 
 /// The settings of a payload type, in the order in which they were written, each known and given once.
 pub(crate) struct Settings(Vec<Setting>);
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 22] = [
     "name",
     "queue",
     "priority",
@@ -24,6 +25,13 @@ const KEYS: [&str; 15] = [
     "unique",
     "on_duplicate",
     "unique_while",
+    "concurrency",
+    "rate",
+    "burst",
+    "key",
+    "key_concurrency",
+    "key_rate",
+    "weights",
 ];
 
 impl Settings {
@@ -66,7 +74,8 @@ impl Settings {
             true => setting.count().map(|count| Some(quote!(.max_retries(#count)))),
             false => Ok(None),
         })?;
-        Ok(quote!(#rules #retries))
+        let limit = limit::of_policy(self)?;
+        Ok(quote!(#rules #retries #limit))
     }
 
     fn calls(&self, call: impl Fn(&Setting) -> Result<Option<TokenStream>, Error>) -> Result<TokenStream, Error> {

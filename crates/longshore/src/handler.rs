@@ -62,6 +62,12 @@ pub trait Handler: Send + Sync + 'static {
         true
     }
 
+    /// Why none of its jobs can begin, in words, if it has found that several times in a row. A drain does not wait for
+    /// them.
+    fn given_up(&self) -> Option<String> {
+        None
+    }
+
     /// Ends what the handler keeps between attempts. Called when a worker has ended, after its last attempt, with what is
     /// left of the grace period, or with zero if everything must end at once.
     fn end(&self, _grace: Duration) -> BoxFuture<'static, ()> {

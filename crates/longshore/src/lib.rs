@@ -117,6 +117,11 @@ pub use worker::Worker;
 /// | `on_duplicate = "replace"` | what an enqueue does with the other job: `keep`, `replace`, `push_back` |
 /// | `unique_while = "waiting"` | which jobs count: `unfinished`, `waiting` |
 /// | `max_crashes = 3`, `max_deferrals = 1000` | the other two budgets |
+/// | `concurrency = 5` | so many jobs of the type run at once, over all processes; see [`limits`] |
+/// | `rate = "100/1m"`, `burst = 10` | so many attempts start in a span, and at once after a pause |
+/// | `key = "/tenant"` | where the payload has the key of a job, as a JSON pointer; keys take turns |
+/// | `key_concurrency = 2`, `key_rate = "5/1s"` | the same for each key |
+/// | `weights = { acme = 3 }` | turns of a key, where others have one |
 ///
 /// Durations may also be expressions of type [`Duration`](std::time::Duration), numbers constants. A mistake is a
 /// compile error that names the setting:

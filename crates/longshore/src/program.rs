@@ -108,6 +108,10 @@ impl Handler for ProgramHandler {
         self.pool.is_open()
     }
 
+    fn given_up(&self) -> Option<String> {
+        self.pool.given_up()
+    }
+
     fn end(&self, grace: Duration) -> BoxFuture<'static, ()> {
         Box::pin(Arc::clone(&self.pool).end(grace))
     }

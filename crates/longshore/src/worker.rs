@@ -125,6 +125,15 @@ pub enum WorkerError {
         /// The type.
         job_type: String,
     },
+    /// A drain has left jobs of a type whose handler cannot begin any, such as a program that does not become ready.
+    /// Everything else was done.
+    #[error("jobs of {job_type} are left, because none of them can begin: {why}")]
+    GivenUp {
+        /// The type.
+        job_type: String,
+        /// What the handler says.
+        why: String,
+    },
     /// A part of the worker or the store panicked, which is a bug. Running handlers had their grace period.
     #[error("{part} panicked: {message}; this is a bug, and the log has the backtrace")]
     Panicked {

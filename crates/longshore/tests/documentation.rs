@@ -105,3 +105,31 @@ fn a_duration_in_the_settings_of_a_type_is_the_one_of_the_configuration() {
     timed!(Several, "1h 30m 5s");
     timed!(Together, "1h30m");
 }
+
+/// The macro also reads limits by itself: they must be those of the configuration.
+#[test]
+#[allow(clippy::items_after_statements, reason = "the limit needs a type")]
+fn a_limit_in_the_settings_of_a_type_is_the_one_of_the_configuration() {
+    #[derive(Job, Serialize, Deserialize)]
+    #[job(concurrency = 50, rate = "1000/1m", burst = 20, retry = "quick")]
+    #[job(key = "/customer/tenant~1id", key_concurrency = 2, key_rate = "100/1h 30m")]
+    #[job(weights = { acme = 3, "other one" = 2 })]
+    struct Sync;
+    let declared = r#"
+        run = ["true"]
+        concurrency = 50
+        rate = "1000/1m"
+        burst = 20
+        key = "/customer/tenant~1id"
+        key_concurrency = 2
+        key_rate = "100/1h 30m"
+        weights = { acme = 3, "other one" = 2 }
+    "#;
+    let declared: longshore::declared::DeclaredJob = toml::from_str(declared).unwrap();
+    let policy = Sync::policy(longshore::handler::HandlerPolicy::default());
+    assert_eq!(policy.limit.as_ref(), Some(declared.limit()));
+
+    #[derive(Job, Serialize, Deserialize)]
+    struct Plain;
+    assert_eq!(Plain::policy(longshore::handler::HandlerPolicy::default()).limit, None);
+}

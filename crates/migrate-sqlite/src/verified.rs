@@ -50,8 +50,8 @@ pub(crate) fn remember(connection: &Connection, source: &VerifiedSource) -> rusq
     Ok(())
 }
 
-/// Of the source's migrations, the ledger's rows, and the statements of everything that stands on its tables. Other
-/// tables may come and go.
+/// Of the source's migrations, the ledger's rows, and the statements of its views and of everything that stands on its
+/// tables. Other tables may come and go.
 fn fingerprint(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<String> {
     let mut text = format!("2\0{}\0", source.digest);
     let rows = format!(

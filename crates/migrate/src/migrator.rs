@@ -203,7 +203,7 @@ fn verified(survey: &Survey, source: &Source) -> Option<VerifiedSource> {
     if !own.all(|standing| standing.is_applied() && standing.agrees()) {
         return None;
     }
-    let tables = survey.tables_of(source.name());
+    let tables = survey.tables_and_views_of(source.name());
     Some(VerifiedSource { name: source.name().to_owned(), digest: source.digest()?, tables })
 }
 

@@ -221,14 +221,15 @@ impl Survey {
         differences(expected, &observed.without(&self.accepted))
     }
 
-    /// The tables that the migrations of a source make.
-    pub fn tables_of(&self, source: &str) -> Vec<String> {
-        let makes = |table: &ObjectName| {
-            let mut touching = self.chain.touching(table).iter().map(|place| &self.chain.links()[*place]);
-            touching.any(|link| link.id.source == source && link.footprint.adds.contains_key(table))
+    /// The tables and the views that the migrations of a source make.
+    pub fn tables_and_views_of(&self, source: &str) -> Vec<String> {
+        let makes = |object: &ObjectName| {
+            let mut touching = self.chain.touching(object).iter().map(|place| &self.chain.links()[*place]);
+            touching.any(|link| link.id.source == source && link.footprint.adds.contains_key(object))
         };
         let last = self.chain.last();
-        last.tables().filter(|table| makes(&ObjectName::table(*table))).map(str::to_owned).collect()
+        let all = last.tables().map(ObjectName::table).chain(last.views().map(ObjectName::view));
+        all.filter(makes).map(|object| object.name).collect()
     }
 
     fn find_broken_history(&mut self, sources: &[Source]) {

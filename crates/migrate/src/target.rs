@@ -241,7 +241,7 @@ pub struct VerifiedSource {
     pub name: String,
     /// [`Source::digest`](crate::Source::digest).
     pub digest: String,
-    /// The tables that its migrations make.
+    /// The tables and the views that its migrations make.
     pub tables: Vec<String>,
 }
 

@@ -7,6 +7,7 @@ mod dependent;
 pub(crate) mod enqueue;
 pub(crate) mod hint;
 mod owners;
+pub(crate) mod pruning;
 pub(crate) mod reading;
 pub(crate) mod reopen;
 mod settle;

@@ -38,7 +38,7 @@ const FILES: [[(&str, &str); 2]; 13] = [
     pair!("013_keep_audit_trail"),
 ];
 
-/// The tables that these migrations create, for the fast check when a worker starts.
+/// The tables that these migrations create, for the fast check when a worker starts, with the views.
 pub(crate) const TABLES: [&str; 24] = [
     "job_attempts",
     "job_audit",
@@ -93,7 +93,7 @@ pub(crate) fn when_verified() -> &'static VerifiedSource {
     SOURCE.get_or_init(|| VerifiedSource {
         name: LONGSHORE.to_owned(),
         digest: longshore().digest().expect("these migrations are files"),
-        tables: TABLES.map(str::to_owned).to_vec(),
+        tables: TABLES.into_iter().chain(VIEWS).map(str::to_owned).collect(),
     })
 }
 

@@ -99,6 +99,17 @@ mod tests {
         assert_eq!(problem.verdict(), SchemaVerdict::Disagrees);
     }
 
+    /// The triggers of limits read it, so another one would put jobs into wrong lanes.
+    #[test]
+    fn a_replaced_view_is_noticed_although_the_ledger_is_content() {
+        let connection = installed();
+        let replace = "DROP VIEW job_lane_keys; CREATE VIEW job_lane_keys AS SELECT id AS job_id FROM job_queue";
+        connection.execute_batch(replace).unwrap();
+        let problem = check(&connection).unwrap_err();
+        assert!(problem.to_string().contains("job_lane_keys"), "{problem}");
+        assert_eq!(problem.verdict(), SchemaVerdict::Disagrees);
+    }
+
     #[test]
     fn an_older_schema_is_refused_although_it_is_in_order() {
         let connection = Connection::open_in_memory().unwrap();

@@ -40,6 +40,8 @@ use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests, held_leases};
 use crate::workers::worker_row::FileRecord;
+use crate::workflows::pruning::BatchPruning;
+use crate::workflows::sweep::WorkflowSweep;
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
 use crate::writing::writer_connection::Opened;
@@ -68,6 +70,8 @@ pub(crate) struct Parts {
     pub(crate) audit: Audit,
     pub(crate) duties: Duties,
     pub(crate) tick_pruning: TickPruning,
+    pub(crate) batch_pruning: BatchPruning,
+    pub(crate) workflow_sweep: WorkflowSweep,
     hints: Arc<Hints>,
     inboxes: Inboxes,
 }
@@ -110,7 +114,7 @@ impl SqliteStore {
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
         let inboxes = Inboxes::default();
-        let (told, tick_pruning) = (Arc::default(), TickPruning::default());
+        let (told, tick_pruning, batch_pruning) = (Arc::default(), TickPruning::default(), BatchPruning::default());
         let parts = Parts {
             options,
             context,
@@ -123,6 +127,8 @@ impl SqliteStore {
             audit,
             duties,
             tick_pruning,
+            batch_pruning,
+            workflow_sweep: WorkflowSweep::default(),
             hints,
             inboxes,
         };

@@ -8,8 +8,10 @@ pub(crate) mod followups;
 mod killed;
 mod members;
 pub(crate) mod placing;
+pub(crate) mod pruning;
 mod retrying;
 mod settling;
+pub(crate) mod sweep;
 mod wait;
 
 use longshore_core::{

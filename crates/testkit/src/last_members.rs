@@ -17,7 +17,7 @@ const PAGE: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
 /// The data of a job that becomes a dead letter.
 const FAILS: &str = r#"{"fails":true}"#;
-/// Nothing that ends here is a death: the test kills a process, not its worker's lease.
+/// Longer than a test, so that only the death of the process is found.
 const LEASE: Duration = Duration::from_secs(600);
 
 /// How the last members of a batch end.

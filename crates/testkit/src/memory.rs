@@ -21,9 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Lease,
-    Limits, NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Status, StepName, Store,
-    StoreError, StoreFuture, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
+    BatchId, ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId,
+    Lease, Limits, NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Status, StepName,
+    Store, StoreError, StoreFuture, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
 };
 use tokio::sync::watch;
 
@@ -132,6 +132,11 @@ impl MemoryStore {
     /// of these jobs.
     pub(crate) fn give_next(&self, numbers: BTreeMap<JobId, ClaimNumber>) {
         self.with(|state, _| state.next_numbers = numbers);
+    }
+
+    /// Gives this id to the next batch, if it is higher than the last one.
+    pub(crate) fn give_next_batch(&self, id: Option<BatchId>) {
+        self.with(|state, _| state.flows.next_batch = id);
     }
 
     /// Deletes only the row of a worker, as another program can.

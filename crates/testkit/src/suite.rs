@@ -18,7 +18,7 @@ mod world;
 use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
-pub use flowing::{batches, callbacks, dependencies, fan_out, signals, workflows};
+pub use flowing::{batch_retention, batches, callbacks, dependencies, fan_out, signals, workflows};
 pub use limiting::{
     limit_concurrency, limit_keys, limit_lanes, limit_random, limit_rates, limit_rules, limit_slow_down,
 };

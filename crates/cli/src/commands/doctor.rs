@@ -20,7 +20,7 @@ struct Diagnosis {
 /// exit code.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let config = context.config()?;
-    let configured = config.jobs.keys().cloned().collect();
+    let configured = config.worked_types().cloned().collect();
     let facts = context.block_on(async {
         let database = Database::open(context, Prepare::Nothing).await?;
         let (mut findings, now) = examine(&database, &configured).await?;

@@ -78,7 +78,8 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 }
 
 async fn report(context: &Context) -> anyhow::Result<(Report, Database)> {
-    let configured = context.config()?.jobs.keys().cloned().collect();
+    let config = context.config()?;
+    let configured = config.worked_types().cloned().collect();
     let name = context.databases()?.to_string();
     let database = Database::open(context, Prepare::Nothing).await?;
     let (stats, workers) = (database.stats(MINUTES).await?, database.workers().await?);

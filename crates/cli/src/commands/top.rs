@@ -39,7 +39,8 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         // Before the screen: its error is printed as for every command.
         let database = Database::open(context, Prepare::Nothing).await?;
-        let mut reader = Reader::new(databases.clone(), durability, database, config.jobs.keys().cloned().collect());
+        let configured = config.worked_types().cloned().collect();
+        let mut reader = Reader::new(databases.clone(), durability, database, configured);
         let (stopped, _) = longshore::stop_signals()?;
         let palette = if context.output.screen().is_some_and(|screen| screen.has_colour) {
             Palette::Coloured

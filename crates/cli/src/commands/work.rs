@@ -108,7 +108,7 @@ fn run(
 /// Warns about queues that are probably misspelt.
 async fn warn_of_unused_queues(database: &Database, config: &Config, arguments: &WorkArguments) {
     for QueueSlots { queue, .. } in &arguments.queues {
-        let is_declared = config.jobs.keys().any(|job_type| config.new_job(job_type).queue == *queue);
+        let is_declared = config.worked_types().any(|job_type| config.new_job(job_type).queue == *queue);
         if !is_declared && let Some(similar) = queues::probably_meant(database, queue).await {
             tracing::warn!("no job has been in queue {queue} yet{similar}");
         }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use longshore_core::{Health, QueueStats, Status, Timestamp};
 
-use super::{Finding, judge, schedules};
+use super::{Finding, judge, limits, schedules};
 use crate::database::{Database, Unreachable};
 use crate::output::quoted::argument;
 use crate::output::table::count_jobs;
@@ -16,6 +16,7 @@ pub(crate) async fn examine(
         let health = database.health().await?;
         let mut findings = judge(&health, configured);
         findings.extend(schedules::examine(database).await?);
+        findings.extend(limits::examine(database, &health).await?);
         return Ok((findings, health.now));
     };
     // All of them at once, which also finds the ones that do not answer.
@@ -31,8 +32,9 @@ pub(crate) async fn examine(
         findings.extend(own.map(|it| Finding { message: format!("database {name}: {}", it.message), ..it }));
         findings.extend(misplaced(&name, &health, |queue| combined.database_for(queue).to_string()));
     }
-    // While none of them answers, nothing is known about schedules.
+    // While none of them answers, nothing is known about schedules and limits.
     findings.extend(schedules::examine(database).await.unwrap_or_default());
+    findings.extend(limits::examine(database, &all).await.unwrap_or_default());
     Ok((findings, all.now))
 }
 

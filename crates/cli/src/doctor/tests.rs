@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{LocalHealth, Timestamp, WorkerId};
+use longshore_core::{LimitRow, LimitScope, LimitSource, LocalHealth, Timestamp, WorkerId};
 
 use super::*;
 
@@ -182,4 +182,52 @@ fn every_finding_says_what_to_do() {
     for finding in judge(&health, &BTreeSet::new()) {
         assert!(!finding.hint.is_empty() && !finding.message.ends_with('.'), "{finding:?}");
     }
+}
+
+/// A type at its limit of one, whose oldest job became ready so long ago.
+fn at_its_limit(waited: Duration) -> (LimitRow, Health) {
+    let row = LimitRow {
+        scope: LimitScope::Type,
+        name: "mail".to_owned(),
+        key: None,
+        concurrency: Some(1),
+        running: 1,
+        waiting: 3,
+        rate: None,
+        burst: None,
+        opens_at: None,
+        weight: None,
+        key_pointer: None,
+        key_concurrency: None,
+        key_rate: None,
+        source: Some(LimitSource::Config),
+    };
+    let mut health = healthy();
+    health.backlog[0].oldest_ready_at = NOW.before(waited);
+    (row, health)
+}
+
+#[test]
+fn a_limit_whose_jobs_wait_for_hours_is_named() {
+    let (row, health) = at_its_limit(Duration::from_secs(3 * 3600));
+    let found = limits::judge(std::slice::from_ref(&row), &health);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].code, "limit_saturated");
+    assert_eq!(found[0].message, "type mail is at its limit, and its oldest job has waited for 3h");
+    assert!(found[0].hint.starts_with("see longshore limits show --type mail"), "{found:?}");
+    let (row, health) = at_its_limit(Duration::from_secs(60));
+    assert_eq!(limits::judge(&[row], &health), []);
+}
+
+#[test]
+fn a_limit_that_is_closed_for_days_is_named() {
+    let (mut row, health) = at_its_limit(Duration::ZERO);
+    (row.scope, row.key) = (LimitScope::Key, Some("acme".to_owned()));
+    row.opens_at = Some(NOW.after(Duration::from_secs(3 * 86_400)));
+    let found = limits::judge(std::slice::from_ref(&row), &health);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].code, "limit_closed");
+    assert!(found[0].message.starts_with("key acme of type mail is closed for 3d"), "{found:?}");
+    row.opens_at = Some(NOW.after(Duration::from_secs(60)));
+    assert_eq!(limits::judge(&[row], &health), []);
 }

@@ -213,15 +213,29 @@ impl Config {
         types.chain(queues).collect()
     }
 
-    /// The types whose work a worker of this program does: all but those of workers over HTTP.
+    /// The types whose work somebody is declared to do. Of others only the limits are declared.
+    pub(crate) fn worked_types(&self) -> impl Iterator<Item = &String> {
+        let is_worked = |(_, declared): &(&String, &Spanned<DeclaredJob>)| !declared.get_ref().kind().is_elsewhere();
+        self.jobs.iter().filter(is_worked).map(|(job_type, _)| job_type)
+    }
+
+    /// The types whose work a worker of this program does: not those of workers over HTTP and of other programs.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&String, &Spanned<DeclaredJob>)> {
+        self.jobs.iter().filter(|(_, declared)| {
+            let kind = declared.get_ref().kind();
+            !kind.is_http() && !kind.is_elsewhere()
+        })
+    }
+
+    /// Their names.
     pub(crate) fn own_types(&self) -> impl Iterator<Item = &String> {
-        let is_own = |(_, declared): &(&String, &Spanned<DeclaredJob>)| !declared.get_ref().kind().is_http();
-        self.jobs.iter().filter(is_own).map(|(job_type, _)| job_type)
+        self.own().map(|(job_type, _)| job_type)
     }
 
     /// The rules of a declared type.
     pub(crate) fn policy(&self, job_type: &str) -> Option<HandlerPolicy> {
-        self.jobs.get(job_type).map(|declared| declared.get_ref().policy())
+        let declared = self.jobs.get(job_type).filter(|declared| !declared.get_ref().kind().is_elsewhere());
+        declared.map(|declared| declared.get_ref().policy())
     }
 
     /// The schedules, with the defaults of their jobs from `[jobs.NAME]`. They were checked when the file was read.

@@ -56,6 +56,22 @@ fn a_worker_applies_the_limits_of_its_configuration_and_its_jobs_run() {
 }
 
 #[test]
+fn a_type_whose_handler_is_in_another_program_is_limited() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.sync]\nconcurrency = 5\n\n[jobs.other]\nrun = [\"true\"]\n");
+    sandbox.json(&["enqueue", "sync"]);
+    sandbox.json(&["enqueue", "other"]);
+    assert_eq!(sandbox.run(&["work", "--drain"]).exit, 0);
+    assert_eq!(limit(&sandbox.json(&["limits", "list"]), "type", "sync")["concurrency"], 5);
+    assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "pending", "its handler is elsewhere");
+    assert_eq!(sandbox.json(&["jobs", "show", "2"])["status"], "completed");
+    sandbox.write("longshore.toml", "[jobs.sync]\nconcurrency = 5\nqueue = \"api\"\n");
+    let refused = sandbox.run(&["work", "--drain"]);
+    assert_eq!(refused.exit, 2, "{refused:?}");
+    assert!(refused.stderr.contains("\"queue\" needs \"run\", \"serve\", \"post\" or \"http\""), "{refused:?}");
+}
+
+#[test]
 fn a_limit_that_was_set_by_hand_wins_until_it_is_unset() {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", CONFIG);

@@ -1,5 +1,7 @@
 mod changed_file;
 mod checkpoints;
+#[cfg(unix)]
+mod dependencies;
 #[cfg(target_os = "linux")]
 mod other_user;
 #[cfg(target_os = "linux")]

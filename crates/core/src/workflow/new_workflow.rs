@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use crate::job::new_job::{NAME_BYTES_MAX, SPAN_MAX, check_name};
 use crate::{
-    Awaited, BatchId, ClaimNumber, InvalidJob, JobId, Limits, NewDependency, NewJob, StoreError, ValidJob, WorkerId,
+    Awaited, BatchId, ClaimNumber, InvalidJob, JobId, Limits, Needs, NewDependency, NewJob, StoreError, ValidJob,
+    WorkerId,
 };
 
 /// Jobs that depend on each other, to be enqueued together.
@@ -214,7 +215,7 @@ impl WorkflowCheck {
 
     /// Checks the next job.
     pub fn check(&mut self, job: WorkflowJob, limits: &Limits) -> Result<ValidWorkflowJob, InvalidWorkflow> {
-        let WorkflowJob { job, reference, after } = job;
+        let WorkflowJob { job, reference, mut after } = job;
         if job.parent.is_some() && !after.is_empty() {
             return Err(InvalidJob::Both { one: "parent_job_id", other: "after" }.into());
         }
@@ -226,6 +227,9 @@ impl WorkflowCheck {
         if let Some(reference) = &reference {
             self.add(reference)?;
         }
+        // A signal comes or does not: no store need ask which end of it counts.
+        let signals = after.iter_mut().filter(|dependency| matches!(dependency.awaited, Awaited::Signal { .. }));
+        signals.for_each(|dependency| dependency.needs = Needs::Completed);
         Ok(ValidWorkflowJob { job, reference, after })
     }
 

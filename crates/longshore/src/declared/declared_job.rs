@@ -37,6 +37,8 @@ pub enum DeclaredKind {
     Run(CommandSpec),
     /// `serve`: a program that stays and gets job after job.
     Serve(ProgramSpec),
+    /// Only limits: the handler is in another program.
+    Elsewhere,
     /// `post`: an HTTP target.
     #[cfg(feature = "push")]
     Post {
@@ -75,9 +77,17 @@ pub enum InvalidDeclaration {
     /// It does not say what does the work.
     #[error(
         "a job type needs `run` (a program), `serve` (a program that stays), `post` (a URL) or `http = true` (workers \
-         over HTTP)"
+         over HTTP), or a limit such as `concurrency` if its handler is in another program"
     )]
     NoKind,
+    /// A key that only a type with a kind has.
+    #[error(
+        "`{key}` needs `run`, `serve`, `post` or `http`: of a type whose handler is in another program only the limits are given"
+    )]
+    NeedsKind {
+        /// The key.
+        key: &'static str,
+    },
     /// It says so more than once.
     #[error("a job type has only one of `run`, `serve`, `post` and `http`: remove `{first}` or `{second}`")]
     SeveralKinds {
@@ -176,6 +186,10 @@ impl DeclaredJob {
     pub fn new_job(&self, job_type: impl Into<String>) -> NewJob {
         let settings = &self.settings;
         let mut job = NewJob::new(job_type, JobData::default());
+        if self.kind.is_elsewhere() {
+            // The program with its handler has its settings.
+            return job;
+        }
         job.queue = settings.queue.clone().unwrap_or(job.queue);
         job.priority = settings.priority.unwrap_or(job.priority);
         job.max_retries = Some(settings.retry.retries);
@@ -213,8 +227,10 @@ impl TryFrom<Declaration> for DeclaredJob {
 
     fn try_from(declared: Declaration) -> Result<Self, InvalidDeclaration> {
         let kind = declared.kind_word()?;
-        if let Some(key) = declared.key_without_effect(kind) {
-            return Err(InvalidDeclaration::NoEffect { key, kind });
+        match (declared.key_without_effect(kind), kind) {
+            (Some(key), Some(kind)) => return Err(InvalidDeclaration::NoEffect { key, kind }),
+            (Some(key), None) => return Err(InvalidDeclaration::NeedsKind { key }),
+            (None, _) => {}
         }
         let limit = LimitRule {
             concurrency: declared.concurrency,
@@ -226,10 +242,11 @@ impl TryFrom<Declaration> for DeclaredJob {
             weights: declared.weights.clone(),
         };
         let kind = match kind {
-            "run" => DeclaredKind::Run(declared.command(declared.run.clone().unwrap_or_default(), "run")?),
-            "serve" => DeclaredKind::Serve(declared.program()?),
-            "http" => DeclaredKind::Http { timeout: declared.timeout },
-            _ => declared.push()?,
+            None => DeclaredKind::Elsewhere,
+            Some("run") => DeclaredKind::Run(declared.command(declared.run.clone().unwrap_or_default(), "run")?),
+            Some("serve") => DeclaredKind::Serve(declared.program()?),
+            Some("http") => DeclaredKind::Http { timeout: declared.timeout },
+            Some(_) => declared.push()?,
         };
         let settings = Settings {
             timeout: kind.timeout(),
@@ -253,10 +270,16 @@ impl DeclaredKind {
         match self {
             Self::Run(spec) => spec.timeout,
             Self::Serve(spec) => spec.command.timeout,
+            Self::Elsewhere => None,
             #[cfg(feature = "push")]
             Self::Post { spec, .. } => spec.timeout,
             Self::Http { timeout } => *timeout,
         }
+    }
+
+    /// Whether only the limits are declared, because the handler is in another program.
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Elsewhere)
     }
 
     /// Whether workers over HTTP do its work, so that no handler of a worker does.
@@ -266,7 +289,8 @@ impl DeclaredKind {
 }
 
 impl Declaration {
-    fn kind_word(&self) -> Result<&'static str, InvalidDeclaration> {
+    /// None if it only limits a type.
+    fn kind_word(&self) -> Result<Option<&'static str>, InvalidDeclaration> {
         let all = [
             ("run", self.run.is_some()),
             ("serve", self.serve.is_some()),
@@ -274,16 +298,28 @@ impl Declaration {
             ("http", self.http == Some(true)),
         ];
         let mut given = all.into_iter().filter(|(_, is_given)| *is_given).map(|(word, _)| word);
-        let first = given.next().ok_or(InvalidDeclaration::NoKind)?;
+        let Some(first) = given.next() else {
+            return if self.limits() { Ok(None) } else { Err(InvalidDeclaration::NoKind) };
+        };
         match given.next() {
-            None => Ok(first),
+            None => Ok(Some(first)),
             Some(second) => Err(InvalidDeclaration::SeveralKinds { first, second }),
         }
     }
 
+    fn limits(&self) -> bool {
+        let numbers = [self.concurrency, self.burst, self.key_concurrency];
+        numbers.iter().any(Option::is_some)
+            || self.rate.is_some()
+            || self.key_rate.is_some()
+            || self.key.is_some()
+            || !self.weights.is_empty()
+    }
+
     /// A key that this kind does not use: it would be ignored silently.
-    fn key_without_effect(&self, kind: &str) -> Option<&'static str> {
-        let keys: [(&str, bool, &[&str]); 11] = [
+    fn key_without_effect(&self, kind: Option<&str>) -> Option<&'static str> {
+        let all: &[&str] = &["run", "serve", "post", "http"];
+        let keys: [(&str, bool, &[&str]); 22] = [
             ("env", self.env.is_some(), &["run", "serve"]),
             ("directory", self.directory.is_some(), &["run", "serve"]),
             ("grace", self.grace.is_some(), &["run", "serve"]),
@@ -295,8 +331,20 @@ impl Declaration {
             ("secret_env", self.secret_env.is_some(), &["post"]),
             ("allow_private", self.allow_private.is_some(), &["post"]),
             ("ca_file", self.ca_file.is_some(), &["post"]),
+            ("timeout", self.timeout.is_some(), all),
+            ("expires_in", self.expires_in.is_some(), all),
+            ("deadline_in", self.deadline_in.is_some(), all),
+            ("retry", self.retry != RetrySetting::default(), all),
+            ("queue", self.queue.is_some(), all),
+            ("priority", self.priority.is_some(), all),
+            ("max_retries", self.max_retries.is_some(), all),
+            ("max_crashes", self.max_crashes.is_some(), all),
+            ("max_deferrals", self.max_deferrals.is_some(), all),
+            ("on_duplicate", self.on_duplicate.is_some(), all),
+            ("unique_while", self.unique_while.is_some(), all),
         ];
-        keys.into_iter().find(|(_, is_given, kinds)| *is_given && !kinds.contains(&kind)).map(|(key, ..)| key)
+        let has_no_effect = |kinds: &[&str]| kind.is_none_or(|kind| !kinds.contains(&kind));
+        keys.into_iter().find(|(_, is_given, kinds)| *is_given && has_no_effect(kinds)).map(|(key, ..)| key)
     }
 
     fn retry_policy(&self) -> RetryPolicy {
@@ -424,6 +472,20 @@ mod tests {
         );
         let deadline = parse("run = [\"true\"]\ndeadline = \"2h\"").unwrap().new_job("a");
         assert_eq!((deadline.expires_in, deadline.deadline_in), (None, Some(Duration::from_secs(7200))));
+    }
+
+    #[test]
+    fn a_type_whose_handler_is_in_another_program_has_only_limits() {
+        let declared = parse("concurrency = 5\nrate = \"100/1m\"").unwrap();
+        assert_eq!((declared.kind(), declared.limit().concurrency), (&DeclaredKind::Elsewhere, Some(5)));
+        // Its own program says how often it is retried.
+        assert_eq!(declared.new_job("sync").max_retries, None);
+        for (text, key) in [("queue = \"a\"", "queue"), ("retry = \"quick\"", "retry"), ("env = {}", "env")] {
+            let error = parse(&format!("concurrency = 5\n{text}")).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{key}` needs `run`, `serve`, `post` or `http`")), "{error}");
+        }
+        let error = parse("").unwrap_err().to_string();
+        assert!(error.contains("or a limit such as `concurrency`"), "{error}");
     }
 
     #[test]

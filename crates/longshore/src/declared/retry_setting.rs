@@ -7,7 +7,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, de};
 
 /// `retry` in the configuration of a job type: a name, a list of delays, or a table.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct RetrySetting {
     pub(super) policy: RetryPolicy,
 }

@@ -3,6 +3,8 @@ use std::time::{Duration, Instant};
 /// The first pause after a program did not become ready, and the longest.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// After so many failures in a row nobody should wait for the program: that is seven seconds of pauses.
+const FAILURES_MAX: u32 = 4;
 
 /// Whether a type is closed because its program does not become ready, and for how long.
 #[derive(Debug, Default)]
@@ -47,6 +49,11 @@ impl Closure {
         self.closed.as_ref().filter(|closed| now < closed.until)
     }
 
+    /// Why the last program did not become ready, if that has failed so often in a row that a drain does not wait for it.
+    pub(super) fn given_up(&self) -> Option<&str> {
+        self.closed.as_ref().filter(|_| self.failures >= FAILURES_MAX).map(|closed| closed.why.as_str())
+    }
+
     /// Whether the last program did not become ready. Then one at a time is tried.
     pub(super) const fn is_doubtful(&self) -> bool {
         self.failures > 0
@@ -67,6 +74,18 @@ mod tests {
         closure.open();
         assert!(closure.closed(now).is_none() && !closure.is_doubtful());
         assert_eq!(closure.close(0, "died", now), Some(PAUSE_FIRST));
+    }
+
+    #[test]
+    fn a_program_is_given_up_after_some_failures_in_a_row() {
+        let (mut closure, now) = (Closure::default(), Instant::now());
+        for round in 0..FAILURES_MAX {
+            assert_eq!(closure.given_up(), None);
+            closure.close(round, "died", now);
+        }
+        assert_eq!(closure.given_up(), Some("died"));
+        closure.open();
+        assert_eq!(closure.given_up(), None);
     }
 
     #[test]

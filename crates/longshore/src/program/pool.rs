@@ -194,6 +194,11 @@ impl Pool {
         self.state().closure.closed(Instant::now()).is_none()
     }
 
+    /// Why a drain should not wait for a program, in words.
+    pub(super) fn given_up(&self) -> Option<String> {
+        self.state().closure.given_up().map(|why| format!("the program {} {why}", self.setup.program()))
+    }
+
     /// A program has begun a job, so it became ready and works.
     pub(super) fn note_begun(&self) {
         self.state().closure.open();

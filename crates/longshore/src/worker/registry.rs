@@ -127,6 +127,14 @@ impl Registry {
         all.iter().filter(|job_type| is_open(job_type)).cloned().collect()
     }
 
+    /// The types of which no job can begin, with the reasons, in order.
+    pub(crate) fn given_up(&self) -> Vec<(String, String)> {
+        let given_up = |(job_type, entry): (&String, &Arc<Entry>)| Some((job_type.clone(), entry.handler.given_up()?));
+        let mut all: Vec<_> = self.entries.iter().filter_map(given_up).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// The types, in order.
     pub(crate) fn job_types(&self) -> Arc<[String]> {
         let mut types: Vec<String> = self.entries.keys().cloned().collect();

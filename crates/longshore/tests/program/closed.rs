@@ -68,6 +68,21 @@ pub(crate) fn a_program_that_is_never_ready_is_given_up_after_its_start_timeout(
     program.until_nobody_is_left();
 }
 
+pub(crate) fn a_drain_gives_up_a_program_that_is_never_ready_and_does_the_rest() {
+    let (scene, broken, sound) = (Scene::new(), python("sys.exit('no module named resize')"), python(PID));
+    let id = scene.enqueue("{}");
+    let other = scene.runtime.block_on(scene.queue.enqueue_job(NewJob::new("other", JobData::default()))).unwrap().id;
+    let worker = scene.worker(&broken).handler("other", sound.handler());
+    let drained = async { tokio::time::timeout(Duration::from_secs(60), worker.run_until_drained()).await };
+    let error = scene.runtime.block_on(drained).expect("it ends").unwrap_err();
+    let expected = "jobs of resize are left, because none of them can begin: the program python3 exited with status 1 \
+                    before it was ready: no module named resize";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(broken.marks("started"), 4);
+    assert_eq!((scene.job(id).status, scene.job(id).retry_count), (Status::Pending, 0));
+    assert_eq!(scene.job(other).status, Status::Completed);
+}
+
 pub(crate) fn a_version_that_is_not_known_closes_the_type() {
     let (scene, program) = (Scene::new(), python("say(ready=2); time.sleep(1000)"));
     let id = scene.enqueue("{}");

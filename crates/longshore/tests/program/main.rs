@@ -60,6 +60,7 @@ fn all() -> Vec<Trial> {
         closed::a_closed_type_opens_again_when_its_program_becomes_ready,
         closed::another_type_goes_on_while_one_is_closed,
         closed::a_program_that_is_never_ready_is_given_up_after_its_start_timeout,
+        closed::a_drain_gives_up_a_program_that_is_never_ready_and_does_the_rest,
         closed::a_version_that_is_not_known_closes_the_type,
         closed::a_program_that_ends_without_taking_a_job_is_not_restarted_at_once,
         closed::a_program_that_is_not_found_fails_its_jobs,

@@ -79,8 +79,14 @@ impl Standing {
 
     /// Takes an advisory lock and holds it until it is dropped or the connection ends.
     pub(crate) async fn hold(&self, key: i64) -> Result<HeldLock, Fault> {
-        let standing = self.session().await?;
-        let rows = standing.session.query(sql!("workers/lock_session"), &[(&key, Type::INT8)]).await?;
+        let mut standing = self.session().await?;
+        let mut rows = standing.lock(key).await;
+        if rows.is_err() && !standing.is_up() {
+            // It had ended, and only the statement has noticed. A lock goes with its connection, so none is held twice.
+            standing = self.session().await?;
+            rows = standing.lock(key).await;
+        }
+        let rows = rows?;
         let is_held: bool = rows.first().map_or(Ok(false), |row| row.try_get("is_held"))?;
         if !is_held {
             // One in 2^63: somebody else's lock has the same random key.
@@ -132,6 +138,10 @@ impl Standing {
 }
 
 impl StandingSession {
+    async fn lock(&self, key: i64) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+        self.session.query(sql!("workers/lock_session"), &[(&key, Type::INT8)]).await
+    }
+
     fn is_up(&self) -> bool {
         self.ended.borrow().is_none() && !self.session.client.is_closed()
     }

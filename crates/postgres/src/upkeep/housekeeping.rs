@@ -57,6 +57,7 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
         parts.upkeep.duties.take(&session, duties).await?
     };
     let mut maintained = Maintained::default();
+    let mut batches = None;
     for (what, retention, duty) in pruning() {
         let Some(term) = terms.remove(&duty) else { continue };
         let retired = match what {
@@ -66,7 +67,9 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
         };
         maintained.pruned += retired.removed;
         maintained.has_more |= retired.has_more;
-        let pruned = prune(&parts, &duty, Prune { term, what, retention, rows_max, spans: retired.spans }).await?;
+        let step = Prune { term: term.clone(), what, retention, rows_max, spans: retired.spans };
+        let pruned = prune(&parts, &duty, step).await?;
+        batches = batches.or_else(|| (what == Pruning::Ended).then_some((term, retention)));
         maintained.pruned += pruned.removed;
         maintained.kept += pruned.kept;
         maintained.has_more |= pruned.next.is_some();
@@ -91,6 +94,10 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
         sweep = if folded.changes >= MANY_CHANGES { BUSY_SWEEP } else { SWEEP };
     }
     maintained.has_more |= advance_all(&parts).await?;
+    // A batch goes after its members, which are counted out by the steps above.
+    if let Some((term, retention)) = batches {
+        maintained.has_more |= parts.workflows.pruning.step(&parts, &term, retention).await?;
+    }
     maintained.next = if maintained.has_more { PAUSE } else { sweep };
     Ok(maintained)
 }

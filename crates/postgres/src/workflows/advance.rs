@@ -6,6 +6,7 @@ use postgres_types::Type;
 
 use super::batches::{Judged, judge};
 use super::hint::{Hint, HintKind, put};
+use super::pruning::BatchPruning;
 use super::settle::{Settling, settle};
 use super::sweep::WorkflowSweep;
 use crate::jobs::claim::hints::Changes;
@@ -30,6 +31,7 @@ pub(crate) struct WorkflowSteps {
     /// need not read again the rows that a held snapshot keeps.
     taken_up_to: AtomicI64,
     pub(crate) sweep: WorkflowSweep,
+    pub(crate) pruning: BatchPruning,
 }
 
 /// Whether to wait for another process that takes a step.

@@ -62,7 +62,7 @@ impl Work for Tidy {
 }
 
 /// A lane with jobs, or whose rate is not yet forgotten, is looked at again after another hour.
-fn remove_idle(tx: &WriteTx<'_, '_>, rows_max: u32) -> Result<bool, Fault> {
+fn remove_idle(tx: &mut WriteTx<'_, '_>, rows_max: u32) -> Result<bool, Fault> {
     let now = tx.now;
     let lanes: Vec<(i64, bool)> = tx
         .connection
@@ -84,6 +84,10 @@ fn remove_idle(tx: &WriteTx<'_, '_>, rows_max: u32) -> Result<bool, Fault> {
             let sql = include_str!("../sql/limits/keep_lane.sql");
             tx.connection.prepare_cached(sql)?.execute(params![id, now.as_ms()])?;
         }
+    }
+    if !lanes.is_empty() {
+        // One that was closed may give a job.
+        tx.wake_all();
     }
     Ok(lanes.len() == rows_max as usize)
 }

@@ -30,8 +30,9 @@ const MENDED_MAX: usize = 5000;
 pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<Maintained, StoreError> {
     let rows_max = maintenance.rows_max.max(1);
     let _turn = parts.duties.wait_for_turn().await;
+    // Batches go by the retention of ended jobs, after all jobs.
     let retentions =
-        [(Pruning::Ended, maintenance.retention), (Pruning::DeadLetters, maintenance.dead_letter_retention)];
+        [(Pruning::DeadLetters, maintenance.dead_letter_retention), (Pruning::Ended, maintenance.retention)];
     let pruning =
         || retentions.into_iter().filter_map(|(what, retention)| Some((what, retention, what.duty(retention)?)));
     let duties = pruning().map(|(_, _, duty)| duty).chain([COUNTS.to_owned()]).collect();
@@ -40,10 +41,13 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     for (what, retention, duty) in pruning() {
         let Some(term) = terms.remove(&duty) else { continue };
         let after = parts.audit.pruned_up_to(what);
-        let pruned = prune(parts, Prune { term, what, retention, rows_max, after }).await?;
+        let pruned = prune(parts, Prune { term: term.clone(), what, retention, rows_max, after }).await?;
         maintained.pruned += pruned.removed;
         maintained.kept += pruned.kept;
         maintained.has_more |= pruned.next.is_some();
+        if what == Pruning::Ended {
+            maintained.has_more |= parts.batch_pruning.step(parts, term, retention).await?;
+        }
     }
     let settled = settle(parts, rows_max).await?;
     maintained.settled = settled.jobs;
@@ -51,6 +55,7 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     maintained.has_more |= parts.tick_pruning.step(parts, rows_max).await?;
     maintained.has_more |= limits::upkeep::maintain(parts, rows_max).await?;
     if let Some(term) = terms.remove(COUNTS) {
+        parts.workflow_sweep.step(parts).await?;
         maintained.reconciled = reconcile(parts, term).await?;
     }
     maintained.next = if maintained.has_more { PAUSE } else { SWEEP };

@@ -4,3 +4,4 @@ mod defaults;
 mod foreign;
 mod plain_sql;
 mod stuck;
+mod without_triggers;

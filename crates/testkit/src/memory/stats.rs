@@ -68,7 +68,7 @@ impl State {
     pub(super) fn maintain(&mut self, process: u64, maintenance: Maintenance, now: Timestamp) -> Maintained {
         let mut maintained = Maintained::default();
         let Maintenance { retention, dead_letter_retention, rows_max } = maintenance;
-        for (what, retention) in [(Pruning::Ended, retention), (Pruning::DeadLetters, dead_letter_retention)] {
+        for (what, retention) in [(Pruning::DeadLetters, dead_letter_retention), (Pruning::Ended, retention)] {
             let Some(span) = retention.span() else { continue };
             let is_default = matches!(retention, Retention::Default(_));
             if !self.keeps_house(process, (what, is_default, span), now) {
@@ -77,6 +77,9 @@ impl State {
             let pruned = self.prune(what, span, rows_max as usize, now);
             maintained.pruned += pruned.pruned;
             maintained.has_more |= pruned.has_more;
+            if what == Pruning::Ended {
+                self.prune_batches(span, now);
+            }
         }
         maintained.settled = self.settle(now);
         self.prune_ticks(now);

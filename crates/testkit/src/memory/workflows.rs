@@ -29,6 +29,8 @@ pub(super) struct Flows {
     pub(super) waits: BTreeMap<JobId, Vec<Wait>>,
     pub(super) signals: BTreeMap<(BatchId, String), Option<JobData>>,
     last_batch: i64,
+    /// The id of the next batch, if a store gave it.
+    pub(super) next_batch: Option<BatchId>,
     /// What was retried or opened again, so that jobs that were given up because of it come back.
     reviving: BTreeSet<Target>,
 }
@@ -94,6 +96,25 @@ impl State {
         if let Some(member) = self.flows.members.remove(&id) {
             self.count_member(&member, None);
         }
+    }
+
+    /// Removes batches that ended long enough ago and of which no job is left, with their signals.
+    pub(super) fn prune_batches(&mut self, retention: Duration, now: Timestamp) {
+        let Flows { batches, members, waits, .. } = &self.flows;
+        let is_of = |target: &Target, id: BatchId| match target {
+            Target::Job(_) => false,
+            Target::Batch(batch) | Target::Signal(batch, _) => *batch == id,
+        };
+        let is_awaited = |id: BatchId| {
+            let mut waits = waits.values().flatten();
+            waits.any(|wait| wait.state == DependencyState::Waiting && is_of(&wait.target, id))
+        };
+        let is_old = |batch: &Batch| batch.ended_at.is_some_and(|at| now.since(at) > retention);
+        let has_jobs = |id: BatchId| members.values().any(|member| member.batch == Some(id));
+        let old = batches.iter().filter(|(id, batch)| is_old(batch) && !has_jobs(**id) && !is_awaited(**id));
+        let old: BTreeSet<BatchId> = old.map(|(id, _)| *id).collect();
+        self.flows.batches.retain(|id, _| !old.contains(id));
+        self.flows.signals.retain(|(id, _), _| !old.contains(id));
     }
 
     fn change_batch(&mut self, request: ChangeBatch, now: Timestamp) -> Option<ChangedBatch> {

@@ -27,6 +27,7 @@ impl<H: Harness> Run<H> {
             self.trail.both_calmly(&self.main, |store| store.waiting_facts(id)).await;
             self.trail.both_calmly(&self.main, |store| store.log(LogRequest { id, attempt: None, after: None })).await;
         }
+        self.compare_batches().await;
         self.compare_counts().await;
         self.trail.both_calmly(&self.main, |store| store.workers()).await;
         self.trail.both_calmly(&self.main, |store| store.health()).await;

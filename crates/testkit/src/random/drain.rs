@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimRequest, Job, QueueChange, QueueScope, RequestId, WorkerId};
+use longshore_core::{Action, ClaimRequest, Filter, Job, QueueChange, QueueScope, RequestId, Status, WorkerId};
 
 use super::draw;
 use super::pair::Sessions;
@@ -27,22 +27,32 @@ impl<H: Harness> Run<H> {
         for queue in draw::QUEUES {
             self.trail.both_calmly(&self.main, |store| store.change_queue(queue.to_owned(), QueueChange::Resume)).await;
         }
-        self.run_all().await;
+        self.unset_limits().await;
+        self.close_batches().await;
+        self.advance().await;
+        // One for both drains: when the end of a session is noticed is left to the store.
+        let worker_id = WorkerId::from_stored(&format!("worker-of-the-end-{:016x}", self.random.u64(..)));
+        let registration = worker().id(worker_id.clone()).lease(A_WEEK * 8).registration();
+        let sessions = Sessions::default();
+        self.trail.both_calmly(&self.main, |store| sessions.register(store, registration.clone())).await;
+        self.run_all(&worker_id).await;
+        self.check_invariants().await;
+        // Those that wait for a signal that does not come, or on until a retry.
+        let waiting = Filter::all().statuses([Status::Blocked]);
+        self.trail.both_calmly(&self.main, |store| store.act(waiting.clone().into(), Action::Cancel)).await;
+        self.advance().await;
+        self.run_all(&worker_id).await;
         let left: Vec<Job> = self.all_jobs(self.main.subject.inner()).await;
         for job in left {
             self.trail.must(job.status.is_ended(), || format!("it never ends: {job:#?}"));
         }
     }
 
-    async fn run_all(&mut self) {
-        let worker_id = WorkerId::from_stored("worker-of-the-end");
+    async fn run_all(&mut self, worker_id: &WorkerId) {
         let job_types: Arc<[String]> = draw::JOB_TYPES.iter().map(ToString::to_string).collect();
-        let registration = worker().id(worker_id.clone()).lease(A_WEEK * 8).registration();
-        let sessions = Sessions::default();
-        self.trail.both_calmly(&self.main, |store| sessions.register(store, registration.clone())).await;
-        for claim in 0..CLAIMS_MAX {
+        for _ in 0..CLAIMS_MAX {
             let request = ClaimRequest {
-                request_id: RequestId(u64::from(claim)),
+                request_id: RequestId(self.random.u64(..)),
                 worker_id: worker_id.clone(),
                 job_types: Arc::clone(&job_types),
                 scope: QueueScope::All,
@@ -65,6 +75,7 @@ impl<H: Harness> Run<H> {
                     store.record(worker_id, records.into())
                 })
                 .await;
+            self.advance().await;
         }
         self.trail.must(false, || "the drain does not come to its end".to_owned());
     }

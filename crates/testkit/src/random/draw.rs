@@ -10,6 +10,9 @@ use longshore_core::{
 
 pub(super) const JOB_TYPES: [&str; 3] = ["a", "b", "c"];
 pub(super) const QUEUES: [&str; 3] = ["q", "r", "s"];
+/// A type and a queue that may have a limit.
+pub(super) const LIMITED_TYPE: &str = "c";
+pub(super) const LIMITED_QUEUE: &str = "s";
 const PRIORITIES: [i32; 4] = [0, 5, 5, 10];
 
 /// Draws a value. There are few names, so that jobs meet.
@@ -37,6 +40,7 @@ pub(super) fn new_job(random: &mut Rng, now: Timestamp, known: &[JobId]) -> NewJ
         job.unique_while = UniqueWhile::Waiting;
     }
     job.metadata = is_lucky(random, 0.2).then(|| data(random));
+    job.limit_key = is_lucky(random, 0.3).then(|| format!("tenant {}", random.u32(..2)));
     if is_lucky(random, 0.25) {
         job.parent = Some(parent(random, known));
     }

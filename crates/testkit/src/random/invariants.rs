@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore_core::{Console, Job, JobDetail, Status, WorkerId};
+use longshore_core::{Console, DependenciesRequest, Job, JobDetail, JobId, Status, WorkerId, Workflows};
 
 use super::draw;
 use super::run::Run;
@@ -21,14 +21,21 @@ impl<H: Harness> Run<H> {
             self.trail.must(is_whole(job), || format!("a state without its instants: {job:#?}"));
             let parent = job.parent_job_id.and_then(|parent| by_id.get(&parent));
             // A job that was retried without its parent waits until the parent is retried, or housekeeping gives it up.
-            let waits_in_vain =
-                job.status == Status::Blocked && parent.is_none_or(|parent| parent.status == Status::Completed);
+            let waits_in_vain = job.status == Status::Blocked
+                && parent.is_none_or(|parent| parent.status == Status::Completed)
+                && !self.has_unmet_dependency(job.id).await;
             self.trail.must(!waits_in_vain, || format!("nobody will unblock {job:#?}"));
             let detail = store.job(job.id).await.expect("without faults jobs can be read").expect("it was on a page");
             self.trail.must(is_told_whole(&detail, H::leaves_no_gaps()), || {
                 format!("its claims are not its attempts: {detail:#?}")
             });
         }
+    }
+
+    async fn has_unmet_dependency(&self, id: JobId) -> bool {
+        let request = DependenciesRequest { id, name: None, result_bytes_max: 0 };
+        let found = self.main.subject.inner().dependencies(request).await.expect("dependencies can be read");
+        found.iter().any(|dependency| !dependency.state.is_over())
     }
 
     /// Every running job has a registered worker. Dead and lapsed workers have just been found.

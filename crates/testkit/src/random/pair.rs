@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use longshore_core::{Backend, Console, Filter, JobPageRequest, Registration, StoreFuture, WorkerSession};
+use longshore_core::{
+    Backend, BatchesRequest, Console, Filter, JobPageRequest, Registration, StoreFuture, WorkerSession, Workflows,
+};
 
 use crate::suite::Harness;
 use crate::{FaultPlan, FaultStore, MemoryStore};
@@ -54,6 +56,9 @@ impl<H: Harness> Pair<H> {
             }
         }
         self.model.give_next(given);
+        let request = BatchesRequest { statuses: None, before: None, limit: 1 };
+        let newest = store.batches(request).await.expect("without faults batches can be read");
+        self.model.give_next_batch(newest.first().map(|batch| batch.id));
     }
 
     /// Kills both processes.

@@ -28,6 +28,8 @@ pub(super) struct Run<H: Harness> {
     pub(super) actors: Vec<Actor<H>>,
     pub(super) ghosts: Vec<Ghost>,
     pub(super) listeners: Listeners,
+    /// Whether a type or a queue had a limit. Then a store may ask for another claim soon, because it did not look at all.
+    pub(super) had_limit: bool,
     /// The jobs that were acknowledged, or created without an answer, and not deleted.
     pub(super) expected: BTreeSet<JobId>,
 }
@@ -49,6 +51,7 @@ impl<H: Harness> Run<H> {
             model,
             actors: Vec::new(),
             ghosts: Vec::new(),
+            had_limit: false,
             expected: BTreeSet::new(),
         }
     }
@@ -60,10 +63,11 @@ impl<H: Harness> Run<H> {
     /// Runs one operation, drawn by weight.
     pub(super) async fn step(&mut self) {
         self.trail.next_step();
-        match self.random.u32(..108) {
-            0..=8 => self.enqueue().await,
-            9..=11 => self.enqueue_beside_a_worker().await,
-            12..=13 => self.enqueue_stream().await,
+        match self.random.u32(..110) {
+            0..=4 => self.enqueue().await,
+            5..=11 => self.flow().await,
+            12 => self.enqueue_stream().await,
+            13 => self.enqueue_beside_a_worker().await,
             14..=29 => self.claim().await,
             30..=41 => self.begin().await,
             42..=63 => self.record().await,
@@ -84,8 +88,11 @@ impl<H: Harness> Run<H> {
             97 => self.maintain().await,
             98 => self.restart().await,
             99 => self.look_at_a_page().await,
+            100 => self.change_limit().await,
+            101 => self.enqueue_beside_a_worker().await,
             _ => self.schedule().await,
         }
+        self.advance().await;
         self.ghosts.truncate(GHOSTS_MAX);
         self.compare_counts().await;
         self.listeners.compare(&self.trail).await;

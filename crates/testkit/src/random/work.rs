@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    AttemptEnd, ClaimRequest, Console, Lease, NewCheckpoint, Outcome, Record, Recorded, Report, RequestId, RetryPolicy,
-    StartedAttempt, Status, WorkerId, decide,
+    AttemptEnd, ClaimRequest, Claimed, Console, Lease, NewCheckpoint, Outcome, Record, Recorded, Report, RequestId,
+    RetryPolicy, StartedAttempt, Status, WorkerId, decide,
 };
 
 use super::actor::{Actor, Holding, Told};
@@ -60,7 +60,15 @@ impl<H: Harness> Run<H> {
         let opens = draw::is_lucky(&mut self.random, 0.5);
         let actor = &mut self.actors[place];
         actor.offer(&request, opens);
-        let claimed = self.trail.both(&actor.pair, &what, |store| store.claim(request.clone())).await;
+        let had_limit = self.had_limit;
+        let call = self.trail.both(&actor.pair, &what, |store| {
+            let claim = store.claim(request.clone());
+            Box::pin(async move {
+                let claimed = claim.await?;
+                Ok(if had_limit { Claimed { next_due: None, ..claimed } } else { claimed })
+            })
+        });
+        let claimed = call.await;
         actor.last_claim = Some((request, claimed.is_some()));
         actor.hold(claimed.map(|claimed| claimed.leases).unwrap_or_default());
     }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a behaviour that cannot go on has failed")]
 
+pub mod batch_retention;
 pub mod batches;
 pub mod callbacks;
 pub mod dependencies;

@@ -701,6 +701,11 @@ macro_rules! workflow_suite {
                 what_is_done_to_an_unknown_batch_says_so
                 batches_are_listed_newest_first_in_pages
                 a_batch_survives_the_process_that_made_it;
+            batch_retention:
+                an_ended_batch_is_removed_after_its_members
+                a_batch_stays_as_long_as_it_may_go_on
+                a_batch_that_lost_its_members_by_hand_stays_for_its_retention
+                a_signal_goes_with_its_batch;
             callbacks:
                 a_callback_waits_for_all_members_and_is_none_itself
                 each_callback_fires_for_its_own_end
@@ -741,6 +746,7 @@ macro_rules! workflow_suite {
                 a_diamond_joins_once;
             signals:
                 a_signal_releases_who_waits_for_it
+                a_signal_is_met_by_its_coming_whatever_end_is_named
                 a_signal_that_comes_before_the_wait_counts
                 the_data_of_a_signal_is_that_of_the_dependency
                 a_signal_of_another_name_or_batch_releases_nobody
@@ -759,7 +765,9 @@ macro_rules! workflow_suite {
                 a_large_workflow_is_enqueued_whole
                 a_job_whose_unique_key_is_taken_means_the_other_job
                 jobs_without_dependencies_run_as_ever
-                a_lease_says_whether_its_job_had_dependencies;
+                a_lease_says_whether_its_job_had_dependencies
+                a_job_of_a_workflow_awaits_no_settings_of_its_type
+                a_job_that_a_workflow_replaces_wakes_who_could_claim_it;
         }
     };
 }

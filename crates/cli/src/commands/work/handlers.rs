@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error_report::command_error::CommandError;
 use crate::settings::config::Config;
 
-/// A handler for each declared job type.
+/// A handler for each declared job type that this program works on. Of others only the limits are declared.
 pub(super) fn all(context: &Context, config: &Config) -> anyhow::Result<Vec<(String, Arc<dyn Handler>)>> {
     let supervisor = SupervisorProgram::this_program()?;
     let variables = context.variables_for_commands()?;
@@ -34,7 +34,7 @@ pub(super) fn all(context: &Context, config: &Config) -> anyhow::Result<Vec<(Str
             _ => anyhow::bail!("this version does not know how to run jobs of {job_type}"),
         }
     };
-    let each = config.jobs.iter().filter(|(_, declared)| !declared.get_ref().kind().is_http());
+    let each = config.own();
     each.map(|(job_type, declared)| Ok((job_type.clone(), handler(job_type, declared.get_ref())?))).collect()
 }
 

@@ -1,5 +1,6 @@
 use longshore_core::{Filter, Status, StoreError};
 
+use crate::WorkerError;
 use crate::worker::trouble::StoreCall;
 use crate::worker::upkeep::scheduler;
 use crate::worker::worker_run::WorkerRun;
@@ -9,7 +10,8 @@ use crate::worker::worker_run::WorkerRun;
 /// A job counts if this worker knows its type and claims from its queue, and it is ready, scheduled or running, here or
 /// elsewhere. A blocked job counts through what it waits for: while that can still end, it counts. A job that waits for a signal alone
 /// waits for a person and does not count. Jobs in
-/// a paused queue wait for a person and do not count.
+/// a paused queue wait for a person and do not count. Jobs of a handler that has given up do not count, but the worker
+/// then ends with an error.
 pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     if !worker_run.holdings().is_empty() {
         return false;
@@ -27,10 +29,14 @@ pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
             return false;
         }
     }
-    match jobs_left(worker_run).await {
+    match left(worker_run).await {
         Ok(left) => {
             worker_run.trouble.pass(StoreCall::Read);
-            left == 0
+            if let Left::OfGivenUp { job_type, why } = left {
+                worker_run.fail(WorkerError::GivenUp { job_type, why });
+                return true;
+            }
+            matches!(left, Left::Nothing)
         }
         Err(error) => {
             worker_run.meet(StoreCall::Read, error);
@@ -39,10 +45,36 @@ pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     }
 }
 
-async fn jobs_left(worker_run: &WorkerRun) -> Result<u64, StoreError> {
+/// What is left that could run.
+enum Left {
+    Nothing,
+    Jobs,
+    /// Only jobs of types whose handlers have given up; one of the types.
+    OfGivenUp {
+        job_type: String,
+        why: String,
+    },
+}
+
+async fn left(worker_run: &WorkerRun) -> Result<Left, StoreError> {
+    let mut given_up = worker_run.registry.given_up();
+    let is_given_up = |job_type: &String| given_up.iter().any(|(given_up, _)| given_up == job_type);
+    let sound: Vec<String> = worker_run.job_types.iter().filter(|job_type| !is_given_up(job_type)).cloned().collect();
+    if jobs_left(worker_run, sound).await? > 0 {
+        return Ok(Left::Jobs);
+    }
+    while let Some((job_type, why)) = given_up.pop() {
+        if jobs_left(worker_run, vec![job_type.clone()]).await? > 0 {
+            return Ok(Left::OfGivenUp { job_type, why });
+        }
+    }
+    Ok(Left::Nothing)
+}
+
+async fn jobs_left(worker_run: &WorkerRun, job_types: Vec<String>) -> Result<u64, StoreError> {
     let console = worker_run.queue.backend();
     let named: Vec<String> = worker_run.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
-    let known = Filter::all().job_types(worker_run.job_types.iter().cloned());
+    let known = Filter::all().job_types(job_types);
     // A worker that names no queue claims from all of them.
     let known = if named.is_empty() { known } else { known.queues(named.clone()) };
     let left = known.clone().statuses([Status::Pending, Status::Retrying, Status::Running]);

@@ -1,6 +1,11 @@
 -- Creates jobs with unique keys, parents or limit keys, in the order of the arrays. Gives the id of each, and what became
--- of those that met another job.
-SELECT e.id, e.duplicate
+-- of those that met another job, with the queue of that one if it has changed.
+SELECT e.id,
+       e.duplicate,
+       CASE
+           WHEN e.duplicate IN ('replaced', 'pushed_back')
+               THEN (SELECT j.queue FROM longshore.job AS j WHERE j.id = e.id)
+       END AS changed_queue
 FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::integer[], $8::integer[],
     $9::integer[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::bigint[], $16::text[],

@@ -1,5 +1,7 @@
 -- Creates jobs of a workflow that have no unique key, in the order of the arrays, and gives their ids. $14 says how many
--- dependencies each waits for; NULL is none. All of them have `has_story`, because their batch hears of their end.
+-- dependencies each waits for; NULL is none. All of them have `has_story`, because their batch hears of their end. The hot
+-- path has a statement of its own (enqueue/insert_plain_jobs), which must agree in everything else and looks at no
+-- dependencies.
 WITH instant AS MATERIALIZED (SELECT longshore.now() AS now),
 new AS MATERIALIZED (
     SELECT nextval('longshore.job_id') AS id,

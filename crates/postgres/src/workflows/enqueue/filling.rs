@@ -156,7 +156,7 @@ impl<'e, 't> Filling<'e, 't> {
     }
 
     /// Jobs with unique keys or parents.
-    async fn insert_keyed(&self, run: &[ValidWorkflowJob]) -> Result<Vec<Made>, Fault> {
+    async fn insert_keyed(&mut self, run: &[ValidWorkflowJob]) -> Result<Vec<Made>, Fault> {
         self.check_parents(run).await?;
         let columns = Columns::of(run.iter().map(ValidWorkflowJob::job));
         let rules = |rule: fn(&ValidJob) -> &'static str| run.iter().map(|line| rule(line.job())).collect::<Vec<_>>();
@@ -166,11 +166,18 @@ impl<'e, 't> Filling<'e, 't> {
         parameters.push((&on_duplicate, Type::TEXT_ARRAY));
         parameters.push((&unique_while, Type::TEXT_ARRAY));
         let mut made = Vec::with_capacity(run.len());
-        for row in self.executor.query(sql!("workflows/enqueue_jobs"), &parameters).await? {
+        let rows = self.executor.query(sql!("workflows/enqueue_jobs"), &parameters).await?;
+        for (line, row) in run.iter().zip(&rows) {
             let is_duplicate = row.try_get::<_, Option<&str>>(1)?.is_some();
             made.push(Made { id: JobId(row.try_get(0)?), is_duplicate });
+            // The other job got the content of this one, perhaps another type.
+            if let Some(queue) = row.try_get::<_, Option<&str>>(2)? {
+                self.changes.add_job(Some(&line.job().job_type), queue);
+            }
         }
         let new = || run.iter().zip(&made).filter(|(_, made)| !made.is_duplicate);
+        let new_ids: Vec<i64> = new().map(|(_, made)| made.id.0).collect();
+        self.executor.query(sql!("workflows/keep_own_settings"), &[(&new_ids, Type::INT8_ARRAY)]).await?;
         self.watch(new().map(|(_, made)| made.id)).await?;
         let (ids, unmet): (Vec<i64>, Vec<i32>) =
             new().filter_map(|(line, made)| Some((made.id.0, unmet_of(line)?))).unzip();

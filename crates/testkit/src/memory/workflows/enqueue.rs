@@ -29,6 +29,7 @@ impl State {
             WorkflowBatch::New { name, is_open } => {
                 let before_first = IdRange::after(self.last_id).unwrap_or_default().before_first();
                 let id = BatchId(self.flows.last_batch.max(before_first) + 1);
+                let id = self.flows.next_batch.map_or(id, |given| id.max(given));
                 self.flows.last_batch = id.0;
                 let batch = Batch {
                     name,

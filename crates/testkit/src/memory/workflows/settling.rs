@@ -118,7 +118,7 @@ impl State {
     }
 
     fn judge(&mut self, id: BatchId, now: Timestamp) -> bool {
-        let batch = self.flows.batches.get_mut(&id).expect("batches are never deleted");
+        let batch = self.flows.batches.get_mut(&id).expect("it is there");
         match (batch.ended_at, batch.status().is_ended()) {
             (None, true) => batch.ended_at = Some(now),
             (Some(_), false) => {

@@ -1,5 +1,5 @@
 use longshore_core::{
-    Action, Awaited, BatchId, Console, DependencyState, DependencyTarget, InvalidJob, NewDependency, NewSignal,
+    Action, Awaited, BatchId, Console, DependencyState, DependencyTarget, InvalidJob, Needs, NewDependency, NewSignal,
     Otherwise, Status, StoreError, Workflows, explain,
 };
 
@@ -25,6 +25,19 @@ where
     let flow = enqueue(&world, closed("import"), jobs).await;
     complete(&world, &worker_id, flow.id("a")).await;
     assert_eq!(world.status(flow.id("publish")).await, Status::Blocked);
+    assert_eq!(send(&world, signal(flow.batch(), "approved")).await, Some(true));
+    complete(&world, &worker_id, flow.id("publish")).await;
+}
+
+/// Which end of it is needed means nothing for a signal.
+pub async fn a_signal_is_met_by_its_coming_whatever_end_is_named<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let failed = NewDependency { needs: Needs::Failed, ..on_signal("approved") };
+    let flow = enqueue(&world, closed("import"), vec![named("publish").after(failed)]).await;
     assert_eq!(send(&world, signal(flow.batch(), "approved")).await, Some(true));
     complete(&world, &worker_id, flow.id("publish")).await;
 }

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use longshore_core::{
-    Awaited, BatchStatus, Console, Filter, InvalidJob, InvalidWorkflow, JobId, Limits, NewDependency, NewJob,
-    NewWorkflow, Selection, Status, StoreError, ValidWorkflowJob, WorkflowBatch, WorkflowJob, WorkflowPlace, Workflows,
-    stream_of,
+    Awaited, BatchStatus, Console, Filter, Interest, InvalidJob, InvalidWorkflow, JobData, JobId, Limits,
+    NewDependency, NewJob, NewWorkflow, OnDuplicate, QueueLimit, QueueScope, Selection, Status, Store, StoreError,
+    ValidWorkflowJob, WorkflowBatch, WorkflowJob, WorkflowPlace, Workflows, stream_of,
 };
 
 use crate::job;
@@ -89,7 +92,7 @@ where
         panic!("{error}");
     };
     assert_eq!((reference.as_str(), error.code()), ("a", "invalid_workflow"));
-    let nameless = WorkflowJob::new(NewJob::new("", longshore_core::JobData::default()));
+    let nameless = WorkflowJob::new(NewJob::new("", JobData::default()));
     let error = try_enqueue(&world, closed("import"), vec![nameless]).await.unwrap_err();
     let is_name = matches!(error, StoreError::InvalidWorkflow(InvalidWorkflow::Job(InvalidJob::Name { .. })));
     assert!(is_name, "{error}");
@@ -140,7 +143,7 @@ where
 
 /// A dependency on a job of another type, which no worker runs.
 async fn on_nobody<H: Harness>(world: &World<H>) -> NewDependency {
-    let other = world.enqueue(NewJob::new("other", longshore_core::JobData::default())).await;
+    let other = world.enqueue(NewJob::new("other", JobData::default())).await;
     NewDependency::on(Awaited::Job(other))
 }
 
@@ -161,4 +164,35 @@ where
     let child = world.enqueue(job().parent(second.id)).await;
     let third = world.claim_one(&worker_id).await;
     assert_eq!((third.id, third.has_dependencies), (child, true));
+}
+
+/// Its producer has chosen its queue and its priority, so it does not wait until a worker has registered its type.
+pub async fn a_job_of_a_workflow_awaits_no_settings_of_its_type<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let parent = world.enqueue(job()).await;
+    let keyed = WorkflowJob::new(job().unique_key("k")).named("keyed");
+    let child = WorkflowJob::new(job().parent(parent)).named("child");
+    let flow = enqueue(&world, closed("import"), vec![named("plain"), keyed, child]).await;
+    for reference in ["plain", "keyed", "child"] {
+        let facts = world.store.waiting_facts(flow.id(reference)).await.unwrap().unwrap();
+        assert!(!facts.job.awaits_settings, "{reference}");
+    }
+}
+
+/// It may have another type now, whose workers would find it only with their next look.
+pub async fn a_job_that_a_workflow_replaces_wakes_who_could_claim_it<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let older = world.enqueue(NewJob::new("older", JobData::default()).queue("of older").unique_key("k")).await;
+    let scope = QueueScope::Only(vec![QueueLimit { queue: "of older".to_owned(), limit: 1 }]);
+    let mut wakeups = world.store.wakeups(Interest::Jobs { job_types: Arc::new([job().job_type]), scope });
+    let newer = NewJob { on_duplicate: OnDuplicate::Replace, ..job().unique_key("k") };
+    let flow = enqueue(&world, closed("import"), vec![WorkflowJob::new(newer).named("newer")]).await;
+    assert_eq!((flow.id("newer"), world.job(older).await.job_type), (older, job().job_type));
+    tokio::time::timeout(Duration::from_secs(60), wakeups.changed()).await.expect("the hint comes");
 }

@@ -1,0 +1,2 @@
+DELETE FROM job_batches
+WHERE id = ?1
