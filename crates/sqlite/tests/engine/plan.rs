@@ -24,8 +24,8 @@ const MAY_WALK: [&str; 12] = [
     "select_statuses",
     "take_id_range",
 ];
-/// The backlog of a limited type is counted up to a limit. The schema has a few dozen rows. The jobs of one worker are sorted for the page that shows them; it holds no more
-/// than it prefetched.
+/// The backlog of a limited type is counted up to a limit. The schema has a few dozen rows. The jobs of one worker are
+/// sorted for the page that shows them; it holds no more than it prefetched.
 const MAY_SORT: [&str; 3] = ["select_backlog_in_lanes", "select_keepers", "select_running_jobs"];
 
 #[test]
