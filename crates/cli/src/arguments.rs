@@ -293,7 +293,8 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) jobs: u64,
 
-    /// Measure the drain also with this many jobs waiting, and with this many ended [default: ten times --jobs]
+    /// Measure the drain also with this many jobs waiting, with this many ended, and with half as many behind limits
+    /// [default: ten times --jobs]
     #[arg(long, value_name = "N")]
     pub(crate) backlog: Option<u64>,
 

@@ -2,6 +2,8 @@
 //! PostgreSQL and Longshore in one run on one server. The absolute figures
 //! depend on the machine; the ratios can be compared between machines.
 
+mod batch;
+mod blocked;
 mod both;
 mod idle;
 mod latency;

@@ -4,6 +4,8 @@
 #[path = "support/template.rs"]
 mod template;
 
+#[path = "hot/limits.rs"]
+mod limits;
 #[path = "hot/notes.rs"]
 mod notes;
 #[path = "hot/plans.rs"]

@@ -1,4 +1,6 @@
 DROP TRIGGER job_queue_frees_lane;
+DROP TRIGGER job_queue_frees_place;
+DROP TRIGGER job_queue_misses_lane;
 DROP TRIGGER job_queue_opens_lane;
 DROP TRIGGER job_queue_changes_lane;
 DROP TRIGGER job_queue_finds_lane;

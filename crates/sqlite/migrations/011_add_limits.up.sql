@@ -157,24 +157,47 @@ BEGIN
     WHERE id = NEW.id;
 END;
 
--- A lane opens with a job that becomes ready, and with a place that becomes free; then also in the other queues. The lane
--- of a job that had ended may be gone.
+-- A lane opens with a job that becomes ready. Every end of a job tries the conditions below, so they are separate triggers:
+-- a trigger opens all tables and indexes that it may write before it looks at a row.
 CREATE TRIGGER job_queue_opens_lane AFTER UPDATE OF status, run_at, priority ON job_queue
-WHEN NEW.lane > 0 AND (NEW.status = 'pending' AND NEW.run_at IS NULL OR OLD.status = 'running' AND NEW.status <> 'running')
+WHEN NEW.lane > 0 AND NEW.status = 'pending' AND NEW.run_at IS NULL
 BEGIN
     UPDATE job_lanes
     SET is_open = opens_at IS NULL,
         head_priority = max(head_priority, COALESCE(NEW.priority, 5))
-    WHERE id = NEW.lane
-      AND NEW.status = 'pending'
-      AND NEW.run_at IS NULL;
+    WHERE id = NEW.lane;
+END;
+
+-- The lane of a job that had ended may be gone.
+CREATE TRIGGER job_queue_misses_lane AFTER UPDATE OF status, run_at, priority ON job_queue
+WHEN NEW.lane > 0 AND NEW.status = 'pending' AND NEW.run_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM job_lanes WHERE id = NEW.lane)
+BEGIN
+    UPDATE job_queue
+    SET lane = 0
+    WHERE id = NEW.id;
+END;
+
+-- A lane opens with a place that becomes free; then also in the other queues.
+CREATE TRIGGER job_queue_frees_place AFTER UPDATE OF status ON job_queue
+WHEN NEW.lane > 0 AND OLD.status = 'running' AND NEW.status <> 'running'
+    AND EXISTS (
+        SELECT 1
+        FROM job_lanes AS own
+        CROSS JOIN job_lanes AS closed
+        WHERE own.id = NEW.lane
+          AND closed.job_type = NEW.job_type
+          AND closed.limit_key = own.limit_key
+          AND NOT closed.is_open
+          AND closed.opens_at IS NULL
+    )
+BEGIN
     UPDATE job_lanes
     SET is_open = 1
     WHERE job_type = NEW.job_type
       AND limit_key = (SELECT limit_key FROM job_lanes WHERE id = NEW.lane)
       AND NOT is_open
       AND opens_at IS NULL
-      AND OLD.status = 'running'
       AND EXISTS (
           SELECT 1
           FROM job_queue AS ready
@@ -182,11 +205,6 @@ BEGIN
             AND ready.status = 'pending'
             AND ready.run_at IS NULL
       );
-    UPDATE job_queue
-    SET lane = 0
-    WHERE id = NEW.id
-      AND status <> 'running'
-      AND NOT EXISTS (SELECT 1 FROM job_lanes WHERE id = NEW.lane);
 END;
 
 CREATE TRIGGER job_queue_frees_lane AFTER DELETE ON job_queue

@@ -19,6 +19,8 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::batch::{drain_batch, enqueue_batch};
+use super::blocked::Blocked;
 use super::report::BenchRequest;
 use super::{PAYLOAD, Rate};
 use crate::arguments::Durability;
@@ -28,7 +30,7 @@ pub(super) const JOB_TYPE: &str = "bench";
 const CONCURRENCY: u32 = 256;
 const PRODUCERS: u64 = 64;
 /// The batch size of the drain without a worker, the same as in the drain by hand.
-const BATCH: u32 = 1000;
+pub(super) const BATCH: u32 = 1000;
 /// Longer than a measurement, so that no heartbeat is needed.
 const LEASE: Duration = Duration::from_secs(3600);
 /// Rates of Longshore, in jobs a second.
@@ -50,6 +52,10 @@ pub(super) struct OwnRates {
     pub drain_ended_2m: Rate,
     /// Jobs of two thousand keys, of each of which two may run at once.
     pub drain_limited: Rate,
+    /// Jobs without a limit, while half the backlog waits behind limits: a million jobs by default.
+    pub drain_blocked_1m: Rate,
+    /// Jobs of one batch, until the callback of the batch has run.
+    pub drain_batch: Rate,
 }
 
 impl OwnRates {
@@ -65,24 +71,29 @@ impl OwnRates {
             drain_waiting_2m: middle(|round| round.drain_waiting_2m),
             drain_ended_2m: middle(|round| round.drain_ended_2m),
             drain_limited: middle(|round| round.drain_limited),
+            drain_blocked_1m: middle(|round| round.drain_blocked_1m),
+            drain_batch: middle(|round| round.drain_batch),
         }
     }
 }
 
-/// Two large queues: one with waiting jobs, one with ended jobs.
+/// Three large queues: with waiting jobs, with ended jobs, and with jobs that wait behind limits.
 pub(super) struct Crowds {
     waiting: Queue,
     ended: Queue,
+    blocked: Blocked,
 }
 
 impl Crowds {
-    /// Creates both in `folder`, with enough jobs for all rounds.
+    /// Creates them in `folder`, with enough jobs for all rounds.
     pub(super) async fn gather(folder: &Path, request: &BenchRequest) -> Result<Self> {
         let waiting = open(&folder.join("waiting.db"), request.durability)?;
         enqueue_bulk(&waiting, request.backlog + request.jobs * request.rounds).await?;
         let ended = open(&folder.join("ended.db"), request.durability)?;
         add_ended(&folder.join("ended.db"), request.backlog)?;
-        Ok(Self { waiting, ended })
+        let blocked = open(&folder.join("blocked.db"), request.durability)?;
+        let blocked = Blocked::gather(blocked, request.backlog / 2).await?;
+        Ok(Self { waiting, ended, blocked })
     }
 }
 
@@ -104,7 +115,22 @@ pub(super) async fn measure(folder: &Path, crowds: &Crowds, jobs: u64, durabilit
     let limited = open(&folder.join("limited.db"), durability)?;
     enqueue_limited(&limited, jobs).await?;
     let drain_limited = drain_from(&limited, jobs).await?;
-    Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain_store, drain, drain_waiting_2m, drain_ended_2m, drain_limited })
+    let drain_blocked_1m = crowds.blocked.drain(jobs).await?;
+    let batch = open(&folder.join("batch.db"), durability)?;
+    enqueue_batch(&batch, jobs).await?;
+    let drain_batch = drain_batch(&batch, jobs).await?;
+    Ok(OwnRates {
+        enqueue_1,
+        enqueue_64,
+        bulk,
+        drain_store,
+        drain,
+        drain_waiting_2m,
+        drain_ended_2m,
+        drain_limited,
+        drain_blocked_1m,
+        drain_batch,
+    })
 }
 
 /// Measures one producer that waits for each enqueue, on a new file.
@@ -158,16 +184,26 @@ pub(super) async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
 }
 
 /// How many keys the jobs under a limit have, and how many of each may run at once.
-const KEYS: u64 = 2000;
-const KEY_CONCURRENCY: u32 = 2;
+pub(super) const KEYS: u64 = 2000;
+pub(super) const KEY_CONCURRENCY: u32 = 2;
 
 /// Enqueues jobs of many keys, each under a limit.
 pub(super) async fn enqueue_limited(queue: &Queue, jobs: u64) -> Result<()> {
+    limit_keys(queue, JOB_TYPE).await?;
+    enqueue_keyed(queue, JOB_TYPE, KEYS, jobs).await
+}
+
+pub(super) async fn limit_keys(queue: &Queue, job_type: &str) -> Result<()> {
     let rule = LimitRule { key: Some("/key".parse()?), key_concurrency: Some(KEY_CONCURRENCY), ..LimitRule::default() };
-    queue.limits().set(LimitSubject::Type(JOB_TYPE.to_owned()), rule).await?;
-    let job = |number: u64| {
-        let data = JobData::parse(format!(r#"{{"key":{}}}"#, number % KEYS)).expect("an object with a number is JSON");
-        NewJob::new(JOB_TYPE, data)
+    queue.limits().set(LimitSubject::Type(job_type.to_owned()), rule).await?;
+    Ok(())
+}
+
+pub(super) async fn enqueue_keyed(queue: &Queue, job_type: &str, keys: u64, jobs: u64) -> Result<()> {
+    let job_type = job_type.to_owned();
+    let job = move |number: u64| {
+        let data = JobData::parse(format!(r#"{{"key":{}}}"#, number % keys)).expect("an object with a number is JSON");
+        NewJob::new(job_type.as_str(), data)
     };
     queue.enqueue_iter((0..jobs).map(move |number| Ok(job(number)))).await?;
     Ok(())
@@ -175,9 +211,15 @@ pub(super) async fn enqueue_limited(queue: &Queue, jobs: u64) -> Result<()> {
 
 /// Runs a worker until it has handled `jobs` jobs. Other jobs stay in the queue.
 pub(super) async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
+    drain_types(queue, &[JOB_TYPE], jobs).await
+}
+
+/// The same with a worker that runs these types.
+pub(super) async fn drain_types(queue: &Queue, job_types: &[&str], jobs: u64) -> Result<Rate> {
     let handled = Arc::new(Countdown { left: AtomicU64::new(jobs), reached: Notify::new() });
-    let counting = Counting(Arc::clone(&handled));
-    let worker = Worker::new(queue).concurrency(CONCURRENCY).handler(JOB_TYPE, Arc::new(counting));
+    let counting: Arc<dyn Handler> = Arc::new(Counting(Arc::clone(&handled)));
+    let worker = Worker::new(queue).concurrency(CONCURRENCY);
+    let worker = job_types.iter().fold(worker, |worker, job_type| worker.handler(*job_type, Arc::clone(&counting)));
     let begin = Instant::now();
     worker.run(async move { handled.reached.notified().await }).await?;
     Ok(Rate::since(jobs, begin))
@@ -214,7 +256,7 @@ pub(super) async fn drain_store(queue: &Queue, jobs: u64) -> Result<Rate> {
     Ok(rate)
 }
 
-fn registration(worker_id: &WorkerId, job_types: &Arc<[String]>) -> Registration {
+pub(super) fn registration(worker_id: &WorkerId, job_types: &Arc<[String]>) -> Registration {
     Registration {
         worker_id: worker_id.clone(),
         host: "bench".to_owned(),

@@ -66,6 +66,8 @@ impl BenchReport {
         row("drain, many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
         row("drain, many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
         row("drain, 2 at once of each key", own.drain_limited, own.drain, ratios.drain_limited_of_drain);
+        row("drain, many blocked by limits", own.drain_blocked_1m, own.drain, ratios.drain_blocked_1m_of_drain);
+        row("drain of one batch", own.drain_batch, own.drain, ratios.drain_batch_of_drain);
         table
     }
 
@@ -115,6 +117,8 @@ struct Ratios {
     drain_waiting_2m_of_drain: f64,
     drain_ended_2m_of_drain: f64,
     drain_limited_of_drain: f64,
+    drain_blocked_1m_of_drain: f64,
+    drain_batch_of_drain: f64,
     enqueue_1_normal_of_insert_1_normal: f64,
 }
 
@@ -205,6 +209,8 @@ impl Ratios {
             drain_waiting_2m_of_drain: middle(|own, _| own.drain_waiting_2m.ratio(own.drain)),
             drain_ended_2m_of_drain: middle(|own, _| own.drain_ended_2m.ratio(own.drain)),
             drain_limited_of_drain: middle(|own, _| own.drain_limited.ratio(own.drain)),
+            drain_blocked_1m_of_drain: middle(|own, _| own.drain_blocked_1m.ratio(own.drain)),
+            drain_batch_of_drain: middle(|own, _| own.drain_batch.ratio(own.drain)),
             enqueue_1_normal_of_insert_1_normal: both.single().2,
         }
     }

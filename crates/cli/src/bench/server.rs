@@ -23,7 +23,8 @@ use super::report::{BenchRequest, StepTeller};
 const LATENCY_SAMPLES: u64 = 500;
 const IDLE_SPAN: Duration = Duration::from_secs(10);
 /// The schemas of a run: each is named for what is measured in it.
-const SCHEMAS: [&str; 9] = ["raw", "waiting", "ended", "own", "light", "load", "latency", "idle_1", "idle_6"];
+const SCHEMAS: [&str; 12] =
+    ["raw", "waiting", "ended", "blocked", "own", "light", "limited", "batch", "load", "latency", "idle_1", "idle_6"];
 
 /// The server to measure.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ async fn measure(queues: &ServerQueues, request: &BenchRequest, steps: &mut Step
         own.push(own::measure(queues, &crowds, jobs).await?);
     }
     drop(crowds);
-    for part in ["waiting", "ended"] {
+    for part in ["waiting", "ended", "blocked"] {
         queues.remove(part).await?;
     }
     let longshore = measure_waits(queues, request, ServerOwnRates::median(&own), steps).await?;

@@ -259,6 +259,8 @@ fn bench_measures_the_server_that_the_flag_names_and_leaves_nothing_there() {
         ("longshore", "drain_waiting_2m"),
         ("longshore", "drain_ended_2m"),
         ("longshore", "drain_limited"),
+        ("longshore", "drain_blocked_1m"),
+        ("longshore", "drain_batch"),
         ("longshore", "drain_held_snapshot"),
     ];
     for (part, name) in rates {

@@ -39,7 +39,7 @@ pub(super) async fn page(parts: Arc<Parts>, request: LimitsRequest) -> Result<Li
     };
     let keyed: Vec<&StoredLimit> = stored.iter().filter(|stored| stored.rule.key.is_some()).collect();
     while !keyed.is_empty() && !selected.is_full() {
-        let keys = keys(&transaction, &keyed, &after, None, now).await?;
+        let keys = keys(&transaction, &keyed, &after, now).await?;
         keys.iter().for_each(|row| selected.add(row));
         match keys.last() {
             Some(last) if keys.len() as i64 == KEYS_MAX => {
@@ -64,8 +64,11 @@ pub(crate) async fn limits_of(session: &Session, job: &Job, now: Timestamp) -> R
     for of_type in &stored {
         let Some(pointer) = &of_type.rule.key else { continue };
         let Some(key) = job.limit_key.clone().or_else(|| pointer.key_of(&job.job_data)) else { continue };
-        let after = (String::new(), String::new());
-        rows.extend(keys(session, &[of_type], &after, Some(&key), now).await?);
+        let parameters: [Parameter<'_>; 3] =
+            [(&job.job_type, Type::TEXT), (&key, Type::TEXT), (&WAITING_MAX, Type::INT8)];
+        if let Some(row) = session.query_opt(sql!("limiting/select_key"), &parameters).await? {
+            rows.push(key_row(&mut Columns::of(&row), of_type, now)?);
+        }
     }
     Ok(rows)
 }
@@ -129,21 +132,19 @@ async fn keys(
     session: &Session,
     of: &[&StoredLimit],
     after: &(String, String),
-    only: Option<&str>,
     now: Timestamp,
 ) -> Result<Vec<LimitRow>, Error> {
     let types: Vec<&str> = of.iter().map(|stored| stored.row.name.as_str()).collect();
     let pointers: Vec<&str> =
         of.iter().map(|stored| stored.rule.key.as_ref().map_or("", |pointer| pointer.as_str())).collect();
     let (after_type, after_key) = after;
-    let parameters: [Parameter<'_>; 7] = [
+    let parameters: [Parameter<'_>; 6] = [
         (&types, Type::TEXT_ARRAY),
         (&pointers, Type::TEXT_ARRAY),
         (after_type, Type::TEXT),
         (after_key, Type::TEXT),
         (&KEYS_MAX, Type::INT8),
         (&WAITING_MAX, Type::INT8),
-        (&only, Type::TEXT),
     ];
     let mut rows = Vec::new();
     for row in session.query(sql!("limiting/select_keys"), &parameters).await? {

@@ -42,7 +42,7 @@ pub(super) fn limit_row(row: &Row, now: Timestamp) -> Result<StoredLimit, Error>
     Ok(StoredLimit { row, rule })
 }
 
-/// Reads the columns of `select_keys` behind the type.
+/// Reads the columns of `select_key`, and those of `select_keys` behind the type.
 pub(super) fn key_row(columns: &mut Columns<'_>, of: &StoredLimit, now: Timestamp) -> Result<LimitRow, Error> {
     let key: String = columns.read()?;
     let (arrival, closed_until) = (Arrival(columns.read()?), columns.optional_instant()?);

@@ -1,14 +1,15 @@
 use longshore_testkit_postgres::TestDatabase;
 use tokio_postgres::Client;
 
+use super::limits;
 use crate::template;
 
 /// A statement of a busy queue, the types of its parameters, and values that concern a few jobs of [`FILL`].
-struct HotStatement {
-    name: &'static str,
-    text: &'static str,
-    types: &'static str,
-    values: &'static str,
+pub(super) struct HotStatement {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+    pub(super) types: &'static str,
+    pub(super) values: &'static str,
 }
 
 macro_rules! hot {
@@ -21,6 +22,7 @@ macro_rules! hot {
         }
     };
 }
+pub(super) use hot;
 
 const CLAIM_TYPES: &str = "text, bigint, text[], bigint, text[], bigint[], text[], text[], integer[], bigint[], bigint, \
      text[]";
@@ -89,7 +91,7 @@ const HOT: [HotStatement; 22] = [
 ];
 
 /// The tables whose size depends on how many jobs there are.
-const GROWING: [&str; 13] = [
+const GROWING: [&str; 16] = [
     "job",
     "ready",
     "later",
@@ -103,7 +105,14 @@ const GROWING: [&str; 13] = [
     "claim",
     "schedule",
     "tick",
+    "laned",
+    "lane",
+    "limit_key",
 ];
+
+fn hot_statements() -> impl Iterator<Item = (usize, &'static HotStatement)> {
+    HOT.iter().chain(&limits::HOT).enumerate()
+}
 
 const WORKER: &str = "
     INSERT INTO longshore.worker_name (worker_id) VALUES ('w1');
@@ -151,12 +160,12 @@ const PAGES_MAX: u64 = 600;
 async fn a_plan_that_was_made_while_the_tables_were_empty_reads_no_table_when_they_are_full() {
     let database = migrated().await;
     let session = direct(&database).await;
-    for (place, statement) in HOT.iter().enumerate() {
+    for (place, statement) in hot_statements() {
         prepare(&session, place, statement).await;
         assert_bounded(&session, place, statement, u64::MAX).await;
     }
     fill(&database).await;
-    for (place, statement) in HOT.iter().enumerate() {
+    for (place, statement) in hot_statements() {
         assert_bounded(&session, place, statement, PAGES_MAX).await;
     }
 }
@@ -201,6 +210,7 @@ async fn migrated() -> TestDatabase {
 async fn fill(database: &TestDatabase) {
     let client = database.connect().await;
     client.batch_execute(FILL).await.expect("the tables take it");
+    client.batch_execute(limits::FILL).await.expect("the tables take it");
 }
 
 /// A session with the settings of the store.
@@ -214,7 +224,7 @@ async fn direct(database: &TestDatabase) -> Client {
 }
 
 async fn assert_all_bounded(session: &Client) {
-    for (place, statement) in HOT.iter().enumerate() {
+    for (place, statement) in hot_statements() {
         prepare(session, place, statement).await;
         assert_bounded(session, place, statement, PAGES_MAX).await;
     }

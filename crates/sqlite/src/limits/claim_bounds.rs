@@ -13,7 +13,6 @@ use crate::upkeep::counts::Counts;
 pub(crate) struct ClaimBounds {
     set: Arc<LimitSet>,
     types: HashMap<String, TypeBound>,
-    keys: HashMap<(String, String), KeyBound>,
     /// What is free in each limited queue that the claim has met.
     queues: HashMap<String, u32>,
     /// By how many the running jobs of limited queues differ from the stored counts, by this transaction.
@@ -31,6 +30,8 @@ struct TypeBound {
     turn: i64,
     running: u32,
     has_started: bool,
+    /// Those of its keys that the claim has met.
+    keys: HashMap<String, KeyBound>,
 }
 
 /// A key and its rate, over all queues.
@@ -65,8 +66,8 @@ impl ClaimBounds {
                 types.insert(job_type.clone(), TypeBound::read(connection, limit)?);
             }
         }
-        let (keys, queues, unwritten) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Ok(Self { set, types, keys, queues, unwritten, limited_left: request.limited_max, now })
+        let (queues, unwritten) = (HashMap::new(), HashMap::new());
+        Ok(Self { set, types, queues, unwritten, limited_left: request.limited_max, now })
     }
 
     /// Adds changes of this transaction that the stored counts do not have yet.
@@ -191,11 +192,12 @@ impl ClaimBounds {
     }
 
     fn key(&mut self, connection: &Connection, limit: &TypeLimit, key: &str) -> rusqlite::Result<&mut KeyBound> {
-        let name = (limit.job_type.clone(), key.to_owned());
-        if !self.keys.contains_key(&name) {
-            self.keys.insert(name.clone(), KeyBound::read(connection, limit, key)?);
+        let of_type = self.types.get_mut(&limit.job_type);
+        let keys = &mut of_type.expect("lanes are read of the types of the claim alone").keys;
+        if !keys.contains_key(key) {
+            keys.insert(key.to_owned(), KeyBound::read(connection, limit, key)?);
         }
-        Ok(self.keys.get_mut(&name).expect("it was inserted if it was missing"))
+        Ok(keys.get_mut(key).expect("it was inserted if it was missing"))
     }
 
     /// Writes the rates and turns of what was started.
@@ -207,12 +209,14 @@ impl ClaimBounds {
                 bound.turn
             ])?;
         }
-        for ((job_type, key), bound) in self.keys.iter().filter(|(_, bound)| bound.has_started) {
-            connection.prepare_cached(include_str!("../sql/limits/save_key_arrival.sql"))?.execute(params![
-                job_type,
-                key,
-                bound.arrival.0
-            ])?;
+        for of_type in self.types.values() {
+            for (key, bound) in of_type.keys.iter().filter(|(_, bound)| bound.has_started) {
+                connection.prepare_cached(include_str!("../sql/limits/save_key_arrival.sql"))?.execute(params![
+                    of_type.limit.job_type,
+                    key,
+                    bound.arrival.0
+                ])?;
+            }
         }
         Ok(())
     }
@@ -252,6 +256,7 @@ impl TypeBound {
             turn,
             running,
             has_started: false,
+            keys: HashMap::new(),
         })
     }
 

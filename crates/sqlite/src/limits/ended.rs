@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use longshore_core::{Changes, JobId, Known, Timestamp};
@@ -6,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::database::column;
 use crate::database::fault::Fault;
 use crate::limits::change::move_schema_version;
+use crate::limits::limit_set::TypeLimit;
 use crate::writing::session::WriteTx;
 
 /// How many queues of a type are named to those who wait for it. Beyond that, everybody looks.
@@ -14,7 +16,6 @@ const QUEUES_MAX: usize = 4;
 /// Where a job stands among the limits.
 struct Standing {
     job_type: String,
-    lane: Option<i64>,
     /// Its key, if it stands in the lane of one.
     key: Option<String>,
 }
@@ -26,30 +27,52 @@ impl Standing {
             .query_row([id.0], |row| {
                 Ok(Self {
                     job_type: column::text(row, 0)?,
-                    lane: column::optional_integer(row, 1)?,
-                    key: column::optional_text(row, 2)?.filter(|key| !key.is_empty()),
+                    key: column::optional_text(row, 1)?.filter(|key| !key.is_empty()),
                 })
             })
             .optional()
     }
 }
 
-/// A running job has left its place, which others may wait for.
-pub(crate) fn free(tx: &mut WriteTx<'_, '_>, id: JobId, queue: &str) -> Result<(), Fault> {
-    let set = tx.limits.set();
-    if set.is_empty() {
-        return Ok(());
+/// The types of which running jobs have left their places.
+#[derive(Debug, Default)]
+pub(crate) struct Freed {
+    /// Their numbers.
+    types: BTreeSet<i64>,
+}
+
+impl Freed {
+    /// A running job has left its place.
+    pub(crate) fn add(&mut self, tx: &mut WriteTx<'_, '_>, id: JobId, queue: &str) -> Result<(), Fault> {
+        let set = tx.limits.set();
+        if set.is_empty() {
+            return Ok(());
+        }
+        if set.of_queue(queue).is_some() {
+            tx.wake_for(None, queue);
+        }
+        let sql = include_str!("../sql/limits/select_lane.sql");
+        let lane = tx.connection.prepare_cached(sql)?.query_row([id.0], |row| column::optional_integer(row, 0));
+        self.types.extend(lane.optional()?.flatten().map(TypeLimit::number_of));
+        Ok(())
     }
-    if set.of_queue(queue).is_some() {
-        tx.wake_for(None, queue);
+
+    /// Wakes those who wait for the places. After all of them are free: each may have opened a lane in another queue.
+    pub(crate) fn tell(self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
+        let set = tx.limits.set();
+        for number in self.types {
+            let Some(limit) = set.types().find(|limit| limit.number == number) else { continue };
+            tell_of(tx, &limit.job_type)?;
+        }
+        Ok(())
     }
-    let Some(standing) = Standing::read(tx.connection, id)?.filter(|standing| standing.lane.is_some()) else {
-        return Ok(());
-    };
+}
+
+fn tell_of(tx: &mut WriteTx<'_, '_>, job_type: &str) -> Result<(), Fault> {
     let mut from = String::new();
     for _ in 0..QUEUES_MAX {
-        let Some(open) = next_open_queue(tx.connection, &standing.job_type, &from)? else { return Ok(()) };
-        tx.wake_for(Some(&standing.job_type), &open);
+        let Some(open) = next_open_queue(tx.connection, job_type, &from)? else { return Ok(()) };
+        tx.wake_for(Some(job_type), &open);
         from = open + "\0";
     }
     tx.wake_all();

@@ -58,11 +58,13 @@ impl LimitCache {
 
 const HAS_COPIES: &str = "SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger' AND name = 'job_queue_finds_lane'";
 /// The triggers of the database that the engine runs itself, because it has those of the database off.
-const COPIED: [&str; 5] = [
+const COPIED: [&str; 7] = [
     "job_queue_takes_lane",
     "job_queue_finds_lane",
     "job_queue_changes_lane",
     "job_queue_opens_lane",
+    "job_queue_misses_lane",
+    "job_queue_frees_place",
     "job_queue_frees_lane",
 ];
 

@@ -35,6 +35,11 @@ impl TypeLimit {
         Self::bounds_of(self.number)
     }
 
+    /// The number of the type of a lane.
+    pub(crate) const fn number_of(lane: i64) -> i64 {
+        lane >> 32
+    }
+
     pub(crate) const fn bounds_of(number: i64) -> (i64, i64) {
         (number << 32, (number + 1) << 32)
     }

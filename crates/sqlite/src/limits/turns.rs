@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_core::Timestamp;
 use rusqlite::{Connection, Row, params};
@@ -13,6 +14,8 @@ use crate::limits::limit_set::TypeLimit;
 /// How many lanes one claim visits in a queue of a type. Those that give nothing are closed by it, so the next claim goes
 /// on behind them.
 const LANES_MAX: usize = 4096;
+/// A lane that was served so long ago is told to be served now, so that most claims leave the index of idle lanes alone.
+const SERVED_EVERY: Duration = Duration::from_secs(60);
 /// How many lanes one read gives. Most claims take from no more.
 const PAGE: usize = 64;
 
@@ -58,6 +61,7 @@ struct Lane {
     key: String,
     priority: i64,
     turn: i64,
+    served_at: Timestamp,
     /// The last job that this claim has taken or ended.
     last: Option<Head>,
     next: Option<Next>,
@@ -221,6 +225,7 @@ impl Lane {
             key: column::text(row, 1)?,
             priority: column::integer(row, 2)?,
             turn: column::integer(row, 3)?,
+            served_at: column::timestamp(row, 4)?,
             last: None,
             next: None,
             closed: None,
@@ -266,20 +271,15 @@ impl Lane {
             Some(Some(Closed::Until(at))) => Some(at.as_ms()),
             _ => None,
         };
-        if self.has_served {
-            let sql = include_str!("../sql/limits/save_lane.sql");
-            connection.prepare_cached(sql)?.execute(params![
-                self.id,
-                self.closed.is_none(),
-                opens_at,
-                self.priority,
-                self.turn,
-                now.as_ms()
-            ])?;
+        let is_open = self.closed.is_none();
+        if self.has_served && now.since(self.served_at) >= SERVED_EVERY {
+            let sql = include_str!("../sql/limits/save_served_lane.sql");
+            let values = params![self.id, is_open, opens_at, self.priority, self.turn, now.as_ms()];
+            connection.prepare_cached(sql)?.execute(values)?;
             return Ok(());
         }
-        let sql = include_str!("../sql/limits/save_unserved_lane.sql");
-        connection.prepare_cached(sql)?.execute(params![self.id, self.closed.is_none(), opens_at, self.priority])?;
+        let sql = include_str!("../sql/limits/save_lane.sql");
+        connection.prepare_cached(sql)?.execute(params![self.id, is_open, opens_at, self.priority, self.turn])?;
         Ok(())
     }
 }

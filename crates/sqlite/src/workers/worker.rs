@@ -184,6 +184,7 @@ impl Work for Retire {
                 crate::database::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be given back");
             }
         }
+        ending.finish(tx)?;
         tx.held.forget(&self.worker_id);
         tx.connection
             .prepare_cached(include_str!("../sql/workers/delete_worker.sql"))?

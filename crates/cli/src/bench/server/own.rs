@@ -8,6 +8,8 @@ use longshore_postgres::tokio_postgres::Client;
 use longshore_postgres::{PostgresOptions, PostgresStore, PostgresUrl, Prepare};
 use serde::Serialize;
 
+use super::super::batch::{drain_batch, enqueue_batch};
+use super::super::blocked::Blocked;
 use super::super::own;
 use super::super::report::BenchRequest;
 use super::super::{PAYLOAD, Rate};
@@ -32,6 +34,10 @@ pub(super) struct ServerOwnRates {
     pub(super) drain_ended_2m: Rate,
     /// Jobs of two thousand keys, of each of which two may run at once.
     pub(super) drain_limited: Rate,
+    /// Jobs without a limit, while half the backlog waits behind limits: a million jobs by default.
+    pub(super) drain_blocked_1m: Rate,
+    /// Jobs of one batch, until the callback of the batch has run.
+    pub(super) drain_batch: Rate,
 }
 
 impl ServerOwnRates {
@@ -47,6 +53,8 @@ impl ServerOwnRates {
             drain_waiting_2m: middle(|round| round.drain_waiting_2m),
             drain_ended_2m: middle(|round| round.drain_ended_2m),
             drain_limited: middle(|round| round.drain_limited),
+            drain_blocked_1m: middle(|round| round.drain_blocked_1m),
+            drain_batch: middle(|round| round.drain_batch),
         }
     }
 }
@@ -95,21 +103,22 @@ impl ServerQueues {
     /// measurement.
     pub(super) async fn vacuum(&self, part: &str) -> Result<()> {
         let client = self.by_hand().session().await?;
-        for table in ["job", "ready", "ended"] {
+        for table in ["job", "ready", "laned", "lane", "ended"] {
             client.batch_execute(&format!("VACUUM (ANALYZE) {}.{table}", self.schema(part))).await?;
         }
         Ok(())
     }
 }
 
-/// Two large queues: one with waiting jobs, one with ended jobs.
+/// Three large queues: with waiting jobs, with ended jobs, and with jobs that wait behind limits.
 pub(super) struct ServerCrowds {
     waiting: Queue,
     ended: Queue,
+    blocked: Blocked,
 }
 
 impl ServerCrowds {
-    /// Creates both, with enough jobs for all rounds.
+    /// Creates them, with enough jobs for all rounds.
     pub(super) async fn gather(queues: &ServerQueues, request: &BenchRequest) -> Result<Self> {
         let waiting = queues.open("waiting")?;
         own::enqueue_bulk(&waiting, request.backlog + request.jobs * request.rounds).await?;
@@ -117,7 +126,9 @@ impl ServerCrowds {
         let ended = queues.open("ended")?;
         add_ended(&queues.by_hand().session().await?, &queues.schema("ended"), request.backlog).await?;
         queues.vacuum("ended").await?;
-        Ok(Self { waiting, ended })
+        let blocked = Blocked::gather(queues.open("blocked")?, request.backlog / 2).await?;
+        queues.vacuum("blocked").await?;
+        Ok(Self { waiting, ended, blocked })
     }
 }
 
@@ -142,8 +153,13 @@ pub(super) async fn measure(queues: &ServerQueues, crowds: &ServerCrowds, jobs: 
     own::enqueue_limited(&limited, jobs).await?;
     queues.vacuum("limited").await?;
     let drain_limited = own::drain_from(&limited, jobs).await?;
-    drop((queue, light, limited));
-    for part in ["own", "light", "limited"] {
+    let drain_blocked_1m = crowds.blocked.drain(jobs).await?;
+    let batch = queues.open("batch")?;
+    enqueue_batch(&batch, jobs).await?;
+    queues.vacuum("batch").await?;
+    let drain_batch = drain_batch(&batch, jobs).await?;
+    drop((queue, light, limited, batch));
+    for part in ["own", "light", "limited", "batch"] {
         queues.remove(part).await?;
     }
     Ok(ServerOwnRates {
@@ -155,6 +171,8 @@ pub(super) async fn measure(queues: &ServerQueues, crowds: &ServerCrowds, jobs: 
         drain_waiting_2m,
         drain_ended_2m,
         drain_limited,
+        drain_blocked_1m,
+        drain_batch,
     })
 }
 

@@ -55,6 +55,8 @@ pub(super) struct ServerRatios {
     drain_waiting_2m_of_drain: f64,
     drain_ended_2m_of_drain: f64,
     drain_limited_of_drain: f64,
+    drain_blocked_1m_of_drain: f64,
+    drain_batch_of_drain: f64,
     /// Of the same load before the snapshot.
     drain_held_snapshot_of_drain: f64,
 }
@@ -77,6 +79,8 @@ impl ServerOwn {
             drain_waiting_2m_of_drain: middle(|own, _| own.drain_waiting_2m.ratio(own.drain)),
             drain_ended_2m_of_drain: middle(|own, _| own.drain_ended_2m.ratio(own.drain)),
             drain_limited_of_drain: middle(|own, _| own.drain_limited.ratio(own.drain)),
+            drain_blocked_1m_of_drain: middle(|own, _| own.drain_blocked_1m.ratio(own.drain)),
+            drain_batch_of_drain: middle(|own, _| own.drain_batch.ratio(own.drain)),
             drain_held_snapshot_of_drain: rounded(self.held_snapshot.at_last.ratio(self.held_snapshot.before)),
         }
     }
@@ -100,6 +104,8 @@ impl ServerReport {
         row("drain, many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
         row("drain, many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
         row("drain, 2 at once of each key", own.drain_limited, own.drain, ratios.drain_limited_of_drain);
+        row("drain, many blocked by limits", own.drain_blocked_1m, own.drain, ratios.drain_blocked_1m_of_drain);
+        row("drain of one batch", own.drain_batch, own.drain, ratios.drain_batch_of_drain);
         let held = &self.longshore.held_snapshot;
         row("enqueue and drain, held snapshot", held.at_last, held.before, ratios.drain_held_snapshot_of_drain);
         table

@@ -49,8 +49,23 @@ heads AS MATERIALIZED (
         SELECT u.limit_key, u.rank, n.turn
         FROM unsorted AS u
         CROSS JOIN own
-        LEFT JOIN longshore.limit_key AS k ON k.job_type = own.job_type AND k.limit_key = u.limit_key
-        LEFT JOIN longshore.lane AS n ON n.key_id = k.key_id AND n.queue = own.queue
+        LEFT JOIN LATERAL (
+            SELECT n.lane, n.turn, n.is_full, n.opens_at
+            FROM (
+                SELECT k.key_id
+                FROM longshore.limit_key AS k
+                WHERE k.job_type = own.job_type
+                  AND k.limit_key = u.limit_key
+                LIMIT 1
+            ) AS k
+            CROSS JOIN LATERAL (
+                SELECT n.lane, n.turn, n.is_full, n.opens_at
+                FROM longshore.lane AS n
+                WHERE n.key_id = k.key_id
+                  AND n.queue = own.queue
+                LIMIT 1
+            ) AS n
+        ) AS n ON true
         WHERE n.lane IS NULL
            OR NOT n.is_full AND n.opens_at IS NULL
     ) AS k
@@ -61,8 +76,23 @@ place AS MATERIALIZED (
            COALESCE(h.turn, n.turn, 0) AS turn, own.limit_key, own.rank, own.id, n.lane
     FROM own
     LEFT JOIN heads AS h ON h.limit_key = own.limit_key
-    LEFT JOIN longshore.limit_key AS k ON k.job_type = own.job_type AND k.limit_key = own.limit_key
-    LEFT JOIN longshore.lane AS n ON n.key_id = k.key_id AND n.queue = own.queue
+    LEFT JOIN LATERAL (
+        SELECT n.lane, n.turn, n.is_full, n.opens_at
+        FROM (
+            SELECT k.key_id
+            FROM longshore.limit_key AS k
+            WHERE k.job_type = own.job_type
+              AND k.limit_key = own.limit_key
+            LIMIT 1
+        ) AS k
+        CROSS JOIN LATERAL (
+            SELECT n.lane, n.turn, n.is_full, n.opens_at
+            FROM longshore.lane AS n
+            WHERE n.key_id = k.key_id
+              AND n.queue = own.queue
+            LIMIT 1
+        ) AS n
+    ) AS n ON true
 )
 SELECT (
            SELECT LEAST(count(*), $3)

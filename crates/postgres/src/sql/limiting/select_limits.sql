@@ -1,4 +1,5 @@
--- What limits hold: those of types ($1, NULL for all) and queues ($2). Waiting jobs are counted up to $3.
+-- What limits hold: those of types ($1, NULL for all) and queues ($2). Waiting jobs are counted up to $3. The order of the
+-- index ends each count at its limit: without it all of them may be looked up first.
 SELECT l.scope, l.name, l.configured, l.manual, l.arrival, l.closed_until, counted.running, waiting.jobs AS waiting
 FROM longshore.job_limit AS l
 CROSS JOIN LATERAL (
@@ -42,6 +43,7 @@ CROSS JOIN LATERAL (
             FROM longshore.ready AS r
             WHERE l.scope = 2
               AND r.job_type = l.name
+            ORDER BY r.job_type, r.queue, r.rank, r.again, r.id
             LIMIT $3
         )
         UNION ALL
@@ -53,6 +55,7 @@ CROSS JOIN LATERAL (
                 FROM longshore.ready AS r
                 WHERE r.job_type = k.job_type
                   AND r.queue = l.name
+                ORDER BY r.rank, r.again, r.id
                 LIMIT $3
             ) AS x
             LIMIT $3

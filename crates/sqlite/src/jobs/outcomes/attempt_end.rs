@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, Connection, Params, ToSql, params};
 use crate::database::fault::Fault;
 use crate::jobs::family::Family;
 use crate::jobs::stuck::unless_refused;
-use crate::limits::ended;
+use crate::limits::ended::{Freed, slow_down};
 use crate::upkeep::counts::Minute;
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
@@ -33,13 +33,14 @@ pub(crate) struct Ending<'c> {
     connection: &'c Connection,
     completed: CachedStatement<'c>,
     pub(crate) family: Family,
+    freed: Freed,
 }
 
 impl<'c> Ending<'c> {
     pub(crate) fn begin(tx: &WriteTx<'_, 'c>) -> rusqlite::Result<Self> {
         let connection = tx.connection;
         let completed = connection.prepare_cached(include_str!("../../sql/outcomes/record_completed.sql"))?;
-        Ok(Self { connection, completed, family: Family::read(connection)? })
+        Ok(Self { connection, completed, family: Family::read(connection)?, freed: Freed::default() })
     }
 
     /// Makes the move under the fence, writes the attempt's row, counts it, and moves the children. `false` when
@@ -75,12 +76,17 @@ impl<'c> Ending<'c> {
         Ok(true)
     }
 
+    /// Wakes those who wait for the places that the jobs of the batch had.
+    pub(crate) fn finish(self, tx: &mut WriteTx<'_, 'c>) -> Result<(), Fault> {
+        self.freed.tell(tx)
+    }
+
     /// What follows from the move of a job.
     fn follow(&mut self, tx: &mut WriteTx<'_, 'c>, ended: &AttemptEnded<'_>, lease: &HeldLease) -> Result<(), Fault> {
         let to = ended.outcome.status();
-        ended::free(tx, ended.id, &lease.queue)?;
+        self.freed.add(tx, ended.id, &lease.queue)?;
         if let Some(span) = ended.slow_down {
-            ended::slow_down(tx, ended.id, ended.finished_at, span)?;
+            slow_down(tx, ended.id, ended.finished_at, span)?;
         }
         tx.counts.moved(&lease.queue, Status::Running, to);
         tx.counts.ended(&lease.queue, ended.finished_at, minute_of(ended, lease));

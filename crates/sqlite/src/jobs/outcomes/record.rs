@@ -70,6 +70,7 @@ impl Work for RecordAll {
                 Manner::Apart => record_apart(tx, &mut ending, &end, &record.log)?,
             });
         }
+        ending.finish(tx)?;
         Ok(answers)
     }
 }

@@ -1,5 +1,5 @@
 -- The lanes that may give a job, in the order of their turns. A claim reads as many as it may take from.
-SELECT id, limit_key, head_priority, turn
+SELECT id, limit_key, head_priority, turn, served_at
 FROM job_lanes INDEXED BY job_lanes_open
 WHERE is_open
   AND job_type = ?1

@@ -74,6 +74,7 @@ impl Work for TakeOverStep {
         for job in &jobs {
             taken.jobs += u64::from(self.take_apart(tx, &mut ending, job)?);
         }
+        ending.finish(tx)?;
         if jobs.len() == STEP_ROWS as usize {
             taken.next = jobs.last().map(|job| job.id);
             return Ok(taken);

@@ -1,0 +1,3 @@
+SELECT lane
+FROM job_queue
+WHERE id = ?1
