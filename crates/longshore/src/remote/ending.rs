@@ -124,7 +124,9 @@ impl RemoteWorkers {
             record.log = logs.add(self, &attempt, record.attempt, log).await?;
         }
         let outcome = outcome_of(&record.outcome);
-        match self.write(&attempt, record.clone()).await? {
+        let written = self.write(&attempt, record.clone()).await;
+        worker.forget(&attempt).await;
+        match written? {
             Recorded::Recorded => Ok(attempt.ended(outcome)),
             // Another request may have ended it in between.
             Recorded::Fenced => ended_before(attempt.clone(), &end, &self.detail_of(&attempt).await?),
