@@ -4,3 +4,4 @@ pub(crate) mod config;
 pub(crate) mod databases;
 pub(crate) mod environment;
 pub(crate) mod schedules;
+pub(crate) mod serve;

@@ -18,6 +18,7 @@ use crate::arguments::Durability;
 use crate::error_report::command_error::CommandError;
 use crate::settings::databases::DatabaseConfig;
 use crate::settings::schedules::{ScheduleConfig, ScheduleMistake};
+use crate::settings::serve::ServeConfig;
 
 /// The configuration file. Unknown keys are an error, so that a misspelt `timeuot` is noticed. Relative paths are
 /// relative to the working directory, as everywhere on the command line.
@@ -49,6 +50,9 @@ pub(crate) struct Config {
     /// The worker's settings.
     #[serde(default)]
     pub(crate) worker: WorkerConfig,
+    /// The server's settings.
+    #[serde(default)]
+    pub(crate) serve: ServeConfig,
 }
 
 /// A queue in the configuration file.
