@@ -4,8 +4,8 @@ use std::task::{Context, Poll};
 
 use longshore_core::{
     Advanced, Awaited, Backend, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch,
-    ChangedBatch, DependenciesRequest, Dependency, EnqueuedWorkflow, JobId, NewSignal, StoreError, StoreFuture, Stream,
-    ValidWorkflowJob, WorkflowBatch, WorkflowStream, Workflows, next_of,
+    ChangedBatch, DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, JobId, NewSignal,
+    StoreError, StoreFuture, Stream, ValidWorkflowJob, WorkflowBatch, WorkflowStream, Workflows, next_of,
 };
 
 use crate::combined_store::{CombinedStore, Shared};
@@ -94,6 +94,16 @@ impl Workflows for CombinedStore {
             let place = self.shared.members.of_job(request.id)?;
             let call = move |store: Store| -> StoreFuture<'static, _> {
                 Box::pin(async move { store.dependencies(request).await })
+            };
+            self.shared.members.ask_one(place, call).await
+        })
+    }
+
+    fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
+        Box::pin(async move {
+            let place = self.shared.members.of_job(request.id)?;
+            let call = move |store: Store| -> StoreFuture<'static, _> {
+                Box::pin(async move { store.dependents(request).await })
             };
             self.shared.members.ask_one(place, call).await
         })

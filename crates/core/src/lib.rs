@@ -67,6 +67,7 @@ pub use schedule::{
     AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ScheduleChange, Schedules, SchedulesRequest,
     SettleSchedules, SettledSchedules, SettledTick, TicksRequest,
 };
+pub use store::audit::{Actor, AuditEntry, AuditId, AuditRequest, AuditTrail, Deed, DeedEnd, DeedOutcome, Via};
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
     Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob, Selection, Stats,
@@ -108,6 +109,6 @@ pub use workflow::settle::{
     AwaitedState, DependencySettled, is_given_up_for_dependency, job_failed, settle_dependency,
 };
 pub use workflow::{
-    Advanced, BatchChange, BatchJobsRequest, BatchesRequest, ChangeBatch, ChangedBatch, DependenciesRequest,
-    EnqueuedWorkflow, NewSignal, Workflows,
+    Advanced, BatchChange, BatchJobsRequest, BatchesRequest, ChangeBatch, ChangedBatch, DependenciesRequest, Dependent,
+    DependentsRequest, EnqueuedWorkflow, NewSignal, Workflows,
 };

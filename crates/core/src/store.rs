@@ -1,3 +1,4 @@
+pub(crate) mod audit;
 pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod health;
@@ -14,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limiting,
-    Limits, LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, Tokens,
-    TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
+    AuditTrail, ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease,
+    Limiting, Limits, LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp,
+    Tokens, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
 };
 use job_stream::Checked;
 
@@ -172,9 +173,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 pub const HELD_LEASES_MAX: usize = 1000;
 
 /// A database that holds jobs: the traits of a backend that everybody uses.
-pub trait Backend: Store + Console + Schedules + Limiting + Workflows + Tokens {}
+pub trait Backend: Store + Console + Schedules + Limiting + Workflows + Tokens + AuditTrail {}
 
-impl<T: Store + Console + Schedules + Limiting + Workflows + Tokens> Backend for T {}
+impl<T: Store + Console + Schedules + Limiting + Workflows + Tokens + AuditTrail> Backend for T {}
 
 /// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
 /// the attempts are not counted.

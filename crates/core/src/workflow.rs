@@ -66,6 +66,9 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     /// What a job waits or waited for, in the order in which it was given, its parent included. Only reads.
     fn dependencies(&self, request: DependenciesRequest) -> StoreFuture<'_, Vec<Dependency>>;
 
+    /// The blocked jobs that wait for this one, as their parent or as a dependency, by id. Only reads.
+    fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>>;
+
     /// Takes one bounded step of what follows from the ends of jobs and batches, from signals, and from timeouts that have
     /// passed. Only reads if there is nothing to do.
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced>;
@@ -166,6 +169,28 @@ pub struct DependenciesRequest {
     pub name: Option<String>,
     /// How many bytes of results are read at most, in their order; larger ones are left out. Zero reads none.
     pub result_bytes_max: usize,
+}
+
+/// Which dependents of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DependentsRequest {
+    /// The job that is waited for.
+    pub id: JobId,
+    /// Only jobs behind this one.
+    pub after: Option<JobId>,
+    /// How many at most, from 1 to 1000.
+    pub limit: u32,
+}
+
+/// A blocked job that waits for another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dependent {
+    /// The job.
+    pub id: JobId,
+    /// Its type.
+    pub job_type: String,
+    /// Whether the other one is its parent.
+    pub is_child: bool,
 }
 
 /// The result of a step.

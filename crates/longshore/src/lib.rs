@@ -48,6 +48,7 @@
 //!
 //! This crate runs handlers. It contains no SQL and uses backends only through [`backend::Backend`].
 
+mod audited;
 pub mod backend;
 pub mod command;
 mod database_url;

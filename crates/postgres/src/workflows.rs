@@ -14,8 +14,8 @@ mod sweep;
 
 use longshore_core::{
     Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, EnqueuedWorkflow, NewSignal, StoreFuture, WorkflowBatch, WorkflowStream,
-    Workflows,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
+    WorkflowBatch, WorkflowStream, Workflows,
 };
 use longshore_spool::read_stream;
 
@@ -52,6 +52,10 @@ impl Workflows for PostgresStore {
 
     fn dependencies(&self, request: DependenciesRequest) -> StoreFuture<'_, Vec<Dependency>> {
         self.run("reading what a job waits for", move |parts| reading::dependencies(parts, request))
+    }
+
+    fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
+        self.run("reading who waits for a job", move |parts| reading::dependents(parts, request))
     }
 
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {

@@ -4,6 +4,8 @@ pub(crate) mod batches;
 pub(crate) mod dependencies;
 pub(crate) mod enqueue;
 pub(crate) mod followups;
+#[cfg(test)]
+mod killed;
 mod members;
 pub(crate) mod placing;
 mod retrying;
@@ -12,8 +14,8 @@ mod wait;
 
 use longshore_core::{
     Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, EnqueuedWorkflow, NewSignal, StoreFuture, WorkflowBatch, WorkflowStream,
-    Workflows,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
+    WorkflowBatch, WorkflowStream, Workflows,
 };
 
 pub(crate) use retrying::{is_held_back, wait_again};
@@ -61,6 +63,14 @@ impl Workflows for SqliteStore {
             .parts
             .readers
             .run("reading dependencies", move |tx| Ok(dependencies::dependencies(tx.connection, &request)?));
+        Box::pin(read)
+    }
+
+    fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
+        let read = self
+            .parts
+            .readers
+            .run("reading who waits for a job", move |tx| Ok(dependencies::dependents(tx.connection, request)?));
         Box::pin(read)
     }
 

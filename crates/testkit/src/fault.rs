@@ -1,3 +1,4 @@
+mod audit;
 mod console;
 mod journal;
 mod limits;

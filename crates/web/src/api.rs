@@ -1,5 +1,7 @@
 //! The API under `/api/v1`: JSON with the field names of `--json`.
 
+mod audit;
+pub(crate) mod batches;
 mod change;
 mod dead;
 mod edit;
@@ -8,11 +10,13 @@ pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod health;
 mod jobs;
+mod limits;
 mod logs;
 pub(crate) mod migrations;
 pub(crate) mod openapi;
 mod queues;
 mod schedules;
+mod selection;
 mod stats;
 pub(crate) mod work;
 
@@ -32,7 +36,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         dead::endpoints(),
         queues::endpoints(),
         work::endpoints(),
+        limits::endpoints(),
+        batches::endpoints(),
         schedules::endpoints(),
+        audit::endpoints(),
         stats::endpoints(),
         migrations::endpoints(),
         events::endpoints(),

@@ -30,6 +30,10 @@ impl Endpoint {
         Self::of("post", MethodFilter::POST, path, scope, handler)
     }
 
+    pub(crate) fn put<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+        Self::of("put", MethodFilter::PUT, path, scope, handler)
+    }
+
     pub(crate) fn patch<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
         Self::of("patch", MethodFilter::PATCH, path, scope, handler)
     }

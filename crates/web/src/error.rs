@@ -127,15 +127,17 @@ fn status_of(error: &StoreError) -> StatusCode {
     match error {
         StoreError::InDatabase { source, .. } => status_of(source),
         StoreError::InvalidJob(_)
-        | StoreError::Aborted { .. }
-        | StoreError::UnknownParent { .. }
+        | StoreError::InvalidLimit(_)
         | StoreError::InvalidWorkflow(_)
         | StoreError::UnknownDependency { .. }
         | StoreError::DependencyElsewhere { .. }
+        | StoreError::Aborted { .. }
+        | StoreError::UnknownParent { .. }
         | StoreError::ParentElsewhere { .. }
         | StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        StoreError::UnknownBatch { .. } => StatusCode::NOT_FOUND,
         StoreError::WorkerGone { .. } => StatusCode::GONE,
-        StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
+        StoreError::BatchClosed { .. } | StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
         StoreError::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         // What an operator must mend, or what passes: the request itself is right.
         _ => StatusCode::SERVICE_UNAVAILABLE,

@@ -2,6 +2,7 @@
 //! error, and what is not expected is an error too.
 
 pub(crate) mod json_body;
+pub(crate) mod pairs;
 pub(crate) mod path_names;
 pub(crate) mod query;
 

@@ -1,18 +1,20 @@
 //! The pages, which work without a script. A page is an [`Endpoint`](crate::endpoint::Endpoint) whose handler reads and
 //! then calls a pure function that draws.
 
+mod audit;
+mod batches;
 mod cookies;
 mod dead_letters;
 mod drawing;
 mod form;
 mod jobs;
 mod layout;
+mod limits;
 mod log_in;
 mod migrations;
 mod overview;
 mod preferences;
 mod problem;
-mod query;
 mod queues;
 mod schedules;
 mod types;
@@ -56,7 +58,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/schedules", Read, schedules::list),
         Endpoint::post("/schedules/act", Operate, schedules::act),
         Endpoint::get("/schedules/{name}", Read, schedules::show),
+        Endpoint::get("/limits", Read, limits::show),
+        Endpoint::post("/limits/change", Operate, limits::change),
+        Endpoint::get("/batches", Read, batches::list),
+        Endpoint::post("/batches/act", Operate, batches::act),
+        Endpoint::get("/batches/{id}", Read, batches::show),
         Endpoint::get("/migrations", Read, migrations::show),
+        Endpoint::get("/audit", Read, audit::show),
         Endpoint::get("/api", Read, api_page),
         Endpoint::get("/preferences", Read, preferences::show),
         Endpoint::post("/preferences", Read, preferences::save),
@@ -87,7 +95,7 @@ pub(crate) async fn show_errors(State(state): State<WebState>, request: Request,
     let view = View::of_request(&state, &parts, response.extensions_mut().remove::<Access>());
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         if error.status() == StatusCode::UNAUTHORIZED && is_read && state.settings().has_log_in() {
-            let to = format!("/login?to={}", query::encode(&wanted));
+            let to = format!("/login?to={}", crate::input::pairs::encode(&wanted));
             return Redirect::to(&view.link(&to)).into_response();
         }
         let retry_after = response.headers().get(header::RETRY_AFTER).cloned();

@@ -1,6 +1,6 @@
 use longshore::limits::{LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource, LimitSubject};
-use longshore_core::{Rate, Timestamp};
-use serde::Serialize;
+use longshore_core::{Deed, Rate, Timestamp};
+use longshore_report::{ChangedLimit, LimitList};
 
 use crate::arguments::{LimitsArguments, LimitsCommand, SetArguments};
 use crate::context::Context;
@@ -24,27 +24,12 @@ pub(crate) fn run(context: &Context, arguments: LimitsArguments) -> anyhow::Resu
     }
 }
 
-/// The limits in JSON.
-#[derive(Serialize)]
-struct Listed {
-    limits: Vec<LimitRow>,
-}
-
-/// The result of a change in JSON.
-#[derive(Serialize)]
-struct Changed<'a> {
-    scope: LimitScope,
-    name: &'a str,
-    changed: bool,
-    limits: Vec<LimitRow>,
-}
-
 async fn list(context: &Context, saturated: bool, limit: u32) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
     let selection = if saturated { LimitSelection::Saturated } else { LimitSelection::All };
     let limits = database.queue().limits().list(selection, limit as usize).await?;
     let is_empty = limits.is_empty();
-    let listed = Listed { limits };
+    let listed = LimitList { limits };
     context.output.result(&listed, |output| output.table(&table(&listed.limits, context.now())))?;
     if is_empty && context.output.format() == crate::output::Format::Words {
         context.output.note(match saturated {
@@ -61,7 +46,7 @@ async fn show(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> 
     if limits.is_empty() {
         return Err(CommandError::NoSuchLimit { subject: subject.to_string() }.into());
     }
-    let listed = Listed { limits };
+    let listed = LimitList { limits };
     context.output.result(&listed, |output| output.table(&table(&listed.limits, context.now())))?;
     Ok(Exit::Done)
 }
@@ -78,14 +63,18 @@ async fn set(context: &Context, arguments: SetArguments) -> anyhow::Result<Exit>
         weights: arguments.weight.into_iter().collect(),
     };
     let database = Database::open(context, Prepare::Nothing).await?;
-    let changed = database.queue().limits().set(subject.clone(), rule).await?;
+    let deed = Deed::set_limit(&subject, &rule);
+    let limits = database.queue().limits();
+    let changed = database.audited(deed, limits.set(subject.clone(), rule)).await?;
     let done = format!("the limit of {subject} is set; it holds until `longshore limits unset {}`", flag(&subject));
     tell(context, &database, &subject, changed, &done).await
 }
 
 async fn unset(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    let changed = database.queue().limits().unset(subject.clone()).await?;
+    let deed = Deed::unset_limit(&subject);
+    let limits = database.queue().limits();
+    let changed = database.audited(deed, limits.unset(subject.clone())).await?;
     let rest = of(&database, &subject).await?;
     let done = match (changed, rest.iter().any(|row| row.source == Some(LimitSource::Config))) {
         (false, _) => format!("{subject} has no limit"),
@@ -102,13 +91,8 @@ async fn tell(
     changed: bool,
     done: &str,
 ) -> anyhow::Result<Exit> {
-    let scope = match subject {
-        LimitSubject::Queue(_) => LimitScope::Queue,
-        LimitSubject::Type(_) => LimitScope::Type,
-    };
-    let mut limits = CommandError::after(done, of(database, subject).await)?;
-    limits.retain(|row| row.scope != LimitScope::Key);
-    let answer = Changed { scope, name: subject.name(), changed, limits };
+    let limits = CommandError::after(done, of(database, subject).await)?;
+    let answer = ChangedLimit::new(subject, changed, limits);
     CommandError::after(done, context.output.result(&answer, |output| output.line(done)))?;
     Ok(Exit::Done)
 }

@@ -141,8 +141,7 @@ fn check_spare_files() -> std::io::Result<()> {
     opened.map(drop)
 }
 
-/// What keeps the house of a server: what is not about running jobs.
-#[cfg(feature = "web")]
+/// A worker with the settings that are not about running jobs: all that keeps the house of a server.
 pub(super) fn housekeeper(database: &Database, config: &Config) -> Worker {
     let settings = &config.worker;
     let mut worker = Worker::new(database.queue())
@@ -166,23 +165,19 @@ fn worker(
         .concurrency
         .or(settings.concurrency.map(NonZero::get))
         .unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
-    let mut worker = Worker::new(database.queue()).concurrency(concurrency.min(CONCURRENCY_MAX));
+    let mut worker = housekeeper(database, config).concurrency(concurrency.min(CONCURRENCY_MAX));
     if let Some(grace) = settings.grace {
         worker = worker.grace(grace);
     }
     if let Some(lease) = settings.lease {
         worker = worker.lease(lease);
     }
-    worker = worker.retention(settings.retention()).dead_letter_retention(settings.dead_letter_retention());
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
     }
     worker = worker.schedule_source(ScheduleSource::Config);
     for schedule in config.schedules() {
         worker = worker.schedule(schedule);
-    }
-    for (subject, rule) in config.limits() {
-        worker = worker.limit_of(subject, rule);
     }
     for (job_type, handler) in handlers::all(context, config)? {
         worker = worker.handler(job_type, handler);

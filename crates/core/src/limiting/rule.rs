@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::job::new_job::{NAME_BYTES_MAX, check_name};
-use crate::{InvalidJob, InvalidKeyPointer, InvalidRate, KeyPointer, Pace, Rate};
+use crate::{InvalidJob, InvalidKeyPointer, InvalidRate, KeyPointer, LimitScope, Pace, Rate};
 
 /// What a limit is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,14 @@ impl LimitSubject {
     pub fn name(&self) -> &str {
         let (Self::Queue(name) | Self::Type(name)) = self;
         name
+    }
+
+    /// Whether it is a queue or a type.
+    pub const fn scope(&self) -> LimitScope {
+        match self {
+            Self::Queue(_) => LimitScope::Queue,
+            Self::Type(_) => LimitScope::Type,
+        }
     }
 }
 

@@ -122,9 +122,8 @@ impl RemoteWorkers {
         request: &RemoteClaim,
         turn: &Turn,
     ) -> Result<Vec<ClaimedJob>, RemoteError> {
-        let leases = self.backend().held_leases(request.worker_id.clone(), request.holds.clone()).await?;
-        let first: BTreeSet<JobId> = leases.iter().take(request.limit as usize).map(|lease| lease.id).collect();
-        let leases = leases.into_iter().filter(|lease| first.contains(&lease.id)).collect();
+        let mut leases = self.backend().held_leases(request.worker_id.clone(), request.holds.clone()).await?;
+        leases.truncate(request.limit as usize);
         self.hand_over(worker, Handover::new(self.clone(), request.worker_id.clone(), Arc::clone(turn), leases)).await
     }
 

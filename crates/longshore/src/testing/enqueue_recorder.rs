@@ -11,6 +11,7 @@ use longshore_core::{
     StoreFuture, TickPage, TicksRequest, TokenHash, TokenRecord, Tokens, ValidJob, ValidJobStream, WaitingFacts,
     Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
+use longshore_core::{Actor, AuditEntry, AuditId, AuditRequest, AuditTrail, Deed, DeedEnd};
 use longshore_core::{AppliedLimits, ApplyLimits, ChangeLimit, LimitPage, Limiting, LimitsRequest};
 
 use crate::{BoxFuture, Queue};
@@ -146,6 +147,20 @@ impl Tokens for EnqueueRecorder {
     }
 
     fn revoke_token(&self, _: String) -> StoreFuture<'_, bool> {
+        nothing()
+    }
+}
+
+impl AuditTrail for EnqueueRecorder {
+    fn begin_deed(&self, _: Actor, _: Deed) -> StoreFuture<'_, AuditId> {
+        nothing()
+    }
+
+    fn end_deed(&self, _: AuditId, _: DeedEnd) -> StoreFuture<'_, ()> {
+        nothing()
+    }
+
+    fn audit_page(&self, _: AuditRequest) -> StoreFuture<'_, Vec<AuditEntry>> {
         nothing()
     }
 }

@@ -1,10 +1,14 @@
 use longshore_core::{
-    BatchChange, BatchId, BatchRecord, ChangeBatch, EnqueuedWorkflow, JobData, NewSignal, StoreError, WorkflowBatch,
+    Actioned, BatchChange, BatchId, BatchRecord, ChangeBatch, EnqueuedWorkflow, JobData, NewSignal, Refusal,
+    StoreError, WorkflowBatch,
 };
 use serde::Serialize;
 
 use crate::workflow::Workflow;
 use crate::{Queue, QueueError};
+
+/// How many refusals of a change of a batch are kept.
+const REFUSED_MAX: usize = 100;
 
 impl Queue {
     /// Enqueues all jobs of a workflow with their batch, or nothing.
@@ -68,6 +72,52 @@ impl Queue {
         match self.backend().change_batch(request).await? {
             Some(_) => Ok(()),
             None => Err(StoreError::UnknownBatch { batch: id }.into()),
+        }
+    }
+
+    /// Cancels the members that have not ended; running ones are asked to stop. Runs in bounded steps: what earlier steps
+    /// have done stays after an error. Members that ended meanwhile are no refusals.
+    ///
+    /// ```
+    /// # use longshore::{Queue, workflow::BatchId};
+    /// # async fn example(queue: &Queue, batch: BatchId) -> Result<(), longshore::QueueError> {
+    /// println!("{} jobs were cancelled", queue.cancel_batch(batch).await?.touched);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn cancel_batch(&self, id: BatchId) -> Result<Actioned, StoreError> {
+        self.change_members(id, BatchChange::Cancel).await
+    }
+
+    /// Retries the members that are dead letters or were cancelled, as [`Queue::cancel_batch`] cancels others. The batch is
+    /// open again until they have ended.
+    ///
+    /// ```
+    /// # use longshore::{Queue, workflow::BatchId};
+    /// # async fn example(queue: &Queue, batch: BatchId) -> Result<(), longshore::QueueError> {
+    /// println!("{} jobs run again", queue.retry_batch(batch).await?.touched);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn retry_batch(&self, id: BatchId) -> Result<Actioned, StoreError> {
+        self.change_members(id, BatchChange::Retry).await
+    }
+
+    async fn change_members(&self, id: BatchId, change: BatchChange) -> Result<Actioned, StoreError> {
+        let mut all = Actioned::default();
+        let mut after = None;
+        loop {
+            let step = self.backend().change_batch(ChangeBatch { id, change, after }).await?;
+            let step = step.ok_or(StoreError::UnknownBatch { batch: id })?;
+            all.touched += step.actioned.touched;
+            // One that ended meanwhile is where it should be.
+            let refused = step.actioned.refused.into_iter().filter(|it| !matches!(it, Refusal::WrongStatus { .. }));
+            all.refused.extend(refused);
+            all.refused.truncate(REFUSED_MAX);
+            after = step.next;
+            if after.is_none() {
+                return Ok(all);
+            }
         }
     }
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use longshore_core::{
     BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole, BatchStatus, BatchesRequest, DependenciesRequest,
-    Dependency, DependencyState, DependencyTarget, Job, JobData, JobFacts, JobId, Needs, Otherwise, Status,
-    WorkflowPlace,
+    Dependency, DependencyState, DependencyTarget, Dependent, DependentsRequest, Job, JobData, JobFacts, JobId, Needs,
+    Otherwise, Status, WorkflowPlace,
 };
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -124,6 +124,27 @@ pub(super) async fn dependencies(parts: Arc<Parts>, request: DependenciesRequest
     }
     transaction.commit().await?;
     Ok(found)
+}
+
+/// The blocked jobs that wait for a job.
+pub(super) async fn dependents(parts: Arc<Parts>, request: DependentsRequest) -> Result<Vec<Dependent>, Fault> {
+    let after = request.after.map_or(i64::MIN, |after| after.0);
+    let limit = i64::from(request.limit.clamp(1, PAGE_MAX));
+    let parameters: [Parameter<'_>; 3] = [(&request.id.0, Type::INT8), (&after, Type::INT8), (&limit, Type::INT8)];
+    let transaction = parts.pool.begin_reading().await?;
+    let rows = transaction.query(sql!("workflows/select_blocked_dependents"), &parameters).await?;
+    let mut are_children = BTreeMap::new();
+    for row in &rows {
+        let columns = &mut Columns::of(row);
+        are_children.insert(columns.id()?, columns.read::<bool>()?);
+    }
+    let ids: Vec<JobId> = are_children.keys().copied().collect();
+    let mut jobs = select_jobs(&transaction, &ids).await?;
+    transaction.commit().await?;
+    jobs.sort_by_key(|job| job.id);
+    let shown =
+        jobs.into_iter().map(|job| Dependent { id: job.id, is_child: are_children[&job.id], job_type: job.job_type });
+    Ok(shown.collect())
 }
 
 /// All dependencies of one job, its parent included, without results.

@@ -1,5 +1,6 @@
 use longshore_core::{
-    DependenciesRequest, Dependency, DependencyTarget, JobData, JobFacts, JobId, Status, WorkflowPlace,
+    DependenciesRequest, Dependency, DependencyTarget, Dependent, DependentsRequest, JobData, JobFacts, JobId, Status,
+    WorkflowPlace,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -27,6 +28,18 @@ pub(crate) fn dependencies(
 /// The first dependencies of a job, without results.
 pub(crate) fn first_dependencies(connection: &Connection, id: JobId, max: usize) -> rusqlite::Result<Vec<Dependency>> {
     all(connection, id, max)
+}
+
+/// The blocked jobs that wait for a job.
+pub(crate) fn dependents(connection: &Connection, request: DependentsRequest) -> rusqlite::Result<Vec<Dependent>> {
+    let DependentsRequest { id, after, limit } = request;
+    connection
+        .prepare_cached(include_str!("../sql/workflows/select_dependents.sql"))?
+        .query_map(params![id.0, after.map_or(0, |after| after.0), limit], |row| {
+            let (id, job_type) = (column::id(row, 0)?, column::text(row, 1)?);
+            Ok(Dependent { id, job_type, is_child: column::integer(row, 2)? == 1 })
+        })?
+        .collect()
 }
 
 /// Where a job is in its workflow.

@@ -81,7 +81,7 @@ impl WorkerBuilder {
 }
 
 /// Registers a worker that keeps its session as long as its store is open, and then dies as its process would.
-pub async fn register_for_good(store: &impl Store, registration: Registration) -> WorkerId {
+pub async fn register_for_good(store: &(impl Store + ?Sized), registration: Registration) -> WorkerId {
     let worker_id = registration.worker_id.clone();
     let session = store.register(registration).await.expect("a worker can be registered");
     // Dropping it would give it up.

@@ -1,7 +1,7 @@
 use longshore_core::{
     Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, EnqueuedWorkflow, NewSignal, StoreFuture, WorkflowBatch, WorkflowStream,
-    Workflows,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
+    WorkflowBatch, WorkflowStream, Workflows,
 };
 
 use super::{FaultStore, Operation};
@@ -33,6 +33,10 @@ impl<S: Workflows> Workflows for FaultStore<S> {
 
     fn dependencies(&self, request: DependenciesRequest) -> StoreFuture<'_, Vec<Dependency>> {
         self.meet(Operation::Read, move |inner| inner.dependencies(request))
+    }
+
+    fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
+        self.meet(Operation::Read, move |inner| inner.dependents(request))
     }
 
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use longshore_core::{
     Action, Advanced, BatchChange, BatchCounts, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole,
     BatchStatus, BatchesRequest, ChangeBatch, ChangedBatch, DependenciesRequest, Dependency, DependencyState,
-    EnqueuedWorkflow, JobData, JobId, Needs, NewSignal, Otherwise, Selection, Status, StoreError, StoreFuture,
-    Timestamp, WorkflowBatch, WorkflowStream, Workflows, next_of,
+    Dependent, DependentsRequest, EnqueuedWorkflow, JobData, JobId, Needs, NewSignal, Otherwise, Selection, Status,
+    StoreError, StoreFuture, Timestamp, WorkflowBatch, WorkflowStream, Workflows, next_of,
 };
 
 use crate::memory::MemoryStore;
@@ -204,6 +204,10 @@ impl Workflows for MemoryStore {
 
     fn dependencies(&self, request: DependenciesRequest) -> StoreFuture<'_, Vec<Dependency>> {
         self.quietly(move |state, _| Ok(state.dependencies(&request)))
+    }
+
+    fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
+        self.quietly(move |state, _| Ok(state.dependents(request)))
     }
 
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {

@@ -488,6 +488,11 @@ macro_rules! store_suite {
                 each_minute_and_queue_is_counted_apart_oldest_first
                 jobs_that_end_by_hand_or_with_their_parent_are_counted
                 the_counts_survive_the_death_of_their_process;
+            audit:
+                a_deed_is_in_the_trail_before_it_ends_and_afterwards_with_its_result
+                a_deed_that_failed_says_why
+                the_trail_is_read_newest_first_in_pages_and_by_actor_and_action
+                old_entries_go_when_new_ones_come;
             tokens:
                 a_token_is_found_by_its_hash_alone
                 a_name_belongs_to_one_token
@@ -635,6 +640,9 @@ macro_rules! limit_suite {
                 a_child_of_a_key_is_limited_once_its_parent_has_completed
                 a_cancelled_job_of_a_key_keeps_no_other_one
                 lanes_that_nobody_needs_are_removed_and_come_back;
+            limit_lanes:
+                keys_whose_jobs_are_gone_let_no_lower_priority_start_first
+                a_key_whose_urgent_job_is_gone_comes_by_its_next_one;
             limit_random:
                 a_random_run_never_leases_more_than_the_limits_and_in_the_order_of_the_model;
             limit_rates:
@@ -707,6 +715,7 @@ macro_rules! workflow_suite {
             dependencies:
                 a_job_waits_for_all_of_its_dependencies
                 each_need_is_met_by_its_own_ends
+                who_waits_for_a_job_is_listed_by_id
                 what_can_no_longer_happen_has_the_consequence_that_was_chosen
                 who_is_given_up_takes_along_who_needs_it
                 a_dependency_that_has_ended_already_is_settled_at_once

@@ -13,7 +13,7 @@ pub enum Scope {
     Enqueue,
     /// To register as a worker, to claim jobs and to write their outcomes.
     Work,
-    /// To retry, cancel, delete and reprioritise jobs, and to pause and resume. Includes [`Scope::Read`].
+    /// To retry, cancel, delete and reprioritise jobs, to pause and resume, and to change limits and batches. Includes [`Scope::Read`].
     Operate,
     /// Everything.
     Admin,

@@ -1,19 +1,18 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
-use longshore_core::{Action, Actioned, Filter, JobId, Priority, Refusal, Selection, Status};
+use longshore_core::{Action, Actioned, JobId, Priority, Refusal, Selection};
 use serde::{Deserialize, Serialize};
 
 use super::filter::FilterBody;
+use super::selection::{SELECTION, SelectionBody};
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::Body;
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query, json_body};
 use crate::json::json;
 use crate::state::WebState;
-
-/// How many jobs a request may name.
-const IDS_MAX: usize = 1000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -47,44 +46,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Deletes a job that is not running, with its history")
             .answers(200, "Changed"),
     ]
-}
-
-pub(super) const SELECTION: Body = Body { schemas: &["Selection"] };
-
-/// Which jobs: by id, or all that match a filter.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SelectionBody {
-    #[serde(default)]
-    ids: Option<Vec<JobId>>,
-    #[serde(default)]
-    filter: Option<FilterBody>,
-    /// Only counts.
-    #[serde(default)]
-    dry_run: bool,
-}
-
-impl SelectionBody {
-    /// The ids, if it names any, within their bound.
-    pub(super) fn named(&self) -> Result<Option<&[JobId]>, ApiError> {
-        match &self.ids {
-            Some(ids) if ids.len() > IDS_MAX => {
-                Err(ApiError::invalid(format!("a request names at most {IDS_MAX} ids")))
-            }
-            Some(ids) if ids.iter().any(|id| id.0 < 1) => {
-                Err(ApiError::invalid("an id is a whole number, 1 or higher"))
-            }
-            ids => Ok(ids.as_deref()),
-        }
-    }
-
-    /// The same among jobs with this status.
-    pub(super) fn of_status(mut self, status: Status) -> Self {
-        if let Some(filter) = &mut self.filter {
-            filter.status = Some(vec![status]);
-        }
-        self
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,60 +88,58 @@ struct Refused<'a> {
     message: String,
 }
 
-async fn retry(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Retry).await
+async fn retry(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Retry).await
 }
 
-async fn cancel(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Cancel).await
+async fn cancel(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Cancel).await
 }
 
-async fn delete(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Delete).await
+async fn delete(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Delete).await
 }
 
 async fn reprioritise(
     state: State<WebState>,
+    audit: Audit,
     query: Query,
     JsonBody(body): JsonBody<PrioritySelectionBody>,
 ) -> Result<Response, ApiError> {
     let PrioritySelectionBody { priority, ids, filter, dry_run } = body;
-    change(state, query, SelectionBody { ids, filter, dry_run }, Action::Reprioritise(priority)).await
+    change(state, audit, query, SelectionBody::new(ids, filter, dry_run), Action::Reprioritise(priority)).await
 }
 
 /// Changes the selected jobs, or counts them.
 pub(super) async fn change(
     State(state): State<WebState>,
+    audit: Audit,
     query: Query,
     body: SelectionBody,
     action: Action,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    body.named()?;
-    let selection = select(body.ids, body.filter, action.usual_statuses())?;
-    if body.dry_run {
+    let is_dry_run = body.is_dry_run();
+    let selection = body.into_selection(action.usual_statuses())?;
+    if is_dry_run {
         return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
     }
-    Ok(changed(&state.backend().act(selection, action).await?))
-}
-
-fn select(
-    ids: Option<Vec<JobId>>,
-    filter: Option<FilterBody>,
-    usual: &'static [Status],
-) -> Result<Selection, ApiError> {
-    match (ids, filter) {
-        (Some(ids), None) => Ok(Selection::Jobs(ids)),
-        (None, Some(filter)) => {
-            let filter = filter.into_filter()?;
-            let statuses = filter.statuses.or_else(|| Some(usual.to_vec()));
-            Ok(Selection::Matching(Filter { statuses, ..filter }))
-        }
-        (None, None) => Err(ApiError::invalid("the body names no jobs").hint(
-            "give \"ids\", or a \"filter\"; {\"filter\": {}} is every job, and \"dry_run\": true only counts them",
-        )),
-        (Some(_), Some(_)) => Err(ApiError::invalid("the body has either ids or a filter, not both")),
-    }
+    Ok(changed(&audit.act(selection, action).await?))
 }
 
 pub(super) fn changed(actioned: &Actioned) -> Response {
@@ -188,37 +147,32 @@ pub(super) fn changed(actioned: &Actioned) -> Response {
     json(&Changed { touched: actioned.touched, refused: refused.collect() })
 }
 
-async fn retry_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Retry).await
+async fn retry_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Retry).await
 }
 
-async fn cancel_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Cancel).await
+async fn cancel_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Cancel).await
 }
 
-async fn delete_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Delete).await
+async fn delete_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Delete).await
 }
 
-async fn reprioritise_one(
-    state: State<WebState>,
-    id: PathId,
-    query: Query,
-    request: Request,
-) -> Result<Response, ApiError> {
+async fn reprioritise_one(audit: Audit, id: PathId, query: Query, request: Request) -> Result<Response, ApiError> {
     let NewPriorityBody { priority } = json_body::parse(&json_body::read(request).await?)?;
-    change_one(state, id, query, Action::Reprioritise(priority)).await
+    change_one(audit, id, query, Action::Reprioritise(priority)).await
 }
 
 /// Changes one job. That it cannot be changed is an error here.
 pub(super) async fn change_one(
-    State(state): State<WebState>,
+    audit: Audit,
     PathId(id): PathId,
     query: Query,
     action: Action,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    let actioned = state.backend().act(Selection::job(id), action).await?;
+    let actioned = audit.act(Selection::job(id), action).await?;
     match actioned.refused.first() {
         None => Ok(changed(&actioned)),
         Some(refusal) => Err((*refusal).into()),

@@ -1,5 +1,4 @@
 mod schemas;
-mod work_schemas;
 
 use axum::extract::State;
 use axum::response::Response;

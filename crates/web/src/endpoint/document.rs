@@ -31,6 +31,11 @@ impl Parameter {
         Self { name, about, schema: json!({ "type": "integer", "minimum": bounds.start(), "maximum": bounds.end() }) }
     }
 
+    /// Yes or no.
+    pub(crate) fn flag(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, schema: json!({ "type": "boolean" }) }
+    }
+
     /// One word.
     pub(crate) fn text(name: &'static str, about: &'static str) -> Self {
         Self { name, about, schema: json!({ "type": "string", "maxLength": 1000 }) }

@@ -1,3 +1,6 @@
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use longshore_core::JobId;
@@ -7,9 +10,9 @@ use crate::error::ApiError;
 /// The longest name in a path. Names of queues, types and schedules are shorter.
 const NAME_BYTES_MAX: usize = 1000;
 
-/// The job that a path names.
+/// The job that a path names, or another thing with an id.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PathId(pub(crate) JobId);
+pub(crate) struct PathId<T = JobId>(pub(crate) T);
 
 /// The last name in a path. An application may mount the router below names of its own.
 #[derive(Clone, Debug)]
@@ -32,11 +35,11 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for PathId {
+impl<S: Send + Sync, T: FromStr<Err: Display>> FromRequestParts<S> for PathId<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let PathName(word) = PathName::from_request_parts(parts, state).await?;
-        word.parse().map(Self).map_err(|error: longshore_core::InvalidId| ApiError::invalid(error.to_string()))
+        word.parse().map(Self).map_err(|error: T::Err| ApiError::invalid(error.to_string()))
     }
 }

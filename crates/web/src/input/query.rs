@@ -5,6 +5,7 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::pairs::Pairs;
 use crate::error::ApiError;
 
 /// How long a query may be in all, and of how many parameters.
@@ -23,11 +24,7 @@ impl Query {
         if text.len() > BYTES_MAX {
             return Err(ApiError::invalid(format!("the query has more than {BYTES_MAX} bytes")));
         }
-        let pairs: Vec<(String, String)> = axum::extract::Query::try_from_uri(
-            &format!("/?{text}").parse().map_err(|_| ApiError::invalid("the query is not a part of a URL"))?,
-        )
-        .map_err(|_| ApiError::invalid("the query is not of the form name=value&name=value"))?
-        .0;
+        let pairs = Pairs::parse(text.as_bytes()).map_err(ApiError::invalid)?.into_inner();
         if pairs.len() > PARAMETERS_MAX {
             return Err(ApiError::invalid(format!("the query has more than {PARAMETERS_MAX} parameters")));
         }

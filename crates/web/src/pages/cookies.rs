@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::query::{decode, encode};
+use crate::input::pairs::{decode, encode};
 
 /// The time zone of a user.
 pub(super) const ZONE: &str = "longshore_zone";
@@ -22,7 +22,7 @@ pub(super) fn read(headers: &HeaderMap, name: &str) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.find(|(known, _)| *known == name)?;
-    Some(decode(value.as_bytes())).filter(|value| !value.is_empty())
+    Some(decode(value)).filter(|value| !value.is_empty())
 }
 
 /// A preference that is kept.

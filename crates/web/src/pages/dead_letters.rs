@@ -19,10 +19,11 @@ use super::jobs::listing;
 use super::jobs::table::{Bulk, job_table};
 use super::layout::{Page, Section, framed, hidden};
 use super::overview::total;
-use super::query::query;
 use super::view::View;
 use crate::access::csrf;
+use crate::audit::Audit;
 use crate::error::ApiError;
+use crate::input::pairs::query;
 use crate::state::WebState;
 
 /// How many of the newest dead letters are grouped.
@@ -57,7 +58,12 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
 }
 
 /// `POST /dead/act`: retries or discards the jobs of one error.
-pub(super) async fn act(State(state): State<WebState>, view: View, form: CheckedForm) -> Result<Response, ApiError> {
+pub(super) async fn act(
+    State(state): State<WebState>,
+    audit: Audit,
+    view: View,
+    form: CheckedForm,
+) -> Result<Response, ApiError> {
     let filter = JobFilter { status: Some(Status::DeadLetter), ..JobFilter::of_pairs(form.fields())? };
     let key = form.required("group")?;
     let jobs = newest(&state, &filter).await?;
@@ -75,7 +81,7 @@ pub(super) async fn act(State(state): State<WebState>, view: View, form: Checked
     if is_asked {
         return Ok(ask(&view, &form, group, word, ids).into_response());
     }
-    let actioned = state.backend().act(Selection::Jobs(ids.to_vec()), action).await?;
+    let actioned = audit.act(Selection::Jobs(ids.to_vec()), action).await?;
     Ok(done(&view, form.back(), &in_words(past, &actioned)))
 }
 

@@ -6,11 +6,11 @@ use longshore_core::{Actioned, Refusal};
 
 use super::cookies;
 use super::drawing::text::{counted, cut};
-use super::query::Pairs;
 use super::view::View;
 use crate::Access;
 use crate::access::csrf;
 use crate::error::ApiError;
+use crate::input::pairs::Pairs;
 use crate::state::WebState;
 
 /// The fields of a form that was sent by a page of this log-in. There is no other way to read a form, so no change is

@@ -27,12 +27,15 @@ pub(super) enum Section {
     Workers,
     Types,
     Schedules,
+    Limits,
+    Batches,
     Migrations,
+    Audit,
     Api,
     None,
 }
 
-const MENU: [(Section, &str, &str); 9] = [
+const MENU: [(Section, &str, &str); 12] = [
     (Section::Overview, "/", "Overview"),
     (Section::Jobs, "/jobs", "Jobs"),
     (Section::DeadLetters, "/dead", "Dead letters"),
@@ -40,7 +43,10 @@ const MENU: [(Section, &str, &str); 9] = [
     (Section::Workers, "/workers", "Workers"),
     (Section::Types, "/types", "Types"),
     (Section::Schedules, "/schedules", "Schedules"),
+    (Section::Limits, "/limits", "Limits"),
+    (Section::Batches, "/batches", "Batches"),
     (Section::Migrations, "/migrations", "Migrations"),
+    (Section::Audit, "/audit", "Audit"),
     (Section::Api, "/api", "API"),
 ];
 

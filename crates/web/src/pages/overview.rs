@@ -12,11 +12,11 @@ use super::drawing::chart;
 use super::drawing::series::{Series, Span};
 use super::drawing::text::{number, visible};
 use super::layout::{Page, Section, framed, hidden};
-use super::query::Pairs;
 use super::queues::queue_table;
 use super::view::View;
 use super::workers::worker_table;
 use crate::error::ApiError;
+use crate::input::pairs::Pairs;
 use crate::state::WebState;
 
 /// How many schedules are looked at.
@@ -109,7 +109,7 @@ fn draw(
             section.panel aria-labelledby="queues" {
                 header { h2 #queues { "Queues" } a href=(view.link("/queues")) { "All queues" } }
                 @let summaries: Vec<QueueSummary> = queues.iter().take(ROWS_MAX).map(|stats| QueueSummary::new(stats.clone(), view.now)).collect();
-                (queue_table(view, &summaries, minutes, span))
+                (queue_table(view, &summaries, None, minutes, span))
             }
             section.panel aria-labelledby="workers" {
                 header { h2 #workers { "Workers" } a href=(view.link("/workers")) { "All workers" } }

@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use axum::response::Response;
-use longshore_core::{InvalidJob, MinuteStats, QueueChange, Status};
+use longshore::limits::{LimitRow, LimitScope};
+use longshore_core::{Deed, InvalidJob, MinuteStats, QueueChange, Status};
 use longshore_report::QueueSummary;
 use longshore_report::relative_time::span as in_words;
 use maud::{Markup, html};
@@ -14,10 +15,12 @@ use super::drawing::table::queue_link;
 use super::drawing::text::{number, visible};
 use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
+use super::limits;
 use super::overview::total;
-use super::query::query;
 use super::view::View;
+use crate::audit::Audit;
 use crate::error::ApiError;
+use crate::input::pairs::query;
 use crate::state::WebState;
 
 /// How many queues the page lists, those with the most waiting jobs first if there are more.
@@ -34,10 +37,11 @@ pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Ma
         queues.sort_by_key(|queue| std::cmp::Reverse(queue.depth));
         queues.truncate(SHOWN_MAX);
     }
+    let limits = limits::beside(&state, LimitScope::Queue).await?;
     let content = html! {
         div #queues data-live {
             section.panel aria-label="Queues" {
-                (queue_table(&view, &queues, &stats.minutes, Span::Hour))
+                (queue_table(&view, &queues, Some(&limits), &stats.minutes, Span::Hour))
                 @if left_out > 0 { p.empty { (number(left_out as u64)) " queues with fewer waiting jobs are not shown." } }
             }
         }
@@ -46,7 +50,12 @@ pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Ma
 }
 
 /// `POST /queues/change`: pauses or resumes a queue.
-pub(super) async fn change(State(state): State<WebState>, view: View, form: CheckedForm) -> Result<Response, ApiError> {
+pub(super) async fn change(
+    State(state): State<WebState>,
+    audit: Audit,
+    view: View,
+    form: CheckedForm,
+) -> Result<Response, ApiError> {
     let queue = form.required("queue")?;
     InvalidJob::check_queue(queue)?;
     let (change, words) = match form.required("change")? {
@@ -54,15 +63,22 @@ pub(super) async fn change(State(state): State<WebState>, view: View, form: Chec
         "resume" => (QueueChange::Resume, "is not paused any more."),
         _ => return Err(ApiError::invalid("the change must be pause or resume")),
     };
-    state.backend().change_queue(queue.to_owned(), change).await?;
+    audit.change(Deed::on_queue(change, queue), state.backend().change_queue(queue.to_owned(), change)).await?;
     Ok(done(&view, form.back(), &format!("Queue {queue} {words}")))
 }
 
-/// Queues in rows, each with what ended in it.
-pub(super) fn queue_table(view: &View, queues: &[QueueSummary], minutes: &[MinuteStats], span: Span) -> Markup {
+/// Queues in rows, each with what ended in it. Limits have a column of their own if any queue has one.
+pub(super) fn queue_table(
+    view: &View,
+    queues: &[QueueSummary],
+    limits: Option<&HashMap<String, LimitRow>>,
+    minutes: &[MinuteStats],
+    span: Span,
+) -> Markup {
     if queues.is_empty() {
         return html! { p.empty { "No job has been enqueued yet." } };
     }
+    let limits = limits.filter(|limits| !limits.is_empty());
     let mut of_queue: HashMap<&str, Vec<&MinuteStats>> = HashMap::new();
     for minute in minutes {
         of_queue.entry(&minute.queue).or_default().push(minute);
@@ -74,6 +90,7 @@ pub(super) fn queue_table(view: &View, queues: &[QueueSummary], minutes: &[Minut
                 th scope="col" { "State" }
                 th.number scope="col" { "Waiting" }
                 th.number scope="col" { "Running" }
+                @if limits.is_some() { th.number scope="col" { "Limit" } }
                 th.number scope="col" { "Oldest" }
                 th.number scope="col" { "Dead letters" }
                 th scope="col" { "Ended in " (span.word()) }
@@ -83,14 +100,14 @@ pub(super) fn queue_table(view: &View, queues: &[QueueSummary], minutes: &[Minut
             tbody {
                 @for queue in queues {
                     @let series = Series::new(of_queue.remove(queue.stats.queue.as_str()).unwrap_or_default(), span, view.now);
-                    (row(view, queue, &series))
+                    (row(view, queue, limits, &series))
                 }
             }
         } }
     }
 }
 
-fn row(view: &View, queue: &QueueSummary, series: &Series) -> Markup {
+fn row(view: &View, queue: &QueueSummary, limits: Option<&HashMap<String, LimitRow>>, series: &Series) -> Markup {
     let name = &queue.stats.queue;
     let jobs = |status: Status| queue.stats.jobs.get(&status).copied().unwrap_or(0);
     let list = |status: Status| {
@@ -107,6 +124,7 @@ fn row(view: &View, queue: &QueueSummary, series: &Series) -> Markup {
             }
             td.number { a href=(list(Status::Pending)) { (number(queue.depth)) } }
             td.number { a href=(list(Status::Running)) { (number(queue.running)) } }
+            @if let Some(limits) = limits { td.number { (limits::in_cell(view, limits.get(name))) } }
             td.number {
                 @match queue.stats.oldest_waiting_at {
                     Some(at) => (in_words(view.now.since(at))),

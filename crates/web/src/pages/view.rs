@@ -4,10 +4,10 @@ use longshore_core::{Clock, SystemClock, Timestamp};
 
 use super::cookies;
 use super::drawing::instant::Zone;
-use super::query::encode;
 use crate::Access;
 use crate::access::{Scope, csrf};
 use crate::error::ApiError;
+use crate::input::pairs::encode;
 use crate::state::WebState;
 
 /// How a user sees every page: who it is, what it may do, its time zone and theme.

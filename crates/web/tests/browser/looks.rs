@@ -3,11 +3,24 @@ use serde_json::{Value, json};
 use crate::chromium::Chromium;
 use crate::site::Site;
 
-const PAGES: [&str; 9] =
-    ["/", "/jobs", "/dead", "/queues", "/workers", "/types", "/schedules", "/schedules/nightly", "/preferences"];
+const PAGES: [&str; 13] = [
+    "/",
+    "/jobs",
+    "/dead",
+    "/queues",
+    "/workers",
+    "/types",
+    "/schedules",
+    "/schedules/nightly",
+    "/limits",
+    "/batches",
+    "/batches/1",
+    "/preferences",
+    "/batches?status=completed",
+];
 
 /// The text with less contrast than WCAG AA asks for, as the browser draws it.
-const FAINT: &str = "(() => {
+pub(crate) const FAINT: &str = "(() => {
     const parse = (color) => color.match(/[\\d.]+/g).map(Number);
     const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
         .map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
@@ -34,7 +47,7 @@ fn of_job(site: &Site) -> String {
     format!("/jobs/{}", site.newest("send_receipt"))
 }
 
-fn prefer(browser: &mut Chromium, theme: &str) {
+pub(crate) fn prefer(browser: &mut Chromium, theme: &str) {
     let features = json!([{"name": "prefers-color-scheme", "value": theme}]);
     browser.call("Emulation.setEmulatedMedia", &json!({"features": features}));
 }
@@ -42,14 +55,16 @@ fn prefer(browser: &mut Chromium, theme: &str) {
 #[test]
 fn every_text_can_be_read_in_light_and_in_dark() {
     let site = Site::start();
+    let flow = site.seed_flows();
+    assert_eq!(flow.batch.0, 1);
     let mut browser = Chromium::start(1280, 860);
-    let job = of_job(&site);
+    let job = format!("/jobs/{}", flow.publish);
     for theme in ["light", "dark"] {
         prefer(&mut browser, theme);
         for path in PAGES.into_iter().chain([job.as_str()]) {
             browser.go(&site.at(path));
             assert_eq!(browser.value(FAINT), json!([]), "{path} in {theme}");
-            let name = path.trim_matches('/').replace('/', "-");
+            let name = path.trim_matches('/').replace(['/', '?', '='], "-");
             browser.picture(&format!("{theme}-{}", if name.is_empty() { "overview" } else { &name }));
         }
         let background = browser.text("getComputedStyle(document.body).backgroundColor");
@@ -85,12 +100,14 @@ fn a_zone_that_does_not_exist_is_refused_with_a_suggestion() {
 #[test]
 fn nothing_is_wider_than_a_phone() {
     let site = Site::start();
+    let flow = site.seed_flows();
+    assert_eq!(flow.batch.0, 1);
     let mut browser = Chromium::start(390, 844);
-    let job = of_job(&site);
+    let job = format!("/jobs/{}", flow.publish);
     for path in PAGES.into_iter().chain([job.as_str()]) {
         browser.go(&site.at(path));
         assert_eq!(browser.value("document.documentElement.scrollWidth"), 390, "{path}");
-        let name = path.trim_matches('/').replace('/', "-");
+        let name = path.trim_matches('/').replace(['/', '?', '='], "-");
         browser.picture(&format!("phone-{}", if name.is_empty() { "overview" } else { &name }));
     }
 }
@@ -98,8 +115,10 @@ fn nothing_is_wider_than_a_phone() {
 #[test]
 fn whatever_can_be_used_has_a_name_and_every_page_has_landmarks() {
     let site = Site::start();
+    let flow = site.seed_flows();
+    assert_eq!(flow.batch.0, 1);
     let mut browser = Chromium::start(1280, 860);
-    let job = of_job(&site);
+    let job = format!("/jobs/{}", flow.publish);
     for path in PAGES.into_iter().chain([job.as_str()]) {
         browser.go(&site.at(path));
         let tree = browser.call("Accessibility.getFullAXTree", &json!({}));

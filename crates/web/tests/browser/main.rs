@@ -3,6 +3,9 @@
 
 mod acting;
 mod chromium;
+mod entering;
+mod flows;
+mod flows_seed;
 mod keyboard;
 mod live;
 mod looks;

@@ -4,10 +4,12 @@
 
 mod access;
 mod api;
+mod audit;
 mod client;
 mod documents;
 mod fuzz;
 mod limits;
+mod limits_and_batches;
 mod site;
 mod streams;
 mod work;

@@ -1,40 +1,33 @@
-use longshore_core::{Actioned, BatchChange, BatchId, ChangeBatch, NewSignal, Refusal};
-use serde::Serialize;
+use longshore_core::{Actioned, BatchChange, BatchId, ChangeBatch, Deed, NewSignal, StoreError};
+use longshore_report::{ChangedMembers, ClosedBatch, SentSignal};
 
 use crate::arguments::SignalArguments;
 use crate::commands::enqueue::payload;
 use crate::context::Context;
-use crate::database::Database;
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::table::count_jobs;
 
-/// How many refusals are kept.
-const REFUSED_MAX: usize = 100;
-
-/// What became of the members of a batch, in JSON.
-#[derive(Serialize)]
-struct Changed {
-    batch_id: BatchId,
-    #[serde(flatten)]
-    actioned: Actioned,
-}
-
 /// Cancels the members that have not ended.
 pub(super) async fn cancel(context: &Context, id: BatchId) -> anyhow::Result<Exit> {
-    change(context, id, BatchChange::Cancel, "cancelled, or asked to stop").await
+    let database = super::open(context).await?;
+    let deed = Deed::on_batch(BatchChange::Cancel, id);
+    let actioned = database.audited(deed, database.queue().cancel_batch(id)).await;
+    tell(context, id, actioned, "cancelled, or asked to stop")
 }
 
 /// Retries the members that did not complete.
 pub(super) async fn retry(context: &Context, id: BatchId) -> anyhow::Result<Exit> {
-    change(context, id, BatchChange::Retry, "retried").await
+    let database = super::open(context).await?;
+    let deed = Deed::on_batch(BatchChange::Retry, id);
+    let actioned = database.audited(deed, database.queue().retry_batch(id)).await;
+    tell(context, id, actioned, "retried")
 }
 
-async fn change(context: &Context, id: BatchId, change: BatchChange, done: &str) -> anyhow::Result<Exit> {
-    let database = super::open(context).await?;
-    let actioned = change_all(&database, id, change).await?;
+fn tell(context: &Context, id: BatchId, actioned: Result<Actioned, StoreError>, done: &str) -> anyhow::Result<Exit> {
+    let actioned = actioned.map_err(|error| explain(error, id))?;
     let done = format!("{} {done}", count_jobs(actioned.touched));
-    let changed = Changed { batch_id: id, actioned };
+    let changed = ChangedMembers { batch_id: id, actioned };
     CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;
     for refusal in &changed.actioned.refused {
         context.output.note(format!("left alone: {refusal}"));
@@ -42,48 +35,26 @@ async fn change(context: &Context, id: BatchId, change: BatchChange, done: &str)
     Ok(Exit::Done)
 }
 
-/// Step after step. What the earlier steps have done stays after an error.
-async fn change_all(database: &Database, id: BatchId, change: BatchChange) -> anyhow::Result<Actioned> {
-    let mut all = Actioned::default();
-    let mut after = None;
-    loop {
-        let step = database.change_batch(ChangeBatch { id, change, after }).await?;
-        let step = step.ok_or(CommandError::NoSuchBatch { id })?;
-        all.touched += step.actioned.touched;
-        // One that ended meanwhile is where it should be.
-        let refused = step.actioned.refused.into_iter().filter(|it| !matches!(it, Refusal::WrongStatus { .. }));
-        all.refused.extend(refused);
-        all.refused.truncate(REFUSED_MAX);
-        after = step.next;
-        if after.is_none() {
-            return Ok(all);
-        }
+/// The error of a batch that does not exist says how to list those that do.
+fn explain(error: StoreError, id: BatchId) -> anyhow::Error {
+    match error {
+        StoreError::UnknownBatch { .. } => CommandError::NoSuchBatch { id }.into(),
+        error => error.into(),
     }
-}
-
-/// A batch that was closed, in JSON.
-#[derive(Serialize)]
-struct Closed {
-    batch_id: BatchId,
-    is_open: bool,
 }
 
 /// Closes a batch.
 pub(super) async fn close(context: &Context, id: BatchId) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
-    change_all(&database, id, BatchChange::Close).await?;
+    let close = ChangeBatch { id, change: BatchChange::Close, after: None };
+    let deed = Deed::on_batch(BatchChange::Close, id);
+    let closing =
+        async { anyhow::Ok(database.change_batch(close).await?.ok_or(CommandError::NoSuchBatch { id })?.actioned) };
+    database.audited(deed, closing).await?;
     let done = format!("batch {id} is closed; it ends when its members have ended");
-    let closed = Closed { batch_id: id, is_open: false };
+    let closed = ClosedBatch { batch_id: id, is_open: false };
     CommandError::after(&done, context.output.result(&closed, |output| output.line(&done)))?;
     Ok(Exit::Done)
-}
-
-/// A signal that was sent, in JSON.
-#[derive(Serialize)]
-struct Sent<'a> {
-    signal: &'a str,
-    batch_id: BatchId,
-    is_first: bool,
 }
 
 /// Sends a signal to a batch.
@@ -94,12 +65,17 @@ pub(crate) fn signal(context: &Context, arguments: SignalArguments) -> anyhow::R
     signal.check(&longshore_core::Limits::default()).map_err(CommandError::Job)?;
     context.block_on(async {
         let database = super::open(context).await?;
-        let is_first = database.signal(signal).await?.ok_or(CommandError::NoSuchBatch { id: batch })?;
+        let deed = Deed::signal(&signal);
+        let send = async {
+            let sent = database.signal(signal).await?;
+            anyhow::Ok(sent.ok_or(CommandError::NoSuchBatch { id: batch })?)
+        };
+        let is_first = database.audited(deed, send).await?;
         let done = match is_first {
             true => format!("signal {name} was sent to batch {batch}"),
             false => format!("signal {name} had been sent to batch {batch} before; the first one counts"),
         };
-        let sent = Sent { signal: &name, batch_id: batch, is_first };
+        let sent = SentSignal { signal: &name, batch_id: batch, is_first };
         CommandError::after(&done, context.output.result(&sent, |output| output.line(&done)))?;
         Ok(Exit::Done)
     })

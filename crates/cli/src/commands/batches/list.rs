@@ -1,19 +1,11 @@
 use longshore_core::{BatchId, BatchRecord, BatchesRequest, Timestamp};
-use serde::Serialize;
+use longshore_report::BatchList;
 
 use crate::arguments::BatchListArguments;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::relative_time::{relative, relative_or_dash};
 use crate::output::table::Table;
-
-/// A page of batches in JSON.
-#[derive(Serialize)]
-struct Page {
-    batches: Vec<BatchRecord>,
-    /// A string, as for jobs.
-    next: Option<String>,
-}
 
 /// Lists batches, newest first.
 pub(super) async fn list(context: &Context, arguments: BatchListArguments) -> anyhow::Result<Exit> {
@@ -28,7 +20,7 @@ pub(super) async fn list(context: &Context, arguments: BatchListArguments) -> an
     batches.truncate(limit as usize);
     let next: Option<BatchId> = batches.last().map(|batch| batch.id).filter(|_| has_more);
     let now = context.now();
-    let page = Page { batches, next: next.map(|id| id.to_string()) };
+    let page = BatchList { batches, next: next.map(|id| id.to_string()) };
     context.output.result(&page, |output| output.table(&table(&page.batches, now)))?;
     if let Some(next) = next {
         context.output.note(format!("there are more: add --after {next}"));

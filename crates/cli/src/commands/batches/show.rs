@@ -1,5 +1,5 @@
 use longshore_core::{BatchId, BatchJob, BatchJobsRequest, BatchRecord, Timestamp};
-use serde::Serialize;
+use longshore_report::BatchDetail;
 
 use super::tree::tree;
 use crate::context::Context;
@@ -11,16 +11,6 @@ use crate::output::table::printable;
 /// How many jobs are read at once.
 const PAGE: u32 = 1000;
 
-/// A batch with its jobs in JSON.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    batch: BatchRecord,
-    jobs: Vec<BatchJob>,
-    /// Whether there are other jobs.
-    has_more: bool,
-}
-
 /// Shows one batch with its jobs.
 pub(super) async fn show(context: &Context, id: BatchId, limit: u32) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
@@ -28,7 +18,7 @@ pub(super) async fn show(context: &Context, id: BatchId, limit: u32) -> anyhow::
     let mut jobs = jobs(&database, id, limit.saturating_add(1)).await?;
     let has_more = jobs.len() > limit as usize;
     jobs.truncate(limit as usize);
-    let shown = Shown { batch, jobs, has_more };
+    let shown = BatchDetail { batch, jobs, has_more };
     let now = context.now();
     context.output.result(&shown, |output| {
         facts(&shown.batch, now).into_iter().try_for_each(|line| output.line(line))?;

@@ -1,7 +1,7 @@
 use longshore_core::{
     Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, EnqueuedWorkflow, JobId, NewSignal, StoreFuture, WorkflowBatch, WorkflowStream,
-    Workflows, next_of,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, JobId, NewSignal, StoreFuture,
+    WorkflowBatch, WorkflowStream, Workflows, next_of,
 };
 
 use super::{EnqueueRecorder, nothing};
@@ -45,6 +45,10 @@ impl Workflows for EnqueueRecorder {
     }
 
     fn dependencies(&self, _: DependenciesRequest) -> StoreFuture<'_, Vec<Dependency>> {
+        nothing()
+    }
+
+    fn dependents(&self, _: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
         nothing()
     }
 

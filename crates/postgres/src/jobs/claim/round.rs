@@ -117,11 +117,6 @@ impl Round {
         Ok(())
     }
 
-    /// Whether it has given this job.
-    pub(crate) fn has(&self, id: JobId) -> bool {
-        self.leases.iter().any(|lease| lease.id == id)
-    }
-
     /// Remembers what the worker holds now.
     pub(super) fn hold(&mut self, parts: &Parts, worker_id: &WorkerId) {
         self.claim_numbers.extend(self.keys.keys().map(|number| number.0));

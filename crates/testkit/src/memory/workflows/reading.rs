@@ -1,6 +1,6 @@
 use longshore_core::{
-    BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, DependenciesRequest, Dependency,
-    DependencyTarget, JobData, JobFacts, JobId, Status, WorkflowPlace,
+    BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, DependenciesRequest, Dependency, DependencyState,
+    DependencyTarget, Dependent, DependentsRequest, JobData, JobFacts, JobId, Status, WorkflowPlace,
 };
 
 use crate::memory::state::State;
@@ -63,6 +63,26 @@ impl State {
             found.push(dependency);
         }
         found
+    }
+
+    pub(super) fn dependents(&self, request: DependentsRequest) -> Vec<Dependent> {
+        let blocked = self
+            .rows
+            .iter()
+            .filter(|(id, row)| row.job.status == Status::Blocked && request.after.is_none_or(|after| **id > after));
+        let waiting = blocked.filter_map(|(id, row)| {
+            let is_child = row.job.parent_job_id == Some(request.id);
+            let mut waits = self.flows.waits.get(id).into_iter().flatten();
+            let is_waiting = |wait: &Wait| {
+                wait.state == DependencyState::Waiting && matches!(wait.target, Target::Job(job) if job == request.id)
+            };
+            (is_child || waits.any(is_waiting)).then(|| Dependent {
+                id: *id,
+                job_type: row.job.job_type.clone(),
+                is_child,
+            })
+        });
+        waiting.take(request.limit as usize).collect()
     }
 
     /// Where a job is in its workflow.

@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Awaited, Console, DependenciesRequest, DependencyState, DependencyTarget, JobData, Maintenance, Needs,
-    NewDependency, Otherwise, Status, WorkflowBatch, WorkflowJob, Workflows, explain,
+    Action, Awaited, Console, DependenciesRequest, DependencyState, DependencyTarget, DependentsRequest, JobData,
+    Maintenance, Needs, NewDependency, NewJob, Otherwise, Status, WorkflowBatch, WorkflowJob, Workflows, explain,
 };
 
 use crate::suite::flowing::{
@@ -24,6 +24,34 @@ where
     complete(&world, &worker_id, flow.id("b")).await;
     assert_eq!(world.status(flow.id("c")).await, Status::Pending);
     complete(&world, &worker_id, flow.id("c")).await;
+}
+
+pub async fn who_waits_for_a_job_is_listed_by_id<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let jobs = vec![
+        named("a"),
+        named("b"),
+        named("c").after(on("a")).after(needing("a", Needs::Ended)),
+        named("d").after(on("a")).after(on("b")),
+        named("e").after(on("b")),
+    ];
+    let flow = enqueue(&world, WorkflowBatch::None, jobs).await;
+    let child = world.enqueue(NewJob { parent: Some(flow.id("a")), ..job() }).await;
+    let listed = async |after, limit| {
+        let request = DependentsRequest { id: flow.id("a"), after, limit };
+        let found = world.store.dependents(request).await.expect("dependents can be read");
+        found.into_iter().map(|dependent| (dependent.id, dependent.is_child)).collect::<Vec<_>>()
+    };
+    let (c, d) = ((flow.id("c"), false), (flow.id("d"), false));
+    assert_eq!(listed(None, 10).await, [c, d, (child, true)]);
+    assert_eq!(listed(None, 1).await, [c]);
+    assert_eq!(listed(Some(d.0), 10).await, [(child, true)]);
+    complete(&world, &worker_id, flow.id("a")).await;
+    assert_eq!(listed(None, 10).await, []);
 }
 
 pub async fn each_need_is_met_by_its_own_ends<H: Harness>()

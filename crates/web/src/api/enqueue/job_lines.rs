@@ -32,6 +32,8 @@ struct TextLines {
     body: BodyDataStream,
     line_bytes_max: usize,
     buffer: Vec<u8>,
+    /// Where the next line begins in it.
+    start: usize,
     /// How many bytes of the buffer were looked through for a line end.
     searched: usize,
     bytes: u64,
@@ -58,6 +60,7 @@ impl JobLines {
             body: body.into_data_stream(),
             line_bytes_max: 2 * limits.payload_bytes_max + LINE_REST_BYTES_MAX,
             buffer: Vec::new(),
+            start: 0,
             searched: 0,
             bytes: 0,
             line: 0,
@@ -123,12 +126,11 @@ impl TextLines {
                     Err(error) => return Poll::Ready(Some(Err(error))),
                 }
             };
-            if end == 0 {
+            if end == self.start {
                 return Poll::Ready(None);
             }
-            let rest = self.buffer.split_off(end);
-            let line = std::mem::replace(&mut self.buffer, rest);
-            (self.searched, self.line) = (0, self.line + 1);
+            let line = self.buffer[self.start..end].to_vec();
+            (self.start, self.searched, self.line) = (end, end, self.line + 1);
             if !line.trim_ascii().is_empty() {
                 return Poll::Ready(Some(Ok(line)));
             }
@@ -136,6 +138,9 @@ impl TextLines {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
+        // What was given out goes at once, not line by line.
+        self.buffer.drain(..self.start);
+        (self.searched, self.start) = (self.searched - self.start, 0);
         if self.buffer.len() > self.line_bytes_max {
             self.line += 1;
             return Poll::Ready(Err(self.problem(format!("it has more than {} bytes", self.line_bytes_max))));

@@ -1,64 +1,67 @@
 #![allow(clippy::needless_pass_by_value, reason = "each schema is used once, and json! only borrows it")]
 
+mod batches;
+mod limits;
+mod work;
+
 use longshore_core::{AttemptOutcome, DeadLetterCode, FailureType, Status};
 use serde_json::{Map, Value, json};
-
-use super::work_schemas;
 
 /// The schemas of bodies and answers. A test compares them with real documents.
 pub(super) fn all() -> Value {
     let mut all = Map::new();
-    for (name, schema) in bodies().into_iter().chain(jobs()).chain(others()).chain(work_schemas::all()) {
+    let parts = [bodies(), jobs(), others(), limits::schemas(), batches::schemas(), work::schemas()];
+    for (name, schema) in parts.into_iter().flatten() {
         all.insert(name.to_owned(), schema);
     }
     Value::Object(all)
 }
 
-pub(super) type Named = (&'static str, Value);
+type Named = (&'static str, Value);
 
 /// An object whose fields may all be there; `required` lists those that must.
-pub(super) fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
+fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
     let properties: Map<String, Value> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     json!({ "type": "object", "properties": properties, "required": required })
 }
 
 /// The same as a body, where other fields are an error.
-pub(super) fn closed(fields: &[(&str, Value)], required: &[&str]) -> Value {
+fn closed(fields: &[(&str, Value)], required: &[&str]) -> Value {
     let mut schema = object(fields, required);
     schema["additionalProperties"] = json!(false);
     schema
 }
 
-pub(super) fn text() -> Value {
+fn text() -> Value {
     json!({ "type": "string" })
 }
 
-pub(super) fn or_null(schema: Value) -> Value {
+fn or_null(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
-pub(super) fn whole() -> Value {
+fn whole() -> Value {
     json!({ "type": "integer", "format": "int64" })
 }
 
-pub(super) fn instant() -> Value {
+fn instant() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-pub(super) fn duration() -> Value {
+fn duration() -> Value {
     json!({ "type": "string", "examples": ["30s", "5m"] })
 }
 
-pub(super) fn flag() -> Value {
+fn flag() -> Value {
     json!({ "type": "boolean" })
 }
 
-pub(super) fn list(items: Value) -> Value {
+fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
-pub(super) fn named(name: &str) -> Value {
+fn named(name: &str) -> Value {
     super::reference(name)
 }
 
@@ -70,7 +73,7 @@ fn statuses() -> Value {
     words(Status::ALL.map(Status::as_str))
 }
 
-pub(super) fn failure_types() -> Value {
+fn failure_types() -> Value {
     words(FailureType::ALL.map(FailureType::as_str))
 }
 
@@ -139,7 +142,7 @@ fn bodies() -> Vec<Named> {
 }
 
 /// The fields of a job, which several documents have.
-pub(super) fn job_fields() -> Vec<(&'static str, Value)> {
+fn job_fields() -> Vec<(&'static str, Value)> {
     let count = || json!({ "type": "integer", "minimum": 0 });
     vec![
         ("id", whole()),
@@ -199,6 +202,13 @@ fn jobs() -> Vec<Named> {
         ("error_message", or_null(text())),
         ("traceback", or_null(text())),
     ];
+    let detail = [
+        ("attempts", list(named("Attempt"))),
+        ("batch_id", or_null(whole())),
+        ("batch_role", or_null(words(["member", "callback"]))),
+        ("ref", or_null(text())),
+        ("dependencies", list(named("Dependency"))),
+    ];
     let attempt_names: Vec<&str> = attempt.iter().map(|(name, _)| *name).collect();
     let cause = || object(&[("code", text()), ("message", text())], &["code", "message"]);
     let entry = [
@@ -216,7 +226,7 @@ fn jobs() -> Vec<Named> {
         ("Job", object(&fields, &required)),
         ("JobList", object(&[("jobs", list(named("Job"))), ("next", or_null(text()))], &["jobs", "next"])),
         ("Attempt", object(&attempt, &attempt_names)),
-        ("JobDetail", all_of("Job", &[("attempts", list(named("Attempt")))], &["attempts"])),
+        ("JobDetail", all_of("Job", &detail, &["attempts", "batch_id", "batch_role", "ref", "dependencies"])),
         (
             "Explanation",
             object(
@@ -247,7 +257,7 @@ fn jobs() -> Vec<Named> {
     ]
 }
 
-pub(super) fn outcomes() -> Value {
+fn outcomes() -> Value {
     words(OUTCOMES.map(AttemptOutcome::as_str))
 }
 
@@ -286,6 +296,7 @@ fn others() -> Vec<Named> {
         ),
         ("ChangedQueue", object(&[("queue", text()), ("is_paused", flag())], &["queue", "is_paused"])),
         ("WorkerList", documents("workers")),
+        ("AuditPage", object(&[("entries", list(any())), ("next", or_null(whole()))], &["entries", "next"])),
         ("ScheduleList", documents("schedules")),
         ("ScheduleDetail", object(&[("name", text()), ("source", text())], &["name", "source"])),
         ("NextTickList", documents("schedules")),

@@ -160,6 +160,28 @@ pub(in crate::pages) fn meter(used: u64, of: u64, spoken: &str) -> Markup {
     }
 }
 
+/// How much of a whole is done, in parts: each has a name, the class of its colour, and a count.
+pub(in crate::pages) fn progress(parts: &[(&str, &str, u64)], of: u64) -> Markup {
+    const WIDE: f64 = 120.0;
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(_, _, count)| *count > 0)
+        .map(|(name, _, count)| format!("{} {name}", number(*count)))
+        .collect();
+    let told = if told.is_empty() { "none ended".to_owned() } else { told.join(", ") };
+    let mut done = 0.0;
+    html! {
+        svg.meter.progress viewBox=(view_box(WIDE, 6.0)) preserveAspectRatio="none" role="img" aria-label={ "Of " (number(of)) ": " (told) } {
+            rect.fill-idle width=(WIDE) height="6" {}
+            @for (_, class, count) in parts.iter().filter(|(_, _, count)| *count > 0) {
+                @let wide = (*count as f64 / of.max(1) as f64 * WIDE).clamp(1.5, WIDE);
+                rect class=(class) x=(coordinate(done)) width=(coordinate(wide)) height="6" { title { (told) } }
+                @let () = done += wide;
+            }
+        }
+    }
+}
+
 fn axes(series: &Series, zone: &Zone, top: &str, step: f64) -> Markup {
     let base = HEIGHT - BOTTOM;
     let labels = 5.min(series.bars.len());

@@ -1,20 +1,21 @@
 mod attempts;
 mod timeline;
+mod workflow;
 
 use axum::extract::State;
 use axum::http::Uri;
-use longshore_core::{Explanation, Job, JobDetail, LogEntry, LogRequest, Priority, Status, explain};
+use longshore_core::{DependentsRequest, Explanation, Job, JobDetail, LogEntry, LogRequest, Priority, Status, explain};
 use maud::{Markup, html};
 
 use super::table::percent;
 use crate::error::ApiError;
 use crate::input::PathId;
+use crate::input::pairs::Pairs;
 use crate::pages::drawing::instant::exact;
 use crate::pages::drawing::json;
 use crate::pages::drawing::table::{badge, job_link, queue_link, type_link};
 use crate::pages::drawing::text::{SHOWN_BYTES_MAX, boxed, bytes, tail, visible};
 use crate::pages::layout::{Page, Section, framed, hidden};
-use crate::pages::query::Pairs;
 use crate::pages::view::View;
 use crate::state::WebState;
 
@@ -30,8 +31,11 @@ pub(in crate::pages) async fn show(
     let explanation = backend.waiting_facts(id).await?.as_ref().map(explain);
     let attempt = attempt_of(&uri, &detail)?;
     let log = backend.log(LogRequest { id, attempt: Some(attempt), after: None }).await?.entries;
+    let request = DependentsRequest { id, after: None, limit: workflow::DEPENDENTS_MAX as u32 + 1 };
+    let dependents = backend.dependents(request).await?;
     let title = format!("Job {id}");
-    let content = draw(&view, &detail, explanation.as_ref(), attempt, &log);
+    let workflow = workflow::panel(&view, &detail, &dependents);
+    let content = draw(&view, &detail, explanation.as_ref(), &workflow, (attempt, &log));
     let page =
         Page { title: &title, section: Section::Jobs, aside: actions(&view, &detail.job), content, dead_letters: None };
     Ok(framed(&view, &page))
@@ -46,7 +50,13 @@ fn attempt_of(uri: &Uri, detail: &JobDetail) -> Result<u32, ApiError> {
     }
 }
 
-fn draw(view: &View, detail: &JobDetail, why: Option<&Explanation>, attempt: u32, log: &[LogEntry]) -> Markup {
+fn draw(
+    view: &View,
+    detail: &JobDetail,
+    why: Option<&Explanation>,
+    workflow: &Markup,
+    (attempt, log): (u32, &[LogEntry]),
+) -> Markup {
     let job = &detail.job;
     html! {
         div #job data-live data-every=[(job.status == Status::Running).then_some("3000")] {
@@ -63,6 +73,7 @@ fn draw(view: &View, detail: &JobDetail, why: Option<&Explanation>, attempt: u32
                 }
                 div {
                     (facts(view, job))
+                    (workflow)
                     (timeline::panel(view, detail))
                     @if !detail.checkpoints.steps.is_empty() { (steps(view, detail)) }
                 }

@@ -1,8 +1,8 @@
 use longshore_core::{FailureType, Filter, PageCursor, QueueStats, Selection, Status};
 
 use crate::error::ApiError;
+use crate::input::pairs::{Pairs, query};
 use crate::pages::overview::total;
-use crate::pages::query::{Pairs, query};
 
 /// The longest name of a type or queue that is looked for. No job has a longer one.
 const NAME_BYTES_MAX: usize = 1024;

@@ -5,7 +5,7 @@ use longshore_core::JobId;
 
 use super::filter::JobFilter;
 use crate::error::ApiError;
-use crate::pages::query::{Pairs, query};
+use crate::input::pairs::{Pairs, query};
 use crate::pages::view::View;
 use crate::state::WebState;
 

@@ -116,7 +116,7 @@ fn late(queue: &QueueStats, workers: &[WorkerRecord], now: Timestamp) -> Option<
         remedy: Remedy::Look {
             path: format!(
                 "/jobs{}",
-                crate::pages::query::query([("status", Some("pending")), ("queue", Some(&queue.queue))])
+                crate::input::pairs::query([("status", Some("pending")), ("queue", Some(&queue.queue))])
             ),
             words: "Look",
         },

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
-use super::schemas::{
+use super::{
     Named, closed, duration, failure_types, flag, instant, list, named, object, or_null, outcomes, text, whole,
 };
 
 /// The schemas of what workers over HTTP send and get.
-pub(super) fn all() -> Vec<Named> {
+pub(super) fn schemas() -> Vec<Named> {
     [bodies(), answers()].into_iter().flatten().collect()
 }
 

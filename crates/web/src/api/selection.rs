@@ -1,0 +1,73 @@
+use longshore_core::{Filter, JobId, Selection, Status};
+use serde::Deserialize;
+
+use super::filter::FilterBody;
+use crate::endpoint::document::Body;
+use crate::error::ApiError;
+
+/// How many jobs a request may name.
+const IDS_MAX: usize = 1000;
+
+pub(super) const SELECTION: Body = Body { schemas: &["Selection"] };
+
+/// Which jobs: by id, or all that match a filter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SelectionBody {
+    #[serde(default)]
+    ids: Option<Vec<JobId>>,
+    #[serde(default)]
+    filter: Option<FilterBody>,
+    /// Only counts.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl SelectionBody {
+    pub(super) const fn new(ids: Option<Vec<JobId>>, filter: Option<FilterBody>, dry_run: bool) -> Self {
+        Self { ids, filter, dry_run }
+    }
+
+    /// Whether jobs are only counted.
+    pub(super) const fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// The ids, if it names any, within their bound.
+    pub(super) fn named(&self) -> Result<Option<&[JobId]>, ApiError> {
+        match &self.ids {
+            Some(ids) if ids.len() > IDS_MAX => {
+                Err(ApiError::invalid(format!("a request names at most {IDS_MAX} ids")))
+            }
+            Some(ids) if ids.iter().any(|id| id.0 < 1) => {
+                Err(ApiError::invalid("an id is a whole number, 1 or higher"))
+            }
+            ids => Ok(ids.as_deref()),
+        }
+    }
+
+    /// The same among jobs with this status.
+    pub(super) fn of_status(mut self, status: Status) -> Self {
+        if let Some(filter) = &mut self.filter {
+            filter.status = Some(vec![status]);
+        }
+        self
+    }
+
+    /// The jobs. A filter without a status means the usual ones.
+    pub(super) fn into_selection(self, usual: &'static [Status]) -> Result<Selection, ApiError> {
+        self.named()?;
+        match (self.ids, self.filter) {
+            (Some(ids), None) => Ok(Selection::Jobs(ids)),
+            (None, Some(filter)) => {
+                let filter = filter.into_filter()?;
+                let statuses = filter.statuses.or_else(|| Some(usual.to_vec()));
+                Ok(Selection::Matching(Filter { statuses, ..filter }))
+            }
+            (None, None) => Err(ApiError::invalid("the body names no jobs").hint(
+                "give \"ids\", or a \"filter\"; {\"filter\": {}} is every job, and \"dry_run\": true only counts them",
+            )),
+            (Some(_), Some(_)) => Err(ApiError::invalid("the body has either ids or a filter, not both")),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::State;
+use axum::response::Response;
+use longshore::limits::{LimitRule, LimitSelection, LimitSource};
+
+use super::form::subject_of;
+use crate::audit::Audit;
+use crate::error::ApiError;
+use crate::pages::form::{CheckedForm, done};
+use crate::pages::view::View;
+use crate::state::WebState;
+use longshore_core::Deed;
+
+/// `POST /limits/change`: sets or unsets a limit by hand.
+pub(in crate::pages) async fn change(
+    State(state): State<WebState>,
+    audit: Audit,
+    view: View,
+    form: CheckedForm,
+) -> Result<Response, ApiError> {
+    let subject = subject_of(form.required("scope")?, form.required("name")?.trim())?;
+    let limits = state.queue().limits();
+    let words = match form.required("action")? {
+        "set" => {
+            let rule = rule(&form)?;
+            let deed = Deed::set_limit(&subject, &rule);
+            let is_new = audit.change(deed, limits.set(subject.clone(), rule)).await?;
+            let what = if is_new { "is set" } else { "was set before" };
+            format!("The limit of {subject} {what}. It holds until it is unset.")
+        }
+        "unset" => {
+            let is_changed = audit.change(Deed::unset_limit(&subject), limits.unset(subject.clone())).await?;
+            let rest = limits.list(LimitSelection::Of(subject.clone()), 1).await?;
+            match (is_changed, rest.first().and_then(|row| row.source)) {
+                (false, _) => format!("{subject} has no limit, so nothing was changed."),
+                (true, Some(LimitSource::Config)) => format!("The configured limit of {subject} holds again."),
+                (true, _) => format!("The limit of {subject} is unset."),
+            }
+        }
+        _ => return Err(ApiError::invalid("the action must be set or unset")),
+    };
+    Ok(done(&view, "/limits", &words))
+}
+
+fn rule(form: &CheckedForm) -> Result<LimitRule, ApiError> {
+    Ok(LimitRule {
+        concurrency: parsed(form, "concurrency")?,
+        rate: parsed(form, "rate")?,
+        burst: parsed(form, "burst")?,
+        key: parsed(form, "key")?,
+        key_concurrency: parsed(form, "key_concurrency")?,
+        key_rate: parsed(form, "key_rate")?,
+        weights: weights(form.get("weights").unwrap_or_default())?,
+    })
+}
+
+fn parsed<T: FromStr<Err: Display>>(form: &CheckedForm, name: &str) -> Result<Option<T>, ApiError> {
+    let word = form.get(name).map(str::trim).filter(|word| !word.is_empty());
+    word.map(str::parse)
+        .transpose()
+        .map_err(|error: T::Err| ApiError::invalid(format!("the field {}: {error}", name.replace('_', " "))))
+}
+
+/// Pairs such as `acme=3`, separated by commas.
+fn weights(text: &str) -> Result<BTreeMap<String, u32>, ApiError> {
+    let parse = |word: &str| {
+        let pair =
+            word.rsplit_once('=').and_then(|(key, weight)| Some((key.trim().to_owned(), weight.trim().parse().ok()?)));
+        pair.ok_or_else(|| {
+            ApiError::invalid(format!("{word:?} is not a weight: write a key and a number, such as acme=3"))
+        })
+    };
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_pairs_of_a_key_and_a_number() {
+        let expected = BTreeMap::from([("acme".to_owned(), 3), ("a=b".to_owned(), 2)]);
+        assert_eq!(weights(" acme = 3, a=b=2,").unwrap(), expected);
+        assert!(weights("").unwrap().is_empty());
+        assert!(weights("acme").unwrap_err().message().contains("is not a weight"));
+    }
+}
