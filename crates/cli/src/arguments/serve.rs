@@ -35,7 +35,12 @@ pub(crate) struct SiteArguments {
 /// It becomes part of links and of a cookie.
 pub(crate) fn base_path(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
-    if text.bytes().all(is_plain) && !text.split('/').any(|part| part == "." || part == "..") && !text.contains("//") {
+    let is_rooted = text.is_empty() || text.starts_with('/');
+    if is_rooted
+        && text.bytes().all(is_plain)
+        && !text.split('/').any(|part| part == "." || part == "..")
+        && !text.contains("//")
+    {
         return Ok(text.to_owned());
     }
     Err("expected a path such as /jobs, of letters, digits, and - _ . ~".to_owned())

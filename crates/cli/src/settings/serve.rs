@@ -93,6 +93,7 @@ mod tests {
         for (text, expected) in [
             ("listen = \"7070\"", "\"7070\" is not an address: expected one such as 127.0.0.1:7070"),
             ("base_path = \"/a/../b\"", "expected a path such as /jobs"),
+            ("base_path = \"a\"", "expected a path such as /jobs"),
             ("readonly = true", "unknown field `readonly`"),
             ("hosts = \"a\"", "expected a sequence"),
         ] {
