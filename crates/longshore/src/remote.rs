@@ -27,7 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Backend, Clock, InvalidCheckpoint, InvalidJob, LogLimits, Presence, Registration, StoreError, SystemClock,
+    Backend, Clock, Extended, Heartbeat, Held, InvalidCheckpoint, InvalidJob, LogLimits, Presence, Registration,
+    StoreError, SystemClock,
 };
 use tokio::sync::watch;
 
@@ -45,6 +46,10 @@ const PREFIX: &str = "http-";
 const ID_BYTES_MAX: usize = 64;
 /// Of how many workers something is kept in memory.
 const WORKERS_MAX: usize = 10_000;
+
+/// How often the lease of a worker that registered elsewhere is extended while its claim waits: the shortest leases need
+/// that.
+const INTERVAL_UNKNOWN: Duration = Duration::from_millis(500);
 
 /// What is known of a job type: how its jobs are retried, and what they get if they do not say otherwise.
 pub type PolicyOf = Arc<dyn Fn(&str) -> Option<HandlerPolicy> + Send + Sync>;
@@ -71,6 +76,8 @@ struct RemoteWorker {
     /// One claim at a time: a later one ends the one before, whose client has given it up.
     claiming: Arc<tokio::sync::Mutex<()>>,
     last_claim: watch::Sender<u64>,
+    /// The lease that it registered with here; zero if it did that elsewhere.
+    lease_ms: AtomicU64,
     isolation: Mutex<Isolation>,
     logs: tokio::sync::Mutex<AttemptLogs>,
     time_limits: Mutex<TimeLimits>,
@@ -154,6 +161,23 @@ pub enum RemoteError {
     },
 }
 
+impl RemoteWorker {
+    /// How often its lease is extended while its claim waits.
+    fn heartbeat_interval(&self) -> Duration {
+        match self.lease_ms.load(Ordering::Relaxed) {
+            0 => INTERVAL_UNKNOWN,
+            lease_ms => Duration::from_millis(lease_ms / 6),
+        }
+    }
+
+    /// An attempt has ended.
+    async fn forget(&self, attempt: &RemoteAttempt) {
+        let claim = (attempt.id, attempt.claim_number);
+        self.logs.lock().await.forget(claim);
+        self.time_limits.lock().unwrap_or_else(PoisonError::into_inner).forget(claim);
+    }
+}
+
 impl RemoteWorkers {
     /// Workers of this queue. Types without a policy are retried by the default one.
     pub fn new(queue: &Queue, policy_of: PolicyOf) -> Self {
@@ -202,6 +226,8 @@ impl RemoteWorkers {
         };
         // Nothing ends with it.
         drop(self.backend().register(registration).await?);
+        let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        self.worker(&worker_id).lease_ms.store(lease_ms, Ordering::Relaxed);
         quiet::info!(worker_id = %worker_id, "a remote worker registered");
         Ok(worker_id)
     }
@@ -232,13 +258,16 @@ impl RemoteWorkers {
         self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Extends the lease of a worker that says that it holds this.
+    async fn extend(&self, worker_id: &WorkerId, held: &[(JobId, ClaimNumber)]) -> Result<Extended, RemoteError> {
+        let number = self.shared.heartbeats.fetch_add(1, Ordering::Relaxed);
+        let heartbeat = Heartbeat { worker_id: worker_id.clone(), number, held: Held::All(held.to_vec()) };
+        Ok(self.backend().extend(heartbeat).await?)
+    }
+
     /// The store's time now, as the last claim told it.
     fn now(&self) -> longshore_core::Timestamp {
         self.shared.store_time.at(self.shared.clock.monotonic())
-    }
-
-    fn next_heartbeat(&self) -> u64 {
-        self.shared.heartbeats.fetch_add(1, Ordering::Relaxed)
     }
 }
 

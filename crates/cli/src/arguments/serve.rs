@@ -8,9 +8,9 @@ pub(crate) const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4A
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Listen at this address; port 0 takes any free one
-    #[arg(long, value_name = "ADDR:PORT", default_value_t = LISTEN)]
-    pub(crate) listen: SocketAddr,
+    /// Listen at this address; port 0 takes any free one [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
 
     #[command(flatten)]
     pub(crate) site: SiteArguments,
@@ -33,9 +33,14 @@ pub(crate) struct SiteArguments {
 }
 
 /// It becomes part of links and of a cookie.
-fn base_path(text: &str) -> Result<String, String> {
+pub(crate) fn base_path(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
-    if text.bytes().all(is_plain) && !text.split('/').any(|part| part == "." || part == "..") && !text.contains("//") {
+    let is_rooted = text.is_empty() || text.starts_with('/');
+    if is_rooted
+        && text.bytes().all(is_plain)
+        && !text.split('/').any(|part| part == "." || part == "..")
+        && !text.contains("//")
+    {
         return Ok(text.to_owned());
     }
     Err("expected a path such as /jobs, of letters, digits, and - _ . ~".to_owned())

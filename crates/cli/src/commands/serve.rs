@@ -7,13 +7,14 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::{migrate, work};
-use crate::arguments::{LISTEN, ServeArguments, SiteArguments};
+use crate::arguments::{LISTEN, ServeArguments};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::config::Config;
+use crate::settings::serve::ServeSettings;
 
 /// When to keep house again after that failed for a cause that does not pass by itself.
 const HOUSE_PAUSE: Duration = Duration::from_secs(10);
@@ -30,15 +31,16 @@ pub(crate) fn run(context: &Context, arguments: &ServeArguments) -> anyhow::Resu
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let database = Database::open(context, Prepare::New).await?;
-        let server = Server::bind(context, &database, arguments.listen, &arguments.site).await?;
+        let config = context.config()?;
+        let settings = ServeSettings::new(arguments.listen, &arguments.site, &config.serve);
+        let server = Server::bind(context, &database, &settings).await?;
         let (first, second) = longshore::stop_signals()?;
         server.announce(context)?;
-        let config = context.config()?;
         tokio::select! {
             served = server.run(first) => served?,
             // A second signal does not wait for open requests.
             () = second => {}
-            () = keep_house(&database, &config), if !arguments.site.read_only => {}
+            () = keep_house(&database, &config), if !settings.read_only => {}
         }
         Ok(Exit::Done)
     })
@@ -65,22 +67,18 @@ pub(super) struct Server {
 
 impl Server {
     /// Listens. An address that other machines can reach needs a token in the database.
-    pub(super) async fn bind(
-        context: &Context,
-        database: &Database,
-        listen: SocketAddr,
-        site: &SiteArguments,
-    ) -> anyhow::Result<Self> {
-        let is_open = listen.ip().is_loopback() && site.hosts.is_empty();
+    pub(super) async fn bind(context: &Context, database: &Database, settings: &ServeSettings) -> anyhow::Result<Self> {
+        let listen = settings.listen();
+        let is_open = listen.ip().is_loopback() && settings.hosts.is_empty();
         if !is_open && database.tokens().await?.is_empty() {
             return Err(CommandError::ServeWithoutToken { listen }.into());
         }
-        let web = web(context, database, site)?;
+        let web = web(context, database, settings)?;
         let web = if is_open { web.open_to_everyone() } else { web.tokens() };
         let bound = TcpListener::bind(listen).await;
         let listener = bound.map_err(|source| CommandError::Listen { listen, source })?;
         let address = listener.local_addr()?;
-        let path = site.base_path.trim_matches('/');
+        let path = settings.base_path.trim_matches('/');
         let url = format!("http://{address}/{path}");
         Ok(Self { listener, address, url, web })
     }
@@ -89,12 +87,11 @@ impl Server {
     pub(super) async fn bind_beside_worker(
         context: &Context,
         database: &Database,
-        listen: Option<SocketAddr>,
-        site: &SiteArguments,
+        settings: &ServeSettings,
     ) -> anyhow::Result<Option<Self>> {
-        match Self::bind(context, database, listen.unwrap_or(LISTEN), site).await {
+        match Self::bind(context, database, settings).await {
             Ok(server) => Ok(Some(server)),
-            Err(error) if listen.is_none() && is_taken(&error) => {
+            Err(error) if !settings.names_address() && is_taken(&error) => {
                 tracing::warn!("{LISTEN} is taken, so this worker serves no pages; name another address with --listen");
                 Ok(None)
             }
@@ -126,7 +123,7 @@ fn is_taken(error: &anyhow::Error) -> bool {
     matches!(listen, Some(CommandError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse)
 }
 
-fn web(context: &Context, database: &Database, site: &SiteArguments) -> anyhow::Result<Web> {
+fn web(context: &Context, database: &Database, settings: &ServeSettings) -> anyhow::Result<Web> {
     let (config, place) = (context.config()?, database.clone());
     let policies = config.clone();
     let mut web = Web::new(database.queue())
@@ -135,9 +132,9 @@ fn web(context: &Context, database: &Database, site: &SiteArguments) -> anyhow::
         .defaults(move |job_type| config.new_job(job_type))
         .places(move |id| place.place_of(id))
         .migrations(migrate::inspector(context)?)
-        .base_path(&site.base_path);
-    for host in &site.hosts {
+        .base_path(&settings.base_path);
+    for host in &settings.hosts {
         web = web.host(host);
     }
-    Ok(if site.read_only { web.read_only() } else { web })
+    Ok(if settings.read_only { web.read_only() } else { web })
 }

@@ -18,6 +18,8 @@ use crate::arguments::Durability;
 use crate::error_report::command_error::CommandError;
 use crate::settings::databases::DatabaseConfig;
 use crate::settings::schedules::{ScheduleConfig, ScheduleMistake};
+#[cfg(feature = "web")]
+use crate::settings::serve::ServeConfig;
 
 /// The configuration file. Unknown keys are an error, so that a misspelt `timeuot` is noticed. Relative paths are
 /// relative to the working directory, as everywhere on the command line.
@@ -49,6 +51,14 @@ pub(crate) struct Config {
     /// The worker's settings.
     #[serde(default)]
     pub(crate) worker: WorkerConfig,
+    /// The server's settings.
+    #[cfg(feature = "web")]
+    #[serde(default)]
+    pub(crate) serve: ServeConfig,
+    /// A program without a server reads the same file.
+    #[cfg(not(feature = "web"))]
+    #[serde(default, rename = "serve")]
+    _serve: serde::de::IgnoredAny,
 }
 
 /// A queue in the configuration file.

@@ -146,6 +146,10 @@ fn an_error_in_the_configuration_names_the_key_and_the_line() {
         "[jobs.mail]\npost = \"https://shop.internal/\"\nheaders = { a = \"b\\nc\" }",
         "[jobs.\"\"]\nrun = [\"true\"]",
         "[migrate]\ndirectory = \"a\"",
+        "[serve]\nlisten = \"7070\"",
+        "[serve]\nreadonly = true",
+        "[serve]\nhosts = \"jobs.example\"",
+        "[serve]\nbase_path = \"jobs\"",
         "database = ",
         "database = 7",
     ] {

@@ -148,10 +148,21 @@ fn an_address_that_is_taken_is_named() {
 
 #[test]
 #[cfg(unix)]
+fn the_configuration_says_what_a_server_permits() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[serve]\nlisten = \"192.0.2.1:1\"\nbase_path = \"/ops\"\nread_only = true\n");
+    let served = Served::start(&sandbox, &[]);
+    assert!(served.ask("GET /ops/api/v1/queues").starts_with("HTTP/1.1 200"));
+    assert!(served.ask("POST /api/v1/jobs\n{\"job_type\": \"mail\"}").starts_with("HTTP/1.1 403"));
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+#[cfg(unix)]
 fn up_runs_jobs_and_serves_in_one_process() {
     let sandbox = Sandbox::new();
-    sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
-    let mut command = sandbox.command(&["up", "--listen", "127.0.0.1:0"]);
+    sandbox.write("longshore.toml", "[serve]\nlisten = \"127.0.0.1:0\"\n\n[jobs.mail]\nrun = [\"true\"]\n");
+    let mut command = sandbox.command(&["up"]);
     let mut process = Process(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
     let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
     let address = loop {

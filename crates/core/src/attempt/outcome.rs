@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::{DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, Status, TimeBounds, Timestamp};
+use crate::{
+    AttemptOutcome, DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, Status, TimeBounds,
+    Timestamp,
+};
 
 /// How an attempt ended, before it is decided what that means for its job.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,6 +137,31 @@ impl Outcome {
             Self::DeadLetter { .. } => Status::DeadLetter,
             Self::Cancelled | Self::Expired { .. } => Status::Cancelled,
             Self::Deferred { .. } | Self::Returned | Self::Crashed { .. } | Self::Lapsed { .. } => Status::Pending,
+        }
+    }
+
+    /// The word for its attempt in the history. A lease that lapsed counts as given back there.
+    pub const fn of_attempt(&self) -> AttemptOutcome {
+        match self {
+            Self::Completed { .. } => AttemptOutcome::Completed,
+            Self::Retrying { .. } => AttemptOutcome::Retrying,
+            Self::DeadLetter { .. } => AttemptOutcome::DeadLetter,
+            Self::Cancelled | Self::Expired { .. } => AttemptOutcome::Cancelled,
+            Self::Deferred { .. } => AttemptOutcome::Deferred,
+            Self::Returned | Self::Lapsed { .. } => AttemptOutcome::Returned,
+            Self::Crashed { .. } => AttemptOutcome::Crashed,
+        }
+    }
+
+    /// The failure of its attempt, if it failed.
+    pub const fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Retrying { failure, .. }
+            | Self::DeadLetter { failure, .. }
+            | Self::Crashed { failure }
+            | Self::Lapsed { failure } => Some(failure),
+            Self::Expired { failure, .. } => failure.as_ref(),
+            Self::Completed { .. } | Self::Cancelled | Self::Deferred { .. } | Self::Returned => None,
         }
     }
 }

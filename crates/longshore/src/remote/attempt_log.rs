@@ -15,6 +15,11 @@ pub(super) struct AttemptLogs {
 }
 
 impl AttemptLogs {
+    /// The attempt has ended, or the store may not have what was added.
+    pub(super) fn forget(&mut self, claim: (JobId, ClaimNumber)) {
+        self.known.remove(&claim);
+    }
+
     pub(super) fn keep_only(&mut self, is_held: impl Fn(&(JobId, ClaimNumber)) -> bool) {
         self.known.retain(|claim, _| is_held(claim));
     }

@@ -87,7 +87,13 @@ impl RemoteWorkers {
         if !known.is_empty() {
             return Ok(known);
         }
+        let mut extended_at = Instant::now();
         loop {
+            // A claim that waits is a sign of life: a worker with one thread sends no heartbeat meanwhile.
+            if extended_at.elapsed() >= worker.heartbeat_interval() {
+                self.extend(&request.worker_id, &request.holds).await?;
+                extended_at = Instant::now();
+            }
             let round = match worker.is_closed(request) {
                 true => Round::Waits,
                 false => self.round(worker, &turn, request, &job_types, &scope).await?,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use longshore_core::{
     Attempt, AttemptEnd, AttemptOutcome, Budgets, ClaimNumber, Failure, FailureType, Job, JobData, JobDetail, JobId,
-    Outcome, Record, Recorded, Status, TimeBounds, decide,
+    Record, Recorded, Status, TimeBounds, decide,
 };
 use serde::Serialize;
 
@@ -123,8 +123,10 @@ impl RemoteWorkers {
             let mut logs = worker.logs.lock().await;
             record.log = logs.add(self, &attempt, record.attempt, log).await?;
         }
-        let outcome = outcome_of(&record.outcome);
-        match self.write(&attempt, record.clone()).await? {
+        let outcome = record.outcome.of_attempt();
+        let written = self.write(&attempt, record.clone()).await;
+        worker.forget(&attempt).await;
+        match written? {
             Recorded::Recorded => Ok(attempt.ended(outcome)),
             // Another request may have ended it in between.
             Recorded::Fenced => ended_before(attempt.clone(), &end, &self.detail_of(&attempt).await?),
@@ -146,7 +148,7 @@ impl RemoteWorkers {
         reason: Arc<str>,
     ) -> Result<RemoteEnded, RemoteError> {
         let record = given_up(record, &reason);
-        let outcome = outcome_of(&record.outcome);
+        let outcome = record.outcome.of_attempt();
         match self.write(&attempt, record).await? {
             Recorded::Recorded => Ok(attempt.ended(outcome)),
             Recorded::Fenced => Err(RemoteError::LeaseLost(attempt)),
@@ -214,17 +216,5 @@ fn ended_before(attempt: RemoteAttempt, end: &RemoteEnd, detail: &JobDetail) -> 
             Err(RemoteError::LeaseLost(attempt))
         }
         Some(outcome) => Err(RemoteError::EndedOtherwise { attempt, outcome }),
-    }
-}
-
-const fn outcome_of(outcome: &Outcome) -> AttemptOutcome {
-    match outcome {
-        Outcome::Completed { .. } => AttemptOutcome::Completed,
-        Outcome::Retrying { .. } => AttemptOutcome::Retrying,
-        Outcome::DeadLetter { .. } => AttemptOutcome::DeadLetter,
-        Outcome::Cancelled | Outcome::Expired { .. } => AttemptOutcome::Cancelled,
-        Outcome::Deferred { .. } => AttemptOutcome::Deferred,
-        Outcome::Returned | Outcome::Lapsed { .. } => AttemptOutcome::Returned,
-        Outcome::Crashed { .. } => AttemptOutcome::Crashed,
     }
 }

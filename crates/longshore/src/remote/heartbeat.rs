@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use longshore_core::{ClaimNumber, Extended, Heartbeat, Held, JobId, Progress, Report, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Progress, Report, WorkerId};
 use serde::Serialize;
 
 use super::ending::RemoteEnd;
@@ -51,12 +51,6 @@ impl RemoteWorkers {
         Ok(answer)
     }
 
-    async fn extend(&self, worker_id: &WorkerId, held: &[(JobId, ClaimNumber)]) -> Result<Extended, RemoteError> {
-        let number = self.next_heartbeat();
-        let heartbeat = Heartbeat { worker_id: worker_id.clone(), number, held: Held::All(held.to_vec()) };
-        Ok(self.backend().extend(heartbeat).await?)
-    }
-
     async fn report(
         &self,
         worker: &RemoteWorker,
@@ -78,9 +72,14 @@ impl RemoteWorkers {
                 .map(|progress| Progress { fraction: progress.fraction.clamp(0.0, 1.0), message: progress.message });
             reports.push(Report { id, claim_number, attempt: number, progress, log });
         }
-        // What was fenced off in between is told as lost by the next heartbeat.
         let reports: Arc<[Report]> = reports.into();
-        self.backend().report(worker_id.clone(), reports).await?;
+        // What was fenced off in between is told as lost by the next heartbeat.
+        let reported = self.backend().report(worker_id.clone(), Arc::clone(&reports)).await;
+        if reported.is_err() {
+            // The store may not have these pieces.
+            reports.iter().for_each(|report| logs.forget((report.id, report.claim_number)));
+        }
+        reported?;
         Ok(())
     }
 

@@ -49,6 +49,10 @@ impl TimeLimits {
         self.known.get(&claim).copied()
     }
 
+    pub(super) fn forget(&mut self, claim: (JobId, ClaimNumber)) {
+        self.known.remove(&claim);
+    }
+
     pub(super) fn keep_only(&mut self, is_held: impl Fn(&(JobId, ClaimNumber)) -> bool) {
         self.known.retain(|claim, _| is_held(claim));
     }

@@ -46,6 +46,9 @@ const WORDS: [&str; 22] = [
     "ünïcode \u{1f600}",
 ];
 
+/// A worker that is registered, so that requests of workers reach further.
+const WORKER: &str = "http-fuzz";
+
 /// A value that fits the schema, or one that does not.
 fn value(document: &Value, schema: &Value, random: &mut Random, depth: usize) -> Value {
     if random.next(6) == 0 || depth > 5 {
@@ -64,6 +67,11 @@ fn value(document: &Value, schema: &Value, random: &mut Random, depth: usize) ->
     }
     if let Some(words) = schema["enum"].as_array() {
         return random.pick(words).clone();
+    }
+    if let Some(examples) = schema["examples"].as_array()
+        && random.next(2) == 0
+    {
+        return random.pick(examples).clone();
     }
     match schema["type"].as_str() {
         Some("integer") => json!(*random.pick(&[0_i64, 1, 2, 5, 1000, i64::MAX, i64::MIN])),
@@ -107,7 +115,9 @@ fn target(document: &Value, path: &str, operation: &Value, random: &mut Random) 
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap();
         let drawn = value(document, &parameter["schema"], random, 0);
-        if parameter["in"] == "path" {
+        if name == "worker" && random.next(4) > 0 {
+            path = path.replace("{worker}", WORKER);
+        } else if parameter["in"] == "path" {
             // An empty name is another path.
             let drawn = Some(word(&drawn)).filter(|word| !word.is_empty()).unwrap_or_else(|| "1".to_owned());
             path = path.replace(&format!("{{{name}}}"), &escaped(&drawn));
@@ -126,9 +136,12 @@ async fn no_request_that_the_document_describes_or_distorts_is_answered_with_5xx
     site.enqueue("a").await;
     site.dead_letter().await;
     let document = site.get("/api/v1/openapi.json").await.json();
+    let worker = json!({ "job_types": ["a"], "worker_id": WORKER });
     let mut random = Random(7);
     let mut asked = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
+        // A request before may have retired it.
+        assert_eq!(site.post("/api/v1/workers", &worker).await.status, 201);
         for (method, operation) in operations.as_object().unwrap() {
             // A stream has no end.
             let is_stream = operation["responses"]["200"]["content"]["text/event-stream"].is_object();

@@ -6,6 +6,7 @@ use crate::commands::serve::Server;
 use crate::context::Context;
 use crate::database::Database;
 use crate::output::log_format::WORKER;
+use crate::settings::serve::ServeSettings;
 
 /// A server in the process of a worker. It answers until the worker has ended, so that the pages show how that goes.
 pub(super) struct RunningServer {
@@ -20,7 +21,8 @@ impl RunningServer {
         database: &Database,
         arguments: &BesideWorkArguments,
     ) -> anyhow::Result<Option<Self>> {
-        let bound = Server::bind_beside_worker(context, database, arguments.listen, &arguments.site).await?;
+        let settings = ServeSettings::new(arguments.listen, &arguments.site, &context.config()?.serve);
+        let bound = Server::bind_beside_worker(context, database, &settings).await?;
         let Some(server) = bound else { return Ok(None) };
         tracing::info!(target: WORKER, "listening on {}", server.url());
         let (stop, stopped) = oneshot::channel();

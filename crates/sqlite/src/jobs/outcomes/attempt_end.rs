@@ -239,18 +239,10 @@ struct AttemptRow<'a> {
 
 impl<'a> AttemptRow<'a> {
     const fn of(outcome: &'a Outcome) -> Option<Self> {
-        let (outcome, failure) = match outcome {
-            Outcome::Completed { .. } => return None,
-            Outcome::Retrying { failure, .. } => (AttemptOutcome::Retrying, Some(failure)),
-            Outcome::DeadLetter { failure, .. } => (AttemptOutcome::DeadLetter, Some(failure)),
-            Outcome::Crashed { failure } => (AttemptOutcome::Crashed, Some(failure)),
-            Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
-            Outcome::Expired { failure, .. } => (AttemptOutcome::Cancelled, failure.as_ref()),
-            Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
-            Outcome::Returned => (AttemptOutcome::Returned, None),
-            Outcome::Lapsed { failure } => (AttemptOutcome::Returned, Some(failure)),
-        };
-        Some(Self { outcome, failure })
+        if matches!(outcome, Outcome::Completed { .. }) {
+            return None;
+        }
+        Some(Self { outcome: outcome.of_attempt(), failure: outcome.failure() })
     }
 
     fn insert(&self, connection: &Connection, ended: &AttemptEnded<'_>) -> rusqlite::Result<()> {

@@ -193,17 +193,8 @@ impl Row {
 
 /// The word for the history. A success has none; the job's own row describes it.
 fn word(outcome: &Outcome) -> Option<(AttemptOutcome, Option<&Failure>)> {
-    Some(match outcome {
-        Outcome::Completed { .. } => return None,
-        Outcome::Retrying { failure, .. } => (AttemptOutcome::Retrying, Some(failure)),
-        Outcome::DeadLetter { failure, .. } => (AttemptOutcome::DeadLetter, Some(failure)),
-        Outcome::Crashed { failure } => (AttemptOutcome::Crashed, Some(failure)),
-        Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
-        Outcome::Expired { failure, .. } => (AttemptOutcome::Cancelled, failure.as_ref()),
-        Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
-        Outcome::Returned => (AttemptOutcome::Returned, None),
-        Outcome::Lapsed { failure } => (AttemptOutcome::Returned, Some(failure)),
-    })
+    let has_row = !matches!(outcome, Outcome::Completed { .. });
+    has_row.then(|| (outcome.of_attempt(), outcome.failure()))
 }
 
 fn milliseconds(from: Timestamp, to: Timestamp) -> u64 {

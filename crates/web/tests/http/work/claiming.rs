@@ -16,6 +16,7 @@ on_both!(
     a_claim_whose_answer_was_lost_is_repeated,
     a_client_that_hangs_up_gets_no_lease,
     a_second_claim_ends_the_first_one,
+    a_claim_that_waits_extends_the_lease,
     a_job_that_may_have_killed_its_worker_comes_alone,
     a_job_brings_along_what_it_waited_for,
     limits_and_pauses_hold_for_workers_over_http,
@@ -128,6 +129,17 @@ async fn a_job_that_may_have_killed_its_worker_comes_alone(engine: Engine) {
     assert_eq!(worker.claim_with(3, LONG, &[]).await.len(), 2);
     stop.send(()).unwrap();
     house.await.unwrap().unwrap();
+}
+
+async fn a_claim_that_waits_extends_the_lease(engine: Engine) {
+    let site = Site::open(engine).await;
+    let short = json!({ "job_types": ["a"], "lease": "1s" });
+    let id = site.post("/api/v1/workers", &short).await.json()["worker_id"].as_str().unwrap().to_owned();
+    let worker = Worker { site: &site, id };
+    let heard = async |site: &Site| site.get("/api/v1/workers").await.json()["workers"][0]["heartbeat_at"].clone();
+    let first = heard(&site).await;
+    assert_eq!(worker.claim_with(1, "2s", &[]).await.len(), 0);
+    assert_ne!(heard(&site).await, first);
 }
 
 async fn a_job_brings_along_what_it_waited_for(engine: Engine) {
