@@ -25,6 +25,7 @@ need 'command -v find' findutils
 need 'command -v awk' mawk
 need 'command -v script' bsdutils
 need 'command -v sqlite3' sqlite3
+need 'command -v curl' curl
 has_postgres='command -v initdb || [ -x "$LONGSHORE_TEST_POSTGRES_BIN/initdb" ] || ls /usr/lib/postgresql/*/bin/initdb'
 if ! sh -c "$has_postgres" >/dev/null 2>&1; then
     # Debian's server package creates a cluster on port 5432 unless this file says otherwise.

@@ -1,6 +1,7 @@
 //! The command-line arguments as clap parses them. `commands` carries them out.
 
 mod adopt;
+mod audit;
 mod batches;
 mod enqueue;
 mod filter;
@@ -26,6 +27,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use longshore_core::parse_duration;
 
 pub(crate) use self::adopt::AdoptArguments;
+pub(crate) use self::audit::AuditArguments;
 pub(crate) use self::batches::{BatchListArguments, BatchesArguments, BatchesCommand, SignalArguments};
 pub(crate) use self::enqueue::EnqueueArguments;
 pub(crate) use self::filter::{KindArguments, TargetArguments, ToFilter};
@@ -133,6 +135,16 @@ pub(crate) enum Command {
     #[cfg(feature = "web")]
     #[command(subcommand, after_help = "Example: longshore token add prometheus --scope read")]
     Token(TokenCommand),
+
+    /// List what was changed by hand: who, through what, when, and with what result
+    #[command(
+        long_about = "List what was changed by hand: who, through what, when, and with what result\n\nThe command line, \
+            the HTTP API and the dashboard note every change of jobs, queues, schedules, limits, batches and tokens before \
+            they make it, and what became of it. Enqueued jobs are not listed, and migrations have a history of their own: \
+            see \"longshore migrate history\". Entries are kept for 400 days.",
+        after_help = "Example: longshore audit --action pause"
+    )]
+    Audit(AuditArguments),
 
     /// Enqueue one job, or a file of jobs
     #[command(

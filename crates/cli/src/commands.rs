@@ -1,5 +1,6 @@
 //! The commands, one file for each.
 
+pub(crate) mod audit;
 pub(crate) mod batches;
 pub(crate) mod bench;
 pub(crate) mod completions;

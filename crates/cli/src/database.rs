@@ -1,11 +1,13 @@
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::thread;
 
-use longshore::backend::Backend;
+use longshore::backend::{Actor, Backend, Deed, Touched, Via, audited};
 use longshore::{DatabaseUrl, Queue};
 use longshore_combined::{CombinedStore, NamedDatabase, Numbering, Opener, Opening};
 use longshore_core::{JobId, Moving, OutsideCause, StoreError};
+use longshore_migrate::Author;
 use longshore_migrate::target::TargetError;
 use longshore_postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 pub(crate) use longshore_sqlite::Prepare;
@@ -112,6 +114,18 @@ impl Database {
     /// The database as the library's `Queue`.
     pub(crate) fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    /// Changes something, with an entry in the audit trail.
+    pub(crate) async fn audited<T: Touched, E: From<StoreError> + fmt::Display>(
+        &self,
+        deed: Deed,
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let Author { who, host } = Author::from_environment();
+        let name = [who.as_deref().unwrap_or("unknown"), host.as_deref().unwrap_or_default()].join("@");
+        let actor = Actor { name: name.trim_end_matches('@').to_owned(), via: Via::CommandLine };
+        audited(self.queue.backend().as_ref(), &actor, deed, change).await
     }
 
     /// The databases behind it, if there are several.

@@ -62,6 +62,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Serve(arguments) => commands::serve::run(context, &arguments),
         #[cfg(feature = "web")]
         Command::Token(command) => commands::token::run(context, command),
+        Command::Audit(arguments) => commands::audit::run(context, arguments),
         Command::Enqueue(arguments) => commands::enqueue::run(context, arguments),
         Command::Jobs(command) => commands::jobs::run(context, command),
         Command::Dead(command) => commands::dead::run(context, command),

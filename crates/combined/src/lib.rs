@@ -4,6 +4,7 @@
 //! at once and goes on without one that does not answer, and `workers/claims.rs`.
 
 mod attendant;
+mod audit;
 mod combined_store;
 mod console;
 mod limiting;

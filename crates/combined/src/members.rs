@@ -14,6 +14,9 @@ use crate::member::{Member, is_of_database};
 pub(crate) const SHORT: Duration = Duration::from_secs(3);
 pub(crate) const LONG: Duration = Duration::from_secs(10);
 
+/// The main database, which is the first one.
+pub(crate) const MAIN: usize = 0;
+
 /// The databases, and the thread that asks them.
 #[derive(Debug)]
 pub(crate) struct Members {

@@ -1,12 +1,13 @@
+use std::cmp::Reverse;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Held, Inbox, Interest, JobData, JobId, Limits,
-    NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store, StoreError,
-    StoreFuture, Stream, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, HELD_LEASES_MAX, Heartbeat, Held, Inbox, Interest, JobData,
+    JobId, Lease, Limits, NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName,
+    Store, StoreError, StoreFuture, Stream, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
 };
 
 use crate::combined_store::{CombinedStore, Shared};
@@ -76,6 +77,10 @@ impl Store for CombinedStore {
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         Box::pin(claims::claim(&self.shared, request))
+    }
+
+    fn held_leases(&self, worker_id: WorkerId, beyond: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
+        Box::pin(held_leases(&self.shared, worker_id, beyond))
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
@@ -294,6 +299,25 @@ async fn mark_started(shared: &Shared, worker_id: WorkerId, attempts: Arc<[Start
         }
     }
     Ok(())
+}
+
+/// What a worker holds, in all databases that answer.
+async fn held_leases(
+    shared: &Shared,
+    worker_id: WorkerId,
+    beyond: Vec<(JobId, ClaimNumber)>,
+) -> Result<Vec<Lease>, StoreError> {
+    let parts = shared.registered(&worker_id).into_iter().map(|place| (place, beyond.clone()));
+    let call = move |store: Arc<dyn longshore_core::Backend>, beyond: Vec<_>| -> StoreFuture<'static, Vec<Lease>> {
+        let worker_id = worker_id.clone();
+        Box::pin(async move { store.held_leases(worker_id, beyond).await })
+    };
+    let answers = shared.members.ask(SHORT, parts.collect(), call).await;
+    shared.note_missing(&answers);
+    let mut leases: Vec<Lease> = reachable(answers)?.into_iter().flat_map(|(_, leases)| leases).collect();
+    leases.sort_by_key(|lease| Reverse(lease.priority));
+    leases.truncate(HELD_LEASES_MAX);
+    Ok(leases)
 }
 
 /// Each database is told of its own jobs.

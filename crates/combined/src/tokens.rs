@@ -1,9 +1,7 @@
 use longshore_core::{NewToken, StoreFuture, TokenHash, TokenRecord, Tokens};
 
 use crate::combined_store::CombinedStore;
-
-/// The main database, which is the first one.
-const MAIN: usize = 0;
+use crate::members::MAIN;
 
 /// The tokens are in the main database: a token lets its owner into all of them.
 impl Tokens for CombinedStore {

@@ -22,7 +22,7 @@ pub use attempt::dead_letter::{DeadLetterCode, DeadLetterReason, UnknownDeadLett
 pub use attempt::failure::{Failure, FailureType, UnknownFailureType};
 pub use attempt::lease::Lease;
 pub use attempt::lease_watch::{LeaseVerdict, LeaseWatch};
-pub use attempt::log::{LogBuffer, LogChunk, LogLimits};
+pub use attempt::log::{LogBuffer, LogChunk, LogLimits, StoredPiece};
 pub use attempt::outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
 pub use attempt::retry::{Backoff, RetryPolicy};
 pub use explanation::facts::{Ancestor, JobFacts, WaitingFacts, WorkerFacts};
@@ -67,6 +67,7 @@ pub use schedule::{
     AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ScheduleChange, Schedules, SchedulesRequest,
     SettleSchedules, SettledSchedules, SettledTick, TicksRequest,
 };
+pub use store::audit::{Actor, AuditEntry, AuditId, AuditRequest, AuditTrail, Deed, DeedEnd, DeedOutcome, Via};
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
     Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob, Selection, Stats,
@@ -84,10 +85,10 @@ pub use store::tokens::{NewToken, TokenHash, TokenRecord, Tokens};
 pub use store::wakeups::changes::{Cancellation, Changes, JobKind, Known};
 pub use store::wakeups::subscribers::{Subscribers, Subscription};
 pub use store::wakeups::{Hint, Interest, Wakeups};
-pub use store::worker_session::{SessionLost, WorkerSession};
+pub use store::worker_session::{HeartbeatSession, SessionLost, WorkerSession};
 pub use store::{
-    Backend, ClaimRequest, Claimed, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded, Registration,
-    Report, StartedAttempt, Store, StoreFuture,
+    Backend, ClaimRequest, Claimed, HELD_LEASES_MAX, Inbox, Presence, Progress, QueueLimit, QueueScope, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture,
 };
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{DurationWord, InvalidDuration, deserialize_duration, parse_duration};

@@ -1,3 +1,4 @@
+pub(crate) mod audit;
 pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod health;
@@ -14,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limiting,
-    Limits, LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, Tokens,
-    TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
+    AuditTrail, ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease,
+    Limiting, Limits, LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp,
+    Tokens, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, Workflows,
 };
 use job_stream::Checked;
 
@@ -86,13 +87,18 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// last one was answered. Returns [`StoreError::WorkerGone`] if the worker is not registered (any more).
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed>;
 
+    /// What the worker holds beyond these claims, in the order in which it must run: jobs of which it does not know, because
+    /// an answer was lost. At most [`HELD_LEASES_MAX`]. Only reads.
+    ///
+    /// Returns [`StoreError::WorkerGone`] if the worker is not registered (any more).
+    fn held_leases(&self, worker_id: WorkerId, beyond: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>>;
+
     /// Opens an inbox for leases that come without a claim. It replaces the worker's earlier inbox.
     ///
     /// If a claim of this worker gets less than it asked for, the last [`Inbox::offer`] becomes an offer. A job that is
     /// enqueued alone through this store, in this process, is then created with a lease for the worker, in the same
     /// commit. This requires that it may run at once, waits for no parent, and nothing else that the worker could run
     /// comes before it. The worker's next claim replaces the offer. A backend need not implement this.
-    /// implement this.
     fn inbox(&self, _worker_id: &WorkerId) -> Box<dyn Inbox> {
         Box::new(NoInbox)
     }
@@ -163,10 +169,13 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups>;
 }
 
-/// A database that holds jobs: the traits of a backend that everybody uses.
-pub trait Backend: Store + Console + Schedules + Limiting + Workflows + Tokens {}
+/// How many leases [`Store::held_leases`] gives at most.
+pub const HELD_LEASES_MAX: usize = 1000;
 
-impl<T: Store + Console + Schedules + Limiting + Workflows + Tokens> Backend for T {}
+/// A database that holds jobs: the traits of a backend that everybody uses.
+pub trait Backend: Store + Console + Schedules + Limiting + Workflows + Tokens + AuditTrail {}
+
+impl<T: Store + Console + Schedules + Limiting + Workflows + Tokens + AuditTrail> Backend for T {}
 
 /// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
 /// the attempts are not counted.
@@ -216,6 +225,20 @@ pub struct Registration {
     pub settings: Arc<[TypeSettings]>,
     /// How many jobs it runs at once.
     pub concurrency: u32,
+    /// What shows that it lives.
+    pub presence: Presence,
+}
+
+/// What shows that a worker lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Presence {
+    /// Its process: its [`WorkerSession`] ends with it. The store that registered it never ends its lease.
+    #[default]
+    Process,
+    /// Its heartbeats alone, as those of a worker that comes through a server: the end of that process says nothing about
+    /// it. Every store may end its lease, its own as well. What it claimed counts as started, because nothing notes what
+    /// it begins. Its session is never lost, and dropping it gives nothing up.
+    Heartbeats,
 }
 
 /// A claim request.

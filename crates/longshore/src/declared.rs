@@ -1,5 +1,5 @@
-//! Job types that a configuration file declares, with what does their work: a program, a program that stays, or an HTTP
-//! target.
+//! Job types that a configuration file declares, with what does their work: a program, a program that stays, an HTTP
+//! target, or workers over HTTP.
 
 mod byte_size;
 mod declared_job;

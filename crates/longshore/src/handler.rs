@@ -9,6 +9,7 @@ pub(crate) mod current_attempt;
 pub(crate) mod done;
 pub(crate) mod failure_classes;
 pub(crate) mod handler_error;
+pub(crate) mod job_document;
 pub(crate) mod payload;
 pub(crate) mod progress_message;
 pub(crate) mod state;
@@ -31,7 +32,7 @@ pub use stop::{StopCause, Stopped};
 use std::pin::Pin;
 use std::time::Duration;
 
-use longshore_core::{LimitRule, Priority, RetryPolicy};
+use longshore_core::{LimitRule, Priority, RetryPolicy, TypeSettings};
 
 /// A boxed future, so that one registry can hold handlers of every kind.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -123,6 +124,17 @@ impl HandlerPolicy {
         let bounded = |span: Duration| span.min(SPAN_MAX);
         let (timeout, grace) = (self.timeout.map(bounded), self.grace.map(bounded));
         Self { timeout, grace, settle: bounded(self.settle), ..self }
+    }
+
+    /// What jobs of a type get if they do not say otherwise.
+    pub(crate) fn settings_of(&self, job_type: &str) -> TypeSettings {
+        TypeSettings {
+            job_type: job_type.to_owned(),
+            queue: self.queue.clone(),
+            priority: self.priority,
+            max_retries: Some(self.retry.retries),
+            timeout: self.timeout,
+        }
     }
 
     /// Sets the timeout of an attempt whose job sets none.

@@ -48,6 +48,7 @@
 //!
 //! This crate runs handlers. It contains no SQL and uses backends only through [`backend::Backend`].
 
+mod audited;
 pub mod backend;
 pub mod command;
 mod database_url;
@@ -63,6 +64,7 @@ pub mod program;
 #[cfg(feature = "push")]
 pub mod push;
 mod queue;
+pub mod remote;
 mod runtime;
 pub mod schedule;
 #[cfg(feature = "sqlite")]

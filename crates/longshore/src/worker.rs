@@ -1,7 +1,8 @@
-mod attempt;
-mod claiming;
+pub(crate) mod attempt;
+pub(crate) mod claiming;
 mod handlers;
 mod holdings;
+mod house;
 mod own_limits;
 mod registration;
 mod registry;
@@ -9,10 +10,10 @@ mod run;
 mod settings;
 #[cfg(unix)]
 mod signals;
-mod store_time;
+pub(crate) mod store_time;
 mod suspects;
 pub(crate) mod trouble;
-mod upkeep;
+pub(crate) mod upkeep;
 mod watched;
 mod worker_run;
 
@@ -174,6 +175,16 @@ impl Worker {
 
 impl<S> Worker<S> {
     fn into_run(self, until: Until) -> Result<Arc<WorkerRun>, WorkerError> {
+        let handles_nothing = self.registry.entries().next().is_none() && self.schedules.is_empty();
+        let worker_run = self.prepare(until)?;
+        if handles_nothing {
+            return Err(WorkerError::NothingHandled);
+        }
+        Ok(worker_run)
+    }
+
+    /// Checks everything that was given.
+    fn prepare(self, until: Until) -> Result<Arc<WorkerRun>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
         }
@@ -188,9 +199,6 @@ impl<S> Worker<S> {
         }
         let schedules = CodeSchedules::new(&self.schedules, self.schedule_source)?;
         let limits = OwnLimits::new(self.registry.limits().chain(self.limits.clone()))?;
-        if self.registry.entries().next().is_none() && self.schedules.is_empty() {
-            return Err(WorkerError::NothingHandled);
-        }
         let origin = AttemptOrigin {
             queue: self.queue.clone(),
             clock: Arc::clone(&self.clock),

@@ -17,4 +17,4 @@ pub use longshore_core::{
     Needs, Otherwise,
 };
 
-pub(crate) use dependency_list::{DependencyList, read_dependencies};
+pub(crate) use dependency_list::{DependencyList, dependencies_of, read_dependencies};

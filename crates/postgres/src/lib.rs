@@ -4,6 +4,7 @@
 //! one statement a file in the folders of the code. It must not know handlers or the command line. Begin with
 //! `migrations/001_create_jobs.up.sql`, which says what the tables are.
 
+mod audit;
 mod console;
 mod instant;
 mod jobs;

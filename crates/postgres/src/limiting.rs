@@ -1,18 +1,13 @@
 //! Limits: how many jobs of a queue, a type or a key run at once, and how often they start.
 
-mod admission;
 pub(crate) mod claiming;
-mod head;
-mod lanes;
 pub(crate) mod moved;
 mod page;
-mod pauses;
 pub(crate) mod places;
 mod row;
 pub(crate) mod rules;
 pub(crate) mod slow_down;
 mod sorting;
-mod standing;
 mod storing;
 pub(crate) mod upkeep;
 

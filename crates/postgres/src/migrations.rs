@@ -15,7 +15,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 9] = [
+const FILES: [[(&str, &str); 2]; 10] = [
     pair!("001_create_jobs"),
     pair!("002_create_workers"),
     pair!("003_create_job_queue"),
@@ -25,6 +25,7 @@ const FILES: [[(&str, &str); 2]; 9] = [
     pair!("007_add_workflows"),
     pair!("008_add_limits"),
     pair!("009_keep_tokens"),
+    pair!("010_keep_audit_trail"),
 ];
 
 /// A table of the source. The other objects of its schema belong to it, too.

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, mpsc};
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Limits,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Lease, Limits,
     NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store, StoreError,
     StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
@@ -210,6 +210,10 @@ impl Store for PostgresStore {
                 None => jobs::claim::claim(parts, request).await,
             }
         })
+    }
+
+    fn held_leases(&self, worker_id: WorkerId, beyond: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
+        self.run("reading what a worker holds", |parts| jobs::claim::held_leases::held_leases(parts, worker_id, beyond))
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {

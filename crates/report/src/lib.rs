@@ -3,6 +3,7 @@
 //! It reads no database and knows neither commands nor HTTP. A document that `longshore-core` has already, such as
 //! [`JobDetail`](longshore_core::JobDetail), is only placed here, if there are several databases.
 
+mod audit_documents;
 mod batch_documents;
 mod job_documents;
 mod limit_documents;
@@ -10,6 +11,7 @@ mod queue_documents;
 pub mod relative_time;
 mod schedule_documents;
 
+pub use audit_documents::AuditPage;
 pub use batch_documents::{BatchDetail, BatchList, ChangedMembers, ClosedBatch, SentSignal};
 pub use job_documents::{EnqueuedJob, InsertedJobs, JobList, JobLog, PlacedDetail, PlacedExplanation, PlacedJob};
 pub use limit_documents::{ChangedLimit, InvalidLimitCursor, LimitCursor, LimitList, LimitListPage};

@@ -7,3 +7,5 @@ pub(crate) mod fault;
 pub(crate) mod opening;
 pub(crate) mod quiet;
 pub(crate) mod readers;
+#[cfg(test)]
+pub(crate) mod stop_before;

@@ -6,6 +6,7 @@
 //! database file but SQLite itself. Begin with `store`, then `writing`, then `jobs::claim`.
 
 mod adoption;
+mod audit;
 mod console;
 mod database;
 mod jobs;

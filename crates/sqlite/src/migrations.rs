@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 12] = [
+const FILES: [[(&str, &str); 2]; 13] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -35,11 +35,13 @@ const FILES: [[(&str, &str); 2]; 12] = [
     pair!("010_add_workflows"),
     pair!("011_add_limits"),
     pair!("012_keep_tokens"),
+    pair!("013_keep_audit_trail"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts.
-pub(crate) const TABLES: [&str; 23] = [
+pub(crate) const TABLES: [&str; 24] = [
     "job_attempts",
+    "job_audit",
     "job_batches",
     "job_checkpoints",
     "job_depths",

@@ -3,9 +3,10 @@ use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Limits,
-    NewCheckpoint, NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store,
-    StoreError, StoreFuture, SystemClock, ToldClaims, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, HeartbeatSession, Inbox, Interest,
+    JobData, JobId, Lease, Limits, NewCheckpoint, NewJob, Presence, Reclaimed, Record, Recorded, Registration, Report,
+    StartedAttempt, StepName, Store, StoreError, StoreFuture, SystemClock, ToldClaims, ValidJob, ValidJobStream,
+    Wakeups, WorkerId, WorkerSession,
 };
 use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::check_connection;
@@ -16,7 +17,7 @@ use crate::database::database_file::DatabaseFile;
 use crate::database::fault::{ErrorContext, Fault};
 use crate::database::opening;
 use crate::database::opening::is_damage;
-use crate::database::readers::Readers;
+use crate::database::readers::{ReadTx, Readers};
 use crate::jobs::claim::Claim;
 use crate::jobs::claim::inbox::{Inboxes, Mailbox};
 use crate::jobs::enqueue::stream::enqueue_stream;
@@ -37,7 +38,8 @@ use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
 use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
-use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
+use crate::workers::worker::{Extend, Register, Retire, cancel_requests, held_leases};
+use crate::workers::worker_row::FileRecord;
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
 use crate::writing::writer_connection::Opened;
@@ -151,6 +153,16 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// A worker of these types was registered. Before its first claim, so that it takes their jobs from the queue and in
+    /// the order of their type. What is left is for the search for dead workers, and so is an error.
+    async fn settle_types(&self, worker_id: &WorkerId) {
+        let Parts { readers, writer, told, .. } = &*self.parts;
+        let _ = apply_settings(readers, writer, SETTINGS_STEPS).await;
+        told.forget(worker_id);
+    }
+}
+
 impl Parts {
     fn begin_session(&self, worker_id: &WorkerId) -> SqliteSession {
         SqliteSession {
@@ -229,23 +241,26 @@ impl Store for SqliteStore {
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         Box::pin(async move {
-            let Parts { liveness, context, told, .. } = &*self.parts;
+            let Parts { liveness, context, writer, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
+            if registration.presence == Presence::Heartbeats {
+                // Without a file nobody can find it dead before its lease has ended.
+                writer.run(Register { registration, file: FileRecord::default() }).await?;
+                self.settle_types(&worker_id).await;
+                return Ok(Box::new(HeartbeatSession) as Box<dyn WorkerSession>);
+            }
             let is_new = !liveness.is_own(&worker_id);
             let file = liveness
                 .register(&worker_id, registration.concurrency)
                 .map_err(|refused| context.explain_refused(refused))?;
             // Dropped with this future: nobody else would give up the file of a worker that does not begin.
             let first = is_new.then(|| self.parts.begin_session(&worker_id));
-            let registered = self.parts.writer.run(Register { registration, file }).await;
+            let registered = writer.run(Register { registration, file }).await;
             if registered.is_err() && is_new {
                 liveness.forget(&worker_id);
             }
             registered?;
-            // Before its first claim, so that it takes them from the queue and in the order of their type. What is left
-            // is for the search for dead workers, and so is an error.
-            let _ = apply_settings(&self.parts.readers, &self.parts.writer, SETTINGS_STEPS).await;
-            told.forget(&worker_id);
+            self.settle_types(&worker_id).await;
             let session = first.unwrap_or_else(|| self.parts.begin_session(&worker_id));
             Ok(Box::new(session) as Box<dyn WorkerSession>)
         })
@@ -275,6 +290,11 @@ impl Store for SqliteStore {
             }
             claimed
         })
+    }
+
+    fn held_leases(&self, worker_id: WorkerId, beyond: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
+        let read = move |tx: &ReadTx<'_>| held_leases(tx.connection, &worker_id, &beyond);
+        Box::pin(self.parts.readers.run("reading what a worker holds", read))
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
@@ -350,8 +370,15 @@ impl Store for SqliteStore {
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
-        let Parts { readers, writer, reclaim, .. } = &*self.parts;
-        Box::pin(reclaim.run(readers, writer))
+        let Parts { readers, writer, reclaim, given, told, .. } = &*self.parts;
+        Box::pin(async move {
+            let reclaimed = reclaim.run(readers, writer).await?;
+            for worker_id in &reclaimed.workers {
+                given.forget(worker_id);
+                told.forget(worker_id);
+            }
+            Ok(reclaimed)
+        })
     }
 
     fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {

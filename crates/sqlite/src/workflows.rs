@@ -4,6 +4,8 @@ pub(crate) mod batches;
 pub(crate) mod dependencies;
 pub(crate) mod enqueue;
 pub(crate) mod followups;
+#[cfg(test)]
+mod killed;
 mod members;
 pub(crate) mod placing;
 mod retrying;

@@ -1,3 +1,4 @@
+mod audit;
 mod console;
 mod journal;
 mod limits;
@@ -13,9 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Hint, Inbox, Interest, JobData, JobId, Limits,
-    NewCheckpoint, OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store,
-    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Hint, Inbox, Interest, JobData, JobId, Lease,
+    Limits, NewCheckpoint, OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName,
+    Store, StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 
 use journal::Journal;
@@ -179,6 +180,10 @@ impl<S: Store> Store for FaultStore<S> {
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.meet(Operation::Claim, move |inner| inner.claim(request))
+    }
+
+    fn held_leases(&self, worker_id: WorkerId, beyond: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
+        self.meet(Operation::Read, move |inner| inner.held_leases(worker_id, beyond))
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {

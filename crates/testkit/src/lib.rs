@@ -8,6 +8,7 @@ mod build;
 mod clock;
 mod fault;
 mod feed;
+mod last_members;
 mod memory;
 mod planner;
 mod random;
@@ -17,6 +18,7 @@ pub use build::{RecordBuilder, WorkerBuilder, claim, ended, heartbeat, job, regi
 pub use clock::FakeClock;
 pub use fault::{Fault, FaultPlan, FaultStore, Operation};
 pub use feed::{Line, feed};
+pub use last_members::{LastEnd, LastMembers};
 pub use memory::MemoryStore;
 pub use planner::EveryPlanner;
 pub use random::RandomRun;

@@ -1,3 +1,4 @@
+mod audit;
 mod console;
 mod harness;
 mod health;
@@ -238,6 +239,10 @@ impl Store for MemoryStore {
             state.settle_workflows(Timeouts::Later, moment.now);
             Ok(claimed)
         })
+    }
+
+    fn held_leases(&self, worker_id: WorkerId, beyond: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
+        self.quietly(move |state, _| state.held_leases(&worker_id, &beyond))
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {

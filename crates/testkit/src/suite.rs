@@ -19,11 +19,13 @@ use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
 pub use flowing::{batches, callbacks, dependencies, fan_out, signals, workflows};
-pub use limiting::{limit_concurrency, limit_keys, limit_random, limit_rates, limit_rules, limit_slow_down};
-pub use living::{cadence, lapse, lease, reclaim, session};
+pub use limiting::{
+    limit_concurrency, limit_keys, limit_lanes, limit_random, limit_rates, limit_rules, limit_slow_down,
+};
+pub use living::{cadence, heartbeats, lapse, lease, reclaim, session};
 pub use operating::{
-    edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moved_workflows, moving, page, queue,
-    stats, tokens,
+    audit, edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moved_workflows, moving, page,
+    queue, stats, tokens,
 };
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
 pub use running::{cancel, checkpoint, history, log, outcome, overdue, retry};

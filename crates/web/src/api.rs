@@ -1,5 +1,6 @@
 //! The API under `/api/v1`: JSON with the field names of `--json`.
 
+mod audit;
 pub(crate) mod batches;
 mod change;
 mod dead;
@@ -17,6 +18,7 @@ mod queues;
 mod schedules;
 mod selection;
 mod stats;
+pub(crate) mod work;
 
 use axum::http::{Method, StatusCode};
 
@@ -33,9 +35,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         logs::endpoints(),
         dead::endpoints(),
         queues::endpoints(),
+        work::endpoints(),
         limits::endpoints(),
         batches::endpoints(),
         schedules::endpoints(),
+        audit::endpoints(),
         stats::endpoints(),
         migrations::endpoints(),
         events::endpoints(),

@@ -136,9 +136,8 @@ fn status_of(error: &StoreError) -> StatusCode {
         | StoreError::ParentElsewhere { .. }
         | StoreError::SeveralDatabases { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         StoreError::UnknownBatch { .. } => StatusCode::NOT_FOUND,
-        StoreError::BatchClosed { .. } => StatusCode::CONFLICT,
         StoreError::WorkerGone { .. } => StatusCode::GONE,
-        StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
+        StoreError::BatchClosed { .. } | StoreError::UnknownDefinition { .. } => StatusCode::CONFLICT,
         StoreError::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         // What an operator must mend, or what passes: the request itself is right.
         _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -151,7 +150,11 @@ impl From<StoreError> for ApiError {
         if status.is_server_error() {
             tracing::warn!(code = error.code(), error = %error, "a request failed");
         }
-        let hint = error.hint().map(str::to_owned);
+        let hint = match &error {
+            StoreError::WorkerGone { .. } => Some("register again with the same worker_id, then send a heartbeat"),
+            error => error.hint(),
+        };
+        let hint = hint.map(str::to_owned);
         Self { status, code: error.code(), message: error.to_string(), hint }
     }
 }

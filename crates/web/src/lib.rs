@@ -8,6 +8,7 @@
 mod access;
 mod api;
 mod assets;
+mod audit;
 mod endpoint;
 mod error;
 mod guard;

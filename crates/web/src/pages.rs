@@ -1,6 +1,7 @@
 //! The pages, which work without a script. A page is an [`Endpoint`](crate::endpoint::Endpoint) whose handler reads and
 //! then calls a pure function that draws.
 
+mod audit;
 mod batches;
 mod cookies;
 mod dead_letters;
@@ -63,6 +64,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/batches/act", Operate, batches::act),
         Endpoint::get("/batches/{id}", Read, batches::show),
         Endpoint::get("/migrations", Read, migrations::show),
+        Endpoint::get("/audit", Read, audit::show),
         Endpoint::get("/api", Read, api_page),
         Endpoint::get("/preferences", Read, preferences::show),
         Endpoint::post("/preferences", Read, preferences::save),

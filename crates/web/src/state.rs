@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use longshore::Queue;
 use longshore::backend::Backend;
+use longshore::remote::{PolicyOf, RemoteWorkers};
 use longshore_core::{JobData, JobId, NewJob, StoreError};
 use longshore_migrate::Migrator;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
@@ -28,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) database: String,
     /// What a job of a type is where a request does not say otherwise.
     pub(crate) defaults: Arc<dyn Fn(&str) -> NewJob + Send + Sync>,
+    /// How the jobs of a type are retried, if that is known.
+    pub(crate) policies: PolicyOf,
     /// In which of several databases a job is.
     pub(crate) place: Arc<dyn Fn(JobId) -> Option<Arc<str>> + Send + Sync>,
     pub(crate) migrations: Option<MigratorSource>,
@@ -49,6 +52,7 @@ impl Settings {
             base_path: String::new(),
             database: String::new(),
             defaults: Arc::new(|job_type| NewJob::new(job_type, JobData::default())),
+            policies: Arc::new(|_| None),
             place: Arc::new(|_| None),
             migrations: None,
         }
@@ -81,6 +85,8 @@ struct Shared {
     secret: [u8; 32],
     closing: watch::Sender<bool>,
     streams: Arc<Semaphore>,
+    polls: Arc<Semaphore>,
+    remote: RemoteWorkers,
     snapshots: Snapshots,
     counters: Counters,
     /// Comparing a schema replays migrations, so one request does it at a time.
@@ -89,6 +95,8 @@ struct Shared {
 
 /// How many event streams may be open.
 const STREAMS_MAX: usize = 256;
+/// How many claims may wait, so that connections are left for what workers and people have to say.
+const POLLS_MAX: usize = 512;
 
 impl WebState {
     pub(crate) fn new(queue: Queue, settings: Settings) -> Self {
@@ -96,6 +104,8 @@ impl WebState {
         getrandom::fill(&mut secret).expect("the operating system gives random bytes");
         Self {
             shared: Arc::new(Shared {
+                remote: RemoteWorkers::new(&queue, Arc::clone(&settings.policies)),
+                polls: Arc::new(Semaphore::new(POLLS_MAX)),
                 queue,
                 settings,
                 secret,
@@ -132,6 +142,16 @@ impl WebState {
     /// Allows one more event stream, if there are not too many.
     pub(crate) fn stream_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.shared.streams).try_acquire_owned().ok()
+    }
+
+    /// The workers over HTTP.
+    pub(crate) fn remote(&self) -> &RemoteWorkers {
+        &self.shared.remote
+    }
+
+    /// Allows one more claim to wait, if there are not too many.
+    pub(crate) fn poll_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.polls).try_acquire_owned().ok()
     }
 
     /// The counts, read at most about once a second.

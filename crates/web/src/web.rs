@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use longshore::Queue;
+use longshore::handler::HandlerPolicy;
 use longshore_core::{JobId, NewJob};
 use longshore_migrate::Migrator;
+use tokio::net::TcpListener;
 
 use crate::access::tokens::TokenAccess;
 use crate::access::{Identify, Nobody, Open};
@@ -22,7 +24,6 @@ use crate::{ServeOptions, api, assets, pages, server};
 ///
 /// ```
 /// # use longshore::Queue;
-use tokio::net::TcpListener;
 /// # use longshore_web::Web;
 /// # fn example(queue: &Queue) -> axum::Router {
 /// axum::Router::new().nest("/jobs", Web::new(queue).base_path("/jobs").open_to_everyone().router())
@@ -99,6 +100,14 @@ impl Web {
     #[must_use]
     pub fn defaults(mut self, new_job: impl Fn(&str) -> NewJob + Send + Sync + 'static) -> Self {
         self.settings.defaults = Arc::new(new_job);
+        self
+    }
+
+    /// How the jobs of a type are retried, and what they get if they do not say otherwise, for workers over HTTP. A type
+    /// without a policy is retried by the default one.
+    #[must_use]
+    pub fn policies(mut self, policy_of: impl Fn(&str) -> Option<HandlerPolicy> + Send + Sync + 'static) -> Self {
+        self.settings.policies = Arc::new(policy_of);
         self
     }
 

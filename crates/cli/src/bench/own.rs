@@ -224,6 +224,7 @@ fn registration(worker_id: &WorkerId, job_types: &Arc<[String]>) -> Registration
         job_types: Arc::clone(job_types),
         settings: Arc::new([]),
         concurrency: 1,
+        presence: longshore_core::Presence::Process,
     }
 }
 

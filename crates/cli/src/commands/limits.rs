@@ -1,5 +1,5 @@
 use longshore::limits::{LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource, LimitSubject};
-use longshore_core::{Rate, Timestamp};
+use longshore_core::{Deed, Rate, Timestamp};
 use longshore_report::{ChangedLimit, LimitList};
 
 use crate::arguments::{LimitsArguments, LimitsCommand, SetArguments};
@@ -63,14 +63,18 @@ async fn set(context: &Context, arguments: SetArguments) -> anyhow::Result<Exit>
         weights: arguments.weight.into_iter().collect(),
     };
     let database = Database::open(context, Prepare::Nothing).await?;
-    let changed = database.queue().limits().set(subject.clone(), rule).await?;
+    let deed = Deed::set_limit(&subject, &rule);
+    let limits = database.queue().limits();
+    let changed = database.audited(deed, limits.set(subject.clone(), rule)).await?;
     let done = format!("the limit of {subject} is set; it holds until `longshore limits unset {}`", flag(&subject));
     tell(context, &database, &subject, changed, &done).await
 }
 
 async fn unset(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    let changed = database.queue().limits().unset(subject.clone()).await?;
+    let deed = Deed::unset_limit(&subject);
+    let limits = database.queue().limits();
+    let changed = database.audited(deed, limits.unset(subject.clone())).await?;
     let rest = of(&database, &subject).await?;
     let done = match (changed, rest.iter().any(|row| row.source == Some(LimitSource::Config))) {
         (false, _) => format!("{subject} has no limit"),

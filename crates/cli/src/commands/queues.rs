@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, QueueChange, Status};
+use longshore_core::{Deed, InvalidJob, QueueChange, Status};
 use longshore_report::{ChangedQueue, QueueList, QueueSummary};
 
 use crate::arguments::{QueuesArguments, QueuesCommand};
@@ -70,7 +70,8 @@ async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow
     if let Some(similar) = unused_queue(&database, &queue).await? {
         context.output.note(format!("no job has been in queue {queue} yet{similar}"));
     }
-    database.change_queue(queue.clone(), change).await?;
+    let deed = Deed::on_queue(change, &queue);
+    database.audited(deed, database.change_queue(queue.clone(), change)).await?;
     let changed = ChangedQueue { queue: &queue, is_paused: change == QueueChange::Pause };
     let done = match change {
         QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),

@@ -1,17 +1,22 @@
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use longshore_web::{ServeOptions, Web};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::migrate;
+use super::{migrate, work};
 use crate::arguments::{LISTEN, ServeArguments, SiteArguments};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Format;
+use crate::settings::config::Config;
+
+/// When to keep house again after that failed for a cause that does not pass by itself.
+const HOUSE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where the server is, for `--json`.
 #[derive(Serialize)]
@@ -28,13 +33,26 @@ pub(crate) fn run(context: &Context, arguments: &ServeArguments) -> anyhow::Resu
         let server = Server::bind(context, &database, arguments.listen, &arguments.site).await?;
         let (first, second) = longshore::stop_signals()?;
         server.announce(context)?;
+        let config = context.config()?;
         tokio::select! {
             served = server.run(first) => served?,
             // A second signal does not wait for open requests.
             () = second => {}
+            () = keep_house(&database, &config), if !arguments.site.read_only => {}
         }
         Ok(Exit::Done)
     })
+}
+
+/// Finds workers over HTTP that are dead, and does what else workers do beside jobs: there may be no other process that
+/// does. The pages must answer also where it fails, so that it can be seen why. Never ends.
+async fn keep_house(database: &Database, config: &Config) {
+    loop {
+        if let Err(error) = work::housekeeper(database, config).keep_house(std::future::pending()).await {
+            tracing::error!(error = %error, "the server cannot keep house; dead workers over HTTP keep their jobs meanwhile");
+        }
+        tokio::time::sleep(HOUSE_PAUSE).await;
+    }
 }
 
 /// A server that listens and does not answer yet.
@@ -110,7 +128,9 @@ fn is_taken(error: &anyhow::Error) -> bool {
 
 fn web(context: &Context, database: &Database, site: &SiteArguments) -> anyhow::Result<Web> {
     let (config, place) = (context.config()?, database.clone());
+    let policies = config.clone();
     let mut web = Web::new(database.queue())
+        .policies(move |job_type| policies.policy(job_type))
         .database(context.databases()?.to_string())
         .defaults(move |job_type| config.new_job(job_type))
         .places(move |id| place.place_of(id))

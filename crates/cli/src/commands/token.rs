@@ -1,4 +1,4 @@
-use longshore_core::{NewToken, TokenRecord};
+use longshore_core::{Deed, NewToken, TokenRecord};
 use longshore_web::{Scope, Secret};
 use serde::Serialize;
 
@@ -36,7 +36,8 @@ async fn add(context: &Context, name: String, mut scopes: Vec<Scope>) -> anyhow:
     let words: Vec<String> = scopes.iter().map(ToString::to_string).collect();
     let database = Database::open(context, Prepare::New).await?;
     let token = NewToken { name: name.clone(), hash: secret.hash(), scopes: words.clone() };
-    if !database.add_token(token).await? {
+    let deed = Deed::new("add_token", format!("token {name}: {}", words.join(", ")));
+    if !database.audited(deed, database.add_token(token)).await? {
         return Err(CommandError::TokenExists { name }.into());
     }
     let added = AddedToken { name: &name, scopes: &words, token: secret.as_str() };
@@ -73,7 +74,8 @@ struct RevokedToken<'a> {
 
 async fn revoke(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    if !database.revoke_token(name.to_owned()).await? {
+    let deed = Deed::new("revoke_token", format!("token {name}"));
+    if !database.audited(deed, database.revoke_token(name.to_owned())).await? {
         let known = database.tokens().await?;
         let similar = closest(name, known.iter().map(|token| token.name.as_str()));
         return Err(CommandError::NoSuchToken { name: name.to_owned(), similar: similar.map(argument) }.into());

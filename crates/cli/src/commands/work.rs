@@ -55,14 +55,14 @@ fn run(
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: if it is not supported, nothing else matters.
         let database = Database::open(context, prepare).await?;
-        if config.jobs.is_empty() && config.schedules.is_empty() && arguments.drain {
+        let types: Vec<&str> = config.own_types().map(String::as_str).collect();
+        if types.is_empty() && config.schedules.is_empty() && arguments.drain {
             context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
         }
         let lines = Arc::new(JobLines::default());
         let worker = worker(context, &database, &config, arguments)?.middleware(Arc::clone(&lines));
-        if !config.jobs.is_empty() {
-            let types: Vec<&str> = config.jobs.keys().map(String::as_str).collect();
+        if !types.is_empty() {
             // Written through the log, which never waits for a reader.
             tracing::info!(target: WORKER, "running jobs of {}; stop with Ctrl-C or SIGTERM", types.join(", "));
             if config.worker.retention.is_none() || config.worker.dead_letter_retention.is_none() {
@@ -76,7 +76,7 @@ fn run(
             tracing::info!(target: WORKER, "making the jobs of schedules: {}{more}", names.join(", "));
         }
         warn_of_unused_queues(&database, &config, arguments).await;
-        let mine = Filter::all().job_types(config.jobs.keys().cloned());
+        let mine = Filter::all().job_types(config.own_types().cloned());
         let named = arguments.queues.iter().map(|slots| slots.queue.clone());
         let mine = if arguments.queues.is_empty() { mine } else { mine.queues(named) };
         #[cfg(feature = "web")]
@@ -85,7 +85,12 @@ fn run(
             None => None,
         };
         watch(context, database, mine, lines.counts(), arguments);
-        let ended = run_worker(worker, arguments).await;
+        let is_house_only = up.is_some() && types.is_empty() && config.schedules.is_empty() && !config.jobs.is_empty();
+        let ended = match is_house_only {
+            // The jobs run in workers over HTTP, which come through the server.
+            true => keep_house(worker).await,
+            false => run_worker(worker, arguments).await,
+        };
         #[cfg(feature = "web")]
         if let Some(server) = server {
             server.stop().await;
@@ -136,6 +141,18 @@ fn check_spare_files() -> std::io::Result<()> {
     opened.map(drop)
 }
 
+/// A worker with the settings that are not about running jobs: all that keeps the house of a server.
+pub(super) fn housekeeper(database: &Database, config: &Config) -> Worker {
+    let settings = &config.worker;
+    let mut worker = Worker::new(database.queue())
+        .retention(settings.retention())
+        .dead_letter_retention(settings.dead_letter_retention());
+    for (subject, rule) in config.limits() {
+        worker = worker.limit_of(subject, rule);
+    }
+    worker
+}
+
 fn worker(
     context: &Context,
     database: &Database,
@@ -148,14 +165,13 @@ fn worker(
         .concurrency
         .or(settings.concurrency.map(NonZero::get))
         .unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
-    let mut worker = Worker::new(database.queue()).concurrency(concurrency.min(CONCURRENCY_MAX));
+    let mut worker = housekeeper(database, config).concurrency(concurrency.min(CONCURRENCY_MAX));
     if let Some(grace) = settings.grace {
         worker = worker.grace(grace);
     }
     if let Some(lease) = settings.lease {
         worker = worker.lease(lease);
     }
-    worker = worker.retention(settings.retention()).dead_letter_retention(settings.dead_letter_retention());
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
     }
@@ -163,13 +179,16 @@ fn worker(
     for schedule in config.schedules() {
         worker = worker.schedule(schedule);
     }
-    for (subject, rule) in config.limits() {
-        worker = worker.limit_of(subject, rule);
-    }
     for (job_type, handler) in handlers::all(context, config)? {
         worker = worker.handler(job_type, handler);
     }
     Ok(worker)
+}
+
+async fn keep_house(worker: Worker) -> anyhow::Result<&'static str> {
+    let (first, _second) = longshore::stop_signals()?;
+    worker.keep_house(first).await?;
+    Ok("stopped")
 }
 
 async fn run_worker(worker: Worker, arguments: &WorkArguments) -> anyhow::Result<&'static str> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use humantime::format_duration;
 use longshore::Schedule;
 use longshore::declared::DeclaredJob;
+use longshore::handler::HandlerPolicy;
 use longshore_core::{
     DurationWord, InvalidLimit, JobData, LimitRule, LimitSubject, NewJob, Retention, deserialize_duration,
     parse_duration,
@@ -210,6 +211,17 @@ impl Config {
             .map(|(job_type, declared)| (LimitSubject::Type(job_type.clone()), declared.get_ref().limit().clone()));
         let queues = self.queues.iter().map(|(name, queue)| queue.get_ref().limit(name));
         types.chain(queues).collect()
+    }
+
+    /// The types whose work a worker of this program does: all but those of workers over HTTP.
+    pub(crate) fn own_types(&self) -> impl Iterator<Item = &String> {
+        let is_own = |(_, declared): &(&String, &Spanned<DeclaredJob>)| !declared.get_ref().kind().is_http();
+        self.jobs.iter().filter(is_own).map(|(job_type, _)| job_type)
+    }
+
+    /// The rules of a declared type.
+    pub(crate) fn policy(&self, job_type: &str) -> Option<HandlerPolicy> {
+        self.jobs.get(job_type).map(|declared| declared.get_ref().policy())
     }
 
     /// The schedules, with the defaults of their jobs from `[jobs.NAME]`. They were checked when the file was read.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod adopt;
+mod audit;
 mod batches;
 mod completions;
 mod configuration;
@@ -11,6 +12,8 @@ mod doctor;
 mod errors;
 mod guides;
 mod help;
+#[cfg(unix)]
+mod http_workers;
 mod jobs;
 mod limits;
 mod migrate;

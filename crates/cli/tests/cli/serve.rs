@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::sandbox::Sandbox;
 
 /// A process that ends with its test, also if the test fails.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
     /// Ends it with a signal, and answers with its exit code.
     #[cfg(unix)]
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         self.0.wait().unwrap().code()
@@ -30,14 +30,18 @@ impl Drop for Process {
 }
 
 /// A server process, and where it listens.
-struct Served {
+pub(crate) struct Served {
     process: Process,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Served {
-    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        let arguments = [&["serve", "--listen", "127.0.0.1:0", "--json"], arguments].concat();
+    pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        Self::start_at(sandbox, "127.0.0.1:0", arguments)
+    }
+
+    pub(crate) fn start_at(sandbox: &Sandbox, listen: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["serve", "--listen", listen, "--json"], arguments].concat();
         let mut command = sandbox.command(&arguments);
         let mut process = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
         let mut told = String::new();
@@ -47,12 +51,12 @@ impl Served {
         Self { process, address: told["listen"].as_str().unwrap().to_owned() }
     }
 
-    fn ask(&self, request: &str) -> String {
+    pub(crate) fn ask(&self, request: &str) -> String {
         ask(&self.address, request)
     }
 
     #[cfg(unix)]
-    fn stop(self) -> Option<i32> {
+    pub(crate) fn stop(self) -> Option<i32> {
         self.process.stop()
     }
 }
@@ -74,7 +78,7 @@ fn ask(address: &str, request: &str) -> String {
     answer
 }
 
-fn body(answer: &str) -> Value {
+pub(crate) fn body(answer: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 

@@ -13,6 +13,17 @@ pub struct LogChunk {
     pub replaces: Range<u32>,
 }
 
+/// What [`LogBuffer::resume`] must know of a stored piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredPiece {
+    /// Its position in the attempt's log.
+    pub number: u32,
+    /// Its length.
+    pub bytes: usize,
+    /// The number of bytes that had been cut when it was written.
+    pub cut_bytes: u64,
+}
+
 /// How much of an attempt's log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
@@ -55,6 +66,23 @@ impl LogBuffer {
             tail_bytes: 0,
             cut_bytes: 0,
         }
+    }
+
+    /// The log of an attempt of which the store has these pieces, in order. It goes on behind them.
+    pub fn resume(limits: LogLimits, stored: impl IntoIterator<Item = StoredPiece>) -> Self {
+        let mut log = Self::new(limits);
+        for StoredPiece { number, bytes, cut_bytes } in stored {
+            log.next_number = number.saturating_add(1);
+            log.cut_bytes = log.cut_bytes.max(cut_bytes);
+            if log.tail.is_empty() && cut_bytes == 0 && bytes <= log.head_left {
+                log.head_left -= bytes;
+            } else {
+                log.head_left = 0;
+                log.tail_bytes += bytes;
+                log.tail.push_back((number, bytes));
+            }
+        }
+        log
     }
 
     /// Adds text. Text beyond the limit that was not taken yet is cut.
@@ -153,6 +181,35 @@ mod tests {
         assert_eq!(stored(&["abcdefghijklmnop"], SMALL), ("abcdmnop".to_owned(), 8));
         let (text, cut) = stored(&["ab", "cd", "ef", "gh", "ij", "kl"], SMALL);
         assert_eq!((text.as_str(), cut), ("abcdijkl", 4));
+    }
+
+    /// As `stored`, with a new buffer for each push.
+    fn stored_by_many(pushes: &[&str], limits: LogLimits) -> (String, u64) {
+        let mut store = BTreeMap::new();
+        for text in pushes {
+            let pieces = store.values().map(|chunk: &LogChunk| StoredPiece {
+                number: chunk.number,
+                bytes: chunk.text.len(),
+                cut_bytes: chunk.cut_bytes,
+            });
+            let mut buffer = LogBuffer::resume(limits, pieces);
+            buffer.push(text);
+            for chunk in buffer.take() {
+                store.retain(|number, _: &mut LogChunk| !chunk.replaces.contains(number));
+                store.insert(chunk.number, chunk);
+            }
+        }
+        let cut = store.values().map(|chunk| chunk.cut_bytes).max().unwrap_or(0);
+        (store.into_values().map(|chunk| chunk.text).collect(), cut)
+    }
+
+    #[test]
+    fn a_log_goes_on_in_another_process_as_in_the_first_one() {
+        for pushes in
+            [&["abc", "def"][..], &["ab", "cd", "ef", "gh", "ij", "kl"], &["abcdefghijklmnop", "qr", "st", "uv"]]
+        {
+            assert_eq!(stored_by_many(pushes, SMALL), stored(pushes, SMALL), "{pushes:?}");
+        }
     }
 
     #[test]

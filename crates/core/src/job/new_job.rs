@@ -171,6 +171,11 @@ impl InvalidJob {
         Self::OutOfRange { what: "the timeout in milliseconds", min: 1, max: SPAN_SECONDS_MAX * 1000 }
     }
 
+    /// Checks the name of a type.
+    pub fn check_type(name: &str) -> Result<(), Self> {
+        check_name("job type", name, NAME_BYTES_MAX)
+    }
+
     /// Checks the name of a queue. Every place that takes a name uses this rule.
     pub fn check_queue(name: &str) -> Result<(), Self> {
         check_name("queue name", name, NAME_BYTES_MAX)

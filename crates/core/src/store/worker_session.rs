@@ -17,6 +17,16 @@ pub trait WorkerSession: Send + Sync + fmt::Debug + 'static {
     fn lost(&self) -> Pin<Box<dyn Future<Output = SessionLost> + Send>>;
 }
 
+/// The session of a worker whose heartbeats alone show that it lives: there is nothing to lose and nothing to give up.
+#[derive(Debug)]
+pub struct HeartbeatSession;
+
+impl WorkerSession for HeartbeatSession {
+    fn lost(&self) -> Pin<Box<dyn Future<Output = SessionLost> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
 /// Why a session was lost, in words for the log.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]

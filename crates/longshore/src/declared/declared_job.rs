@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::byte_size::ByteSize;
 use super::retry_setting::RetrySetting;
 use crate::command::{CommandSpec, InvalidCommand, OnShutdown};
+use crate::handler::HandlerPolicy;
 use crate::program::{InvalidProgram, ProgramSpec};
 #[cfg(feature = "push")]
 use crate::push::{InvalidPush, PrivateTargets, PushSpec};
@@ -45,13 +46,18 @@ pub enum DeclaredKind {
         /// reads them.
         secret_env: Option<String>,
     },
+    /// `http`: workers over HTTP, see [`remote`](crate::remote).
+    Http {
+        /// The timeout of an attempt.
+        timeout: Option<Duration>,
+    },
 }
 
 /// What every kind has.
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
     timeout: Option<Duration>,
-    retries: u32,
+    retry: RetryPolicy,
     queue: Option<String>,
     priority: Option<Priority>,
     expires_in: Option<Duration>,
@@ -67,10 +73,13 @@ struct Settings {
 #[non_exhaustive]
 pub enum InvalidDeclaration {
     /// It does not say what does the work.
-    #[error("a job type needs `run` (a program), `serve` (a program that stays) or `post` (a URL)")]
+    #[error(
+        "a job type needs `run` (a program), `serve` (a program that stays), `post` (a URL) or `http = true` (workers \
+         over HTTP)"
+    )]
     NoKind,
     /// It says so more than once.
-    #[error("a job type has only one of `run`, `serve` and `post`: remove `{first}` or `{second}`")]
+    #[error("a job type has only one of `run`, `serve`, `post` and `http`: remove `{first}` or `{second}`")]
     SeveralKinds {
         /// One of them.
         first: &'static str,
@@ -108,6 +117,7 @@ struct Declaration {
     run: Option<Vec<String>>,
     serve: Option<Vec<String>>,
     post: Option<String>,
+    http: Option<bool>,
 
     // Programs.
     env: Option<BTreeMap<String, String>>,
@@ -168,7 +178,7 @@ impl DeclaredJob {
         let mut job = NewJob::new(job_type, JobData::default());
         job.queue = settings.queue.clone().unwrap_or(job.queue);
         job.priority = settings.priority.unwrap_or(job.priority);
-        job.max_retries = Some(settings.retries);
+        job.max_retries = Some(settings.retry.retries);
         job.max_crashes = settings.max_crashes.unwrap_or(job.max_crashes);
         job.max_deferrals = settings.max_deferrals.unwrap_or(job.max_deferrals);
         job.on_duplicate = settings.on_duplicate.unwrap_or(job.on_duplicate);
@@ -177,6 +187,14 @@ impl DeclaredJob {
         job.expires_in = settings.expires_in;
         job.deadline_in = settings.deadline_in;
         job
+    }
+
+    /// How the jobs of the type are retried, and what they get if they do not say otherwise.
+    pub fn policy(&self) -> HandlerPolicy {
+        let Settings { timeout, retry, queue, priority, .. } = &self.settings;
+        let policy =
+            HandlerPolicy { timeout: *timeout, queue: queue.clone(), priority: *priority, ..Default::default() };
+        policy.retry(retry.clone())
     }
 
     /// How many jobs of the type run at once, and how often they start. It may limit nothing.
@@ -210,11 +228,12 @@ impl TryFrom<Declaration> for DeclaredJob {
         let kind = match kind {
             "run" => DeclaredKind::Run(declared.command(declared.run.clone().unwrap_or_default(), "run")?),
             "serve" => DeclaredKind::Serve(declared.program()?),
+            "http" => DeclaredKind::Http { timeout: declared.timeout },
             _ => declared.push()?,
         };
         let settings = Settings {
             timeout: kind.timeout(),
-            retries: declared.retry_policy().retries,
+            retry: declared.retry_policy(),
             queue: declared.queue,
             priority: declared.priority,
             expires_in: declared.expires_in,
@@ -236,13 +255,24 @@ impl DeclaredKind {
             Self::Serve(spec) => spec.command.timeout,
             #[cfg(feature = "push")]
             Self::Post { spec, .. } => spec.timeout,
+            Self::Http { timeout } => *timeout,
         }
+    }
+
+    /// Whether workers over HTTP do its work, so that no handler of a worker does.
+    pub const fn is_http(&self) -> bool {
+        matches!(self, Self::Http { .. })
     }
 }
 
 impl Declaration {
     fn kind_word(&self) -> Result<&'static str, InvalidDeclaration> {
-        let all = [("run", self.run.is_some()), ("serve", self.serve.is_some()), ("post", self.post.is_some())];
+        let all = [
+            ("run", self.run.is_some()),
+            ("serve", self.serve.is_some()),
+            ("post", self.post.is_some()),
+            ("http", self.http == Some(true)),
+        ];
         let mut given = all.into_iter().filter(|(_, is_given)| *is_given).map(|(word, _)| word);
         let first = given.next().ok_or(InvalidDeclaration::NoKind)?;
         match given.next() {
@@ -408,8 +438,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let table = [
-            ("", "needs `run` (a program), `serve` (a program that stays) or `post` (a URL)"),
-            ("run = [\"true\"]\nserve = [\"true\"]", "only one of `run`, `serve` and `post`: remove `run` or `serve`"),
+            (
+                "",
+                "needs `run` (a program), `serve` (a program that stays), `post` (a URL) or `http = true` (workers over HTTP)",
+            ),
+            ("http = false", "a job type needs `run`"),
+            ("http = true\nenv = {}", "`env` has no effect with `http`"),
+            (
+                "run = [\"true\"]\nserve = [\"true\"]",
+                "only one of `run`, `serve`, `post` and `http`: remove `run` or `serve`",
+            ),
             ("run = [\"true\"]\nmax_jobs = 5", "`max_jobs` has no effect with `run`"),
             ("run = [\"true\"]\nallow_private = true", "`allow_private` has no effect with `run`"),
             ("serve = [\"true\"]\nheaders = {}", "`headers` has no effect with `serve`"),
@@ -453,6 +491,18 @@ mod tests {
         let usual = parse("serve = [\"true\"]").unwrap();
         let DeclaredKind::Serve(spec) = usual.kind() else { panic!("{usual:?}") };
         assert_eq!((spec.max_jobs, spec.max_rss_bytes, spec.start_timeout), (None, None, ProgramSpec::START_TIMEOUT));
+    }
+
+    #[test]
+    fn a_type_of_workers_over_http_has_the_settings_of_every_type() {
+        let text = "http = true\nqueue = \"scans\"\ntimeout = \"5s\"\nretry = \"quick\"\nconcurrency = 2";
+        let declared = parse(text).unwrap();
+        assert!(declared.kind().is_http());
+        assert_eq!(declared.limit().concurrency, Some(2));
+        let policy = declared.policy();
+        assert_eq!((policy.timeout, policy.queue.as_deref()), (Some(Duration::from_secs(5)), Some("scans")));
+        assert_eq!(policy.retry, RetryPolicy::quick());
+        assert_eq!(declared.new_job("scan").max_retries, Some(3));
     }
 
     #[cfg(feature = "push")]

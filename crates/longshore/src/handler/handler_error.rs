@@ -54,7 +54,6 @@ pub(crate) enum Effect {
     /// The same, and no other job of its type or key starts for so long.
     SlowsDown(Duration),
     /// The handler did not start: the job is returned, and the attempt is not counted.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "only programs are not started"))]
     Returns,
 }
 
@@ -150,7 +149,6 @@ impl HandlerError {
     }
 
     /// The job did not start, for a cause that may pass. The attempt is returned and not counted.
-    #[cfg(unix)]
     pub(crate) fn not_begun(failure: Failure) -> Self {
         Self::of_cause(Cause::Failure(failure)).with_effect(Effect::Returns)
     }

@@ -1,48 +1,18 @@
 use longshore_core::JobId;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::CurrentAttempt;
+use crate::handler::job_document::JobDocument;
 use crate::workflow::DependencyList;
-
-/// A job as its program gets it. This is the one place that says what is in it.
-#[derive(Serialize)]
-struct Job<'a> {
-    id: i64,
-    job_type: &'a str,
-    job_data: &'a RawValue,
-    attempt: u32,
-    max_retries: u32,
-    queue: &'a str,
-    metadata: Option<&'a RawValue>,
-    /// The last one that an earlier attempt stored.
-    checkpoint: Option<&'a RawValue>,
-    /// What it waited for, with results, by reference and by id.
-    dependencies: &'a DependencyList,
-}
 
 #[derive(Serialize)]
 struct JobLine<'a> {
-    job: Job<'a>,
+    job: JobDocument<'a>,
 }
 
 /// The line that hands a job to its program.
 pub(super) fn job(attempt: &CurrentAttempt, dependencies: &DependencyList) -> Vec<u8> {
-    let data = raw(attempt.payload().as_str());
-    let metadata = attempt.metadata().map(|metadata| raw(metadata.as_str()));
-    let checkpoint = attempt.lease().checkpoint.as_ref().map(|checkpoint| raw(checkpoint.as_str()));
-    let job = Job {
-        id: attempt.id().0,
-        job_type: attempt.job_type(),
-        job_data: &data,
-        attempt: attempt.attempt(),
-        max_retries: attempt.max_retries(),
-        queue: attempt.queue_name(),
-        metadata: metadata.as_deref(),
-        checkpoint: checkpoint.as_deref(),
-        dependencies,
-    };
-    line(&JobLine { job })
+    line(&JobLine { job: JobDocument::new(attempt.lease(), dependencies) })
 }
 
 /// The line that asks the program to stop working on a job.
@@ -59,13 +29,6 @@ fn line(value: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(value).expect("strings, numbers and JSON always encode");
     line.push(b'\n');
     line
-}
-
-/// The same JSON in one line. Inside a string a line break is always written with a backslash, so each one here only
-/// separates.
-fn raw(json: &str) -> Box<RawValue> {
-    let json = if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json.to_owned() };
-    RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 #[cfg(test)]

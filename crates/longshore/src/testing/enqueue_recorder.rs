@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use longshore_core::{
     Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed,
     Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobData, JobDetail, JobEdit, JobId,
-    JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob, NewToken,
-    QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest,
-    Selection, SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture,
-    TickPage, TicksRequest, TokenHash, TokenRecord, Tokens, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerId,
-    WorkerRecord, WorkerSession, next_of,
+    JobPage, JobPageRequest, Lease, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob,
+    NewToken, QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules,
+    SchedulesRequest, Selection, SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError,
+    StoreFuture, TickPage, TicksRequest, TokenHash, TokenRecord, Tokens, ValidJob, ValidJobStream, WaitingFacts,
+    Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
+use longshore_core::{Actor, AuditEntry, AuditId, AuditRequest, AuditTrail, Deed, DeedEnd};
 use longshore_core::{AppliedLimits, ApplyLimits, ChangeLimit, LimitPage, Limiting, LimitsRequest};
 
 use crate::{BoxFuture, Queue};
@@ -79,6 +80,10 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
+    fn held_leases(&self, _: WorkerId, _: Vec<(JobId, ClaimNumber)>) -> StoreFuture<'_, Vec<Lease>> {
+        nothing()
+    }
+
     fn mark_started(&self, _: WorkerId, _: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
         nothing()
     }
@@ -142,6 +147,20 @@ impl Tokens for EnqueueRecorder {
     }
 
     fn revoke_token(&self, _: String) -> StoreFuture<'_, bool> {
+        nothing()
+    }
+}
+
+impl AuditTrail for EnqueueRecorder {
+    fn begin_deed(&self, _: Actor, _: Deed) -> StoreFuture<'_, AuditId> {
+        nothing()
+    }
+
+    fn end_deed(&self, _: AuditId, _: DeedEnd) -> StoreFuture<'_, ()> {
+        nothing()
+    }
+
+    fn audit_page(&self, _: AuditRequest) -> StoreFuture<'_, Vec<AuditEntry>> {
         nothing()
     }
 }

@@ -1,7 +1,7 @@
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{Registration, SessionLost, StoreError, WorkerSession};
+use longshore_core::{Presence, Registration, SessionLost, StoreError, WorkerSession};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -135,6 +135,7 @@ impl WorkerRun {
             job_types: self.job_types.clone(),
             settings: self.registry.settings(),
             concurrency: self.settings.concurrency,
+            presence: Presence::Process,
         }
     }
 }

@@ -88,17 +88,8 @@ impl Registry {
 
     /// What jobs of each type get if they do not say otherwise, in the order of the types.
     pub(crate) fn settings(&self) -> Arc<[TypeSettings]> {
-        let mut settings: Vec<TypeSettings> = self
-            .entries
-            .iter()
-            .map(|(job_type, entry)| TypeSettings {
-                job_type: job_type.clone(),
-                queue: entry.policy.queue.clone(),
-                priority: entry.policy.priority,
-                max_retries: Some(entry.policy.retry.retries),
-                timeout: entry.policy.timeout,
-            })
-            .collect();
+        let mut settings: Vec<TypeSettings> =
+            self.entries.iter().map(|(job_type, entry)| entry.policy.settings_of(job_type)).collect();
         settings.sort_unstable_by(|a, b| a.job_type.cmp(&b.job_type));
         settings.into()
     }

@@ -283,7 +283,7 @@ async fn retire(worker_run: &WorkerRun) {
     }
 }
 
-fn answer(worker_run: &WorkerRun, ended: Result<(), StoreError>) -> Result<(), WorkerError> {
+pub(super) fn answer(worker_run: &WorkerRun, ended: Result<(), StoreError>) -> Result<(), WorkerError> {
     match worker_run.take_fatal() {
         Some(error) => Err(error),
         None => Ok(ended?),

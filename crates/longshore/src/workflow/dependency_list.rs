@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{DependenciesRequest, Dependency, DependencyTarget};
+use longshore_core::{DependenciesRequest, Dependency, DependencyTarget, Lease, StoreError};
 use serde::Serialize;
 
-use crate::{CurrentAttempt, HandlerError};
+use crate::{CurrentAttempt, HandlerError, Queue};
 
 /// The dependencies of a job as a program gets them: an object by reference and by job id, the name of a signal, or
 /// `batch`.
@@ -38,12 +38,20 @@ pub(crate) async fn read_dependencies(
     attempt: &CurrentAttempt,
     result_bytes_max: usize,
 ) -> Result<DependencyList, HandlerError> {
-    if !attempt.lease().has_dependencies {
+    Ok(dependencies_of(attempt.queue(), attempt.lease(), result_bytes_max).await?)
+}
+
+/// The same of a lease.
+pub(crate) async fn dependencies_of(
+    queue: &Queue,
+    lease: &Lease,
+    result_bytes_max: usize,
+) -> Result<DependencyList, StoreError> {
+    if !lease.has_dependencies {
         return Ok(DependencyList::default());
     }
-    let request = DependenciesRequest { id: attempt.id(), name: None, result_bytes_max };
-    let found = attempt.read_dependencies(request).await?;
-    Ok(DependencyList::of(found))
+    let request = DependenciesRequest { id: lease.id, name: None, result_bytes_max };
+    Ok(DependencyList::of(queue.backend().dependencies(request).await?))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 mod claim_row;
 mod given;
 pub(crate) mod held;
+pub(crate) mod held_leases;
 pub(crate) mod hints;
 mod lanes;
 mod overdue;
@@ -107,7 +108,7 @@ async fn give_again(
         Call { sql: sql!("claim/select_next_due"), parameters: &next_due },
     ];
     let answers = parts.pool.session().await?.pipeline(&calls).await?;
-    let mut round = Round::read(parts, request, &answers[0])?;
+    let mut round = Round::read(parts, &request.worker_id, &answers[0])?;
     if round.leases.is_empty() && given == Given::Unknown {
         return Ok(None);
     }
@@ -210,7 +211,7 @@ async fn free_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimVal
     ];
     let answers = parts.pool.session().await?.pipeline(&calls).await?;
     tell_promoted(parts, &answers[0], request)?;
-    let mut round = Round::read(parts, request, &answers[1])?;
+    let mut round = Round::read(parts, &request.worker_id, &answers[1])?;
     if let Some(snapshot) = round.snapshot {
         let took = Took { ended_at: Instant::now(), time: begun.elapsed() };
         parts.claims.lanes.learn(values.known(), mem::take(&mut round.firsts), snapshot, took);

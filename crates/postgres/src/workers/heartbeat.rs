@@ -24,6 +24,9 @@ pub(crate) async fn extend(parts: Arc<Parts>, heartbeat: Heartbeat) -> Result<Ex
     if extended? == 0 {
         return Err(gone(&heartbeat.worker_id));
     }
+    if !parts.workers.own.contains(&heartbeat.worker_id) {
+        session.execute(sql!("workers/delete_used_up_claims"), &parameters).await?;
+    }
     let mut answer = Extended { asks_for_all: held.is_none(), ..Extended::default() };
     for row in changes? {
         let id = JobId(row.try_get("id")?);

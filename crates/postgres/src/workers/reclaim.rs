@@ -91,6 +91,9 @@ async fn take_over(parts: &Parts, worker: &LostWorker, reclaimed: &mut Reclaimed
     match end {
         End::Gone => {
             watches.forget(&worker.worker);
+            parts.claims.forget(&worker.worker_id);
+            parts.limiting.places.forget(&worker.worker_id);
+            parts.workers.told.forget(&worker.worker_id);
             reclaimed.workers.push(worker.worker_id.clone());
         }
         End::Stuck => watches.postpone(&worker.worker, parts.options.clock.monotonic()),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use longshore_core::{Registration, TypeSettings, WorkerSession};
+use longshore_core::{HeartbeatSession, Presence, Registration, TypeSettings, WorkerSession};
 use postgres_types::Type;
 use tokio::sync::watch;
 
@@ -14,18 +14,25 @@ use crate::session::text::storable;
 use crate::store::Parts;
 use crate::workers::own::{Evidence, OwnWorker};
 use crate::workers::session::{PostgresSession, guard};
+use crate::workers::started::HEARTBEATS_ONLY;
 
 /// How many steps of a registration give jobs the settings of its types. The rest follows with the looks for lost workers.
 const SETTINGS_STEPS_MAX: u32 = 2;
 
 /// Makes a worker known.
 pub(crate) async fn register(parts: Arc<Parts>, registration: Registration) -> Result<Box<dyn WorkerSession>, Fault> {
+    if registration.presence == Presence::Heartbeats {
+        write(&parts, &registration, HEARTBEATS_ONLY, None).await?;
+        parts.workers.told.forget(&registration.worker_id);
+        settle_types(&parts).await;
+        return Ok(Box::new(HeartbeatSession));
+    }
     // Before the row names it, or others would find the worker dead.
     let lock = match parts.options.is_pooled {
         true => None,
-        false => Some(parts.standing.hold(fastrand::i64(..)).await?),
+        false => Some(parts.standing.hold(session_key()).await?),
     };
-    let session_key = lock.as_ref().map_or_else(|| fastrand::i64(..), |lock| lock.key);
+    let session_key = lock.as_ref().map_or_else(session_key, |lock| lock.key);
     let worker = write(&parts, &registration, session_key, lock.as_ref().map(HeldLock::run)).await?;
     let worker_id = registration.worker_id;
     parts.workers.told.forget(&worker_id);
@@ -35,11 +42,20 @@ pub(crate) async fn register(parts: Arc<Parts>, registration: Registration) -> R
     let own = OwnWorker { worker, session, session_key, evidence };
     // The lock of the earlier session goes now, when no row names it any more.
     drop(parts.workers.own.insert(worker_id.clone(), own));
-    if let Err(fault) = apply_settings(&parts, SETTINGS_STEPS_MAX).await {
-        // It is registered all the same, and the next look for lost workers goes on with this.
+    settle_types(&parts).await;
+    Ok(Box::new(PostgresSession { worker_id, session, is_lost, parts: Arc::downgrade(&parts) }))
+}
+
+/// A new key of a session.
+fn session_key() -> i64 {
+    fastrand::i64(1..)
+}
+
+async fn settle_types(parts: &Parts) {
+    if let Err(fault) = apply_settings(parts, SETTINGS_STEPS_MAX).await {
+        // The worker is registered all the same, and the next look for lost workers goes on with this.
         tracing::warn!(reason = %fault.reason(), "jobs that came before their types were known wait for their settings");
     }
-    Ok(Box::new(PostgresSession { worker_id, session, is_lost, parts: Arc::downgrade(&parts) }))
 }
 
 fn show(parts: &Parts, lock: HeldLock, worker: i32) -> Evidence {
@@ -55,7 +71,8 @@ async fn write(
     session_key: i64,
     server_run: Option<i64>,
 ) -> Result<i32, Fault> {
-    let Registration { worker_id, host, pid, lease, queues, job_types, concurrency, settings } = registration;
+    let Registration { worker_id, host, pid, lease, queues, job_types, concurrency, settings, presence: _ } =
+        registration;
     // On its own, because a number that was given to a transaction that is taken back would still be remembered.
     let worker = parts.workers.names.assign(&*parts.pool.session().await?, worker_id).await?;
     let calls = [Call { sql: sql!("workers/limit_idle_transaction"), parameters: &[] }];

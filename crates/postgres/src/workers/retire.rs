@@ -35,9 +35,9 @@ async fn give_all_back(parts: &Parts, worker_id: &WorkerId) -> Result<GivenBack,
         Call { sql: sql!("upkeep/select_now"), parameters: &[] },
     ];
     let (transaction, answers) = parts.pool.begin_with(&calls).await?;
-    let (Some(_), Some(now)) = (answers[1].first(), answers[2].first()) else { return Ok(GivenBack::default()) };
+    let (Some(row), Some(now)) = (answers[1].first(), answers[2].first()) else { return Ok(GivenBack::default()) };
     let now = Columns::of(now).instant()?;
-    let started = StartedTable::read(&transaction, worker).await?;
+    let started = StartedTable::read(&transaction, worker, Some(row.try_get("session_key")?)).await?;
     // A worker holds no more than it prefetched.
     let jobs = HeldJob::read(&transaction, HeldBy::Registered(worker), JobId(i64::MIN), i64::MAX).await?;
     let attempts: Vec<LostAttempt> =

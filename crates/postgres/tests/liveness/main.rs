@@ -9,6 +9,7 @@ mod processes;
 mod schedulers;
 #[path = "../support/template.rs"]
 mod template;
+mod workflow_ends;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,9 +32,11 @@ fn main() -> ExitCode {
     match arguments.next().as_deref() {
         Some(processes::HOLD) => return processes::hold(&arguments.next().unwrap()),
         Some(schedulers::SETTLE) => return schedulers::settle_until_killed(&arguments.next().unwrap()),
+        Some(workflow_ends::END) => return workflow_ends::end_both(&arguments.next().unwrap()),
         _ => {}
     }
-    let trials = [processes::trials(), outages::trials(), pooled::trials(), schedulers::trials()];
+    let trials =
+        [processes::trials(), outages::trials(), pooled::trials(), schedulers::trials(), workflow_ends::trials()];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use longshore_testkit_postgres::{Cluster, TestDatabase};
 use tokio_postgres::NoTls;
 
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("../../migrations/001_create_jobs.up.sql"),
     include_str!("../../migrations/002_create_workers.up.sql"),
     include_str!("../../migrations/003_create_job_queue.up.sql"),
@@ -15,6 +15,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/007_add_workflows.up.sql"),
     include_str!("../../migrations/008_add_limits.up.sql"),
     include_str!("../../migrations/009_keep_tokens.up.sql"),
+    include_str!("../../migrations/010_keep_audit_trail.up.sql"),
 ];
 
 /// The value of a sequence is seen at once by every snapshot, like the clock of a server.

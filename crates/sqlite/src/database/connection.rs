@@ -29,7 +29,10 @@ pub(crate) fn open_writer(options: &SqliteOptions, context: &ErrorContext) -> Re
 
 /// [`open_writer`] without [`configure_writer`]: nothing is written yet.
 pub(crate) fn open_to_write(options: &SqliteOptions, context: &ErrorContext) -> Result<Connection, StoreError> {
-    open(options, context, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    let connection = open(options, context, OpenFlags::SQLITE_OPEN_READ_WRITE);
+    #[cfg(test)]
+    let connection = connection.map(crate::database::stop_before::watched);
+    connection
 }
 
 /// Opens a connection that cannot write.

@@ -1,12 +1,17 @@
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use longshore_core::{ClaimNumber, Extended, HeldClaims, JobId, Outcome, Registration, StoreError, WorkerId};
+use longshore_core::{
+    ClaimNumber, Extended, HELD_LEASES_MAX, HeldClaims, JobId, Lease, Outcome, Registration, StoreError, WorkerId,
+};
 use rusqlite::{Connection, params};
 
 use crate::database::column;
 use crate::database::fault::Fault;
+use crate::jobs::claim::runs::given_lease;
 use crate::jobs::outcomes::attempt_end::{AttemptEnded, Ending};
+use crate::jobs::outcomes::checkpoint::add_checkpoints;
 use crate::jobs::type_settings;
 use crate::workers::held_job::HeldJob;
 use crate::workers::liveness::started::StartedTable;
@@ -26,7 +31,8 @@ impl Work for Register {
     const EFFECT: Effect = Effect::Told;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
-        let Registration { worker_id, host, pid, lease, queues, job_types, settings, concurrency } = &self.registration;
+        let Registration { worker_id, host, pid, lease, queues, job_types, settings, concurrency, presence: _ } =
+            &self.registration;
         tx.connection.prepare_cached(include_str!("../sql/workers/insert_worker.sql"))?.execute(params![
             worker_id.as_str(),
             host,
@@ -74,7 +80,7 @@ impl Work for Extend {
         if extended == 0 {
             return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
         }
-        let running = running_of(tx, worker_id)?;
+        let running = running_of(tx.connection, worker_id)?;
         tx.held.keep_only(worker_id, |id| running.contains_key(&id));
         let mut answer = Extended { asks_for_all: self.held.is_none(), ..Extended::default() };
         for (id, claim_number) in self.held.iter().flat_map(|held| held.iter()) {
@@ -95,8 +101,8 @@ struct Running {
     is_cancel_requested: bool,
 }
 
-fn running_of(tx: &WriteTx<'_, '_>, worker_id: &WorkerId) -> rusqlite::Result<HashMap<JobId, Running>> {
-    tx.connection
+fn running_of(connection: &Connection, worker_id: &WorkerId) -> rusqlite::Result<BTreeMap<JobId, Running>> {
+    connection
         .prepare_cached(include_str!("../sql/workers/select_running_of_worker.sql"))?
         .query_map([worker_id.as_str()], |row| {
             let running =
@@ -111,17 +117,41 @@ pub(crate) fn cancel_requests(
     connection: &Connection,
     worker_id: &WorkerId,
 ) -> Result<Vec<(JobId, ClaimNumber)>, Fault> {
-    let is_registered: bool = connection
-        .prepare_cached(include_str!("../sql/claim/is_worker_registered.sql"))?
-        .query_row([worker_id.as_str()], |row| row.get(0))?;
-    if !is_registered {
-        return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
-    }
+    check_registered(connection, worker_id)?;
     let asked = connection
         .prepare_cached(include_str!("../sql/workers/select_cancel_requests.sql"))?
         .query_map([worker_id.as_str()], |row| Ok((column::id(row, 0)?, ClaimNumber(column::integer(row, 1)?))))?
         .collect::<Result<_, _>>()?;
     Ok(asked)
+}
+
+/// What a worker holds beyond these claims, in the order in which it must run.
+pub(crate) fn held_leases(
+    connection: &Connection,
+    worker_id: &WorkerId,
+    beyond: &[(JobId, ClaimNumber)],
+) -> Result<Vec<Lease>, Fault> {
+    check_registered(connection, worker_id)?;
+    let known: BTreeMap<JobId, ClaimNumber> = beyond.iter().copied().collect();
+    let mut leases = Vec::new();
+    for (id, Running { claim_number, .. }) in running_of(connection, worker_id)? {
+        if known.get(&id) != Some(&claim_number) && leases.len() < HELD_LEASES_MAX {
+            leases.extend(given_lease(connection, worker_id, id, claim_number)?);
+        }
+    }
+    add_checkpoints(connection, &mut leases)?;
+    leases.sort_by_key(|lease| (Reverse(lease.priority), lease.id));
+    Ok(leases)
+}
+
+fn check_registered(connection: &Connection, worker_id: &WorkerId) -> Result<(), Fault> {
+    let is_registered: bool = connection
+        .prepare_cached(include_str!("../sql/claim/is_worker_registered.sql"))?
+        .query_row([worker_id.as_str()], |row| row.get(0))?;
+    if is_registered {
+        return Ok(());
+    }
+    Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
 }
 
 /// Returns all jobs of a worker and removes its row.

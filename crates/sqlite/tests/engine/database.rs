@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimRequest, Claimed, Clock, Console, Enqueued, Job, JobData, JobDetail, JobId, Lease, NewJob, Outcome,
+    ClaimRequest, Claimed, Clock, Console, Enqueued, Job, JobData, JobDetail, JobId, Lease, NewJob, Outcome, Presence,
     QueueScope, Reclaimed, Record, Recorded, Registration, Store, Timestamp, WorkerId,
 };
 use longshore_sqlite::rusqlite::Connection;
@@ -204,6 +204,7 @@ pub(crate) fn registration() -> Registration {
         job_types: types(),
         settings: Arc::new([]),
         concurrency: 8,
+        presence: Presence::Process,
     }
 }
 

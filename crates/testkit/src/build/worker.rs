@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Registration, Store, TypeSettings, WorkerId};
+use longshore_core::{Presence, Registration, Store, TypeSettings, WorkerId};
 
 use super::JOB_TYPE;
 
@@ -20,6 +20,7 @@ pub fn worker() -> WorkerBuilder {
         job_types: Arc::new([JOB_TYPE.to_owned()]),
         settings: Arc::new([]),
         concurrency: 4,
+        presence: Presence::Process,
     })
 }
 
@@ -66,6 +67,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// Lets only its heartbeats show that it lives.
+    #[must_use]
+    pub fn by_heartbeats(mut self) -> Self {
+        self.0.presence = Presence::Heartbeats;
+        self
+    }
+
     /// The registration for a store.
     pub fn registration(self) -> Registration {
         self.0
@@ -73,7 +81,7 @@ impl WorkerBuilder {
 }
 
 /// Registers a worker that keeps its session as long as its store is open, and then dies as its process would.
-pub async fn register_for_good(store: &impl Store, registration: Registration) -> WorkerId {
+pub async fn register_for_good(store: &(impl Store + ?Sized), registration: Registration) -> WorkerId {
     let worker_id = registration.worker_id.clone();
     let session = store.register(registration).await.expect("a worker can be registered");
     // Dropping it would give it up.

@@ -6,6 +6,7 @@ use longshore_core::{
     ClaimNumber, JobDetail, JobId, Lease, LeaseWatch, Limits, MoveState, Status, Timestamp, TypeSettings, WorkerId,
 };
 
+use crate::memory::audit::Trail;
 use crate::memory::jobs::claim::GivenClaim;
 use crate::memory::jobs::inbox::Mailbox;
 use crate::memory::jobs::row::Row;
@@ -33,6 +34,8 @@ pub(super) struct State {
     pub(super) flows: Flows,
     /// The access tokens.
     pub(super) tokens: TokenTable,
+    /// What was changed by hand.
+    pub(super) trail: Trail,
     /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
@@ -73,6 +76,7 @@ impl State {
             limit_book: LimitBook::default(),
             flows: Flows::default(),
             tokens: TokenTable::new(),
+            trail: Trail::new(),
             last_id: 0,
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),

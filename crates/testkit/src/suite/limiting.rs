@@ -1,5 +1,6 @@
 pub mod limit_concurrency;
 pub mod limit_keys;
+pub mod limit_lanes;
 pub mod limit_random;
 pub mod limit_rates;
 pub mod limit_rules;

@@ -194,6 +194,12 @@ macro_rules! store_suite {
                 a_type_whose_attempts_take_long_has_no_long_attempt
                 without_enough_completed_attempts_of_its_type_none_is_long
                 a_clock_that_jumped_back_can_be_seen;
+            heartbeats:
+                the_end_of_the_process_takes_nothing_from_a_worker_of_heartbeats
+                every_process_ends_the_lease_of_a_silent_worker_of_heartbeats_its_own_as_well
+                a_job_that_every_worker_of_heartbeats_loses_in_turn_is_given_up
+                dropping_the_session_of_a_worker_of_heartbeats_gives_nothing_up
+                a_worker_is_told_what_it_holds_beyond_what_it_knows;
             history:
                 a_job_that_never_ran_has_no_attempts
                 the_running_attempt_is_part_of_the_history
@@ -482,6 +488,11 @@ macro_rules! store_suite {
                 each_minute_and_queue_is_counted_apart_oldest_first
                 jobs_that_end_by_hand_or_with_their_parent_are_counted
                 the_counts_survive_the_death_of_their_process;
+            audit:
+                a_deed_is_in_the_trail_before_it_ends_and_afterwards_with_its_result
+                a_deed_that_failed_says_why
+                the_trail_is_read_newest_first_in_pages_and_by_actor_and_action
+                old_entries_go_when_new_ones_come;
             tokens:
                 a_token_is_found_by_its_hash_alone
                 a_name_belongs_to_one_token
@@ -629,6 +640,9 @@ macro_rules! limit_suite {
                 a_child_of_a_key_is_limited_once_its_parent_has_completed
                 a_cancelled_job_of_a_key_keeps_no_other_one
                 lanes_that_nobody_needs_are_removed_and_come_back;
+            limit_lanes:
+                keys_whose_jobs_are_gone_let_no_lower_priority_start_first
+                a_key_whose_urgent_job_is_gone_comes_by_its_next_one;
             limit_random:
                 a_random_run_never_leases_more_than_the_limits_and_in_the_order_of_the_model;
             limit_rates:

@@ -1,5 +1,6 @@
 //! What a person asks, changes and sees, and what housekeeping does.
 
+pub mod audit;
 pub mod edit;
 pub mod explain;
 pub mod health;

@@ -11,7 +11,7 @@ pub enum Scope {
     /// To enqueue jobs, and to edit the payload, type or queue of a job. A payload is input of code, so this is the right
     /// to have code run.
     Enqueue,
-    /// To claim jobs and to write their outcomes. No route needs it yet.
+    /// To register as a worker, to claim jobs and to write their outcomes.
     Work,
     /// To retry, cancel, delete and reprioritise jobs, to pause and resume, and to change limits and batches. Includes [`Scope::Read`].
     Operate,

@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore_core::{
-    Actioned, BatchChange, BatchId, BatchJobsRequest, BatchStatus, BatchesRequest, ChangeBatch, JobData, JobId,
+    Actioned, BatchChange, BatchId, BatchJobsRequest, BatchStatus, BatchesRequest, ChangeBatch, Deed, JobData, JobId,
     NewSignal, StoreError,
 };
 use longshore_report::{BatchDetail, BatchList, ChangedMembers, ClosedBatch, SentSignal};
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::Access;
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
@@ -91,37 +92,55 @@ pub(crate) fn no_such(id: BatchId) -> ApiError {
         .hint("list the batches with GET /api/v1/batches")
 }
 
-async fn retry(State(state): State<WebState>, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
+async fn retry(
+    State(state): State<WebState>,
+    audit: Audit,
+    id: PathId<BatchId>,
+    query: Query,
+) -> Result<Response, ApiError> {
     query.end()?;
-    changed(&state, id.0, BatchChange::Retry).await
+    changed(&state, audit, id.0, BatchChange::Retry).await
 }
 
-async fn cancel(State(state): State<WebState>, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
+async fn cancel(
+    State(state): State<WebState>,
+    audit: Audit,
+    id: PathId<BatchId>,
+    query: Query,
+) -> Result<Response, ApiError> {
     query.end()?;
-    changed(&state, id.0, BatchChange::Cancel).await
+    changed(&state, audit, id.0, BatchChange::Cancel).await
 }
 
-async fn changed(state: &WebState, id: BatchId, change: BatchChange) -> Result<Response, ApiError> {
-    let actioned = change_members(state, id, change).await?;
+async fn changed(state: &WebState, audit: Audit, id: BatchId, change: BatchChange) -> Result<Response, ApiError> {
+    let actioned = change_members(state, audit, id, change).await?;
     Ok(json(&ChangedMembers { batch_id: id, actioned }))
 }
 
 /// Retries or cancels members to the end, even if the client does not wait for it.
-pub(crate) async fn change_members(state: &WebState, id: BatchId, change: BatchChange) -> Result<Actioned, ApiError> {
+pub(crate) async fn change_members(
+    state: &WebState,
+    audit: Audit,
+    id: BatchId,
+    change: BatchChange,
+) -> Result<Actioned, ApiError> {
     let queue = state.queue().clone();
     let changing = tokio::spawn(async move {
-        let changed = match change {
-            BatchChange::Retry => queue.retry_batch(id).await,
-            BatchChange::Cancel => queue.cancel_batch(id).await,
-            BatchChange::Close => {
-                let close = ChangeBatch { id, change, after: None };
-                let closed = queue.backend().change_batch(close).await;
-                closed.and_then(|closed| match closed {
-                    Some(_) => Ok(Actioned::default()),
-                    None => Err(StoreError::UnknownBatch { batch: id }),
-                })
+        let changing = async {
+            match change {
+                BatchChange::Retry => queue.retry_batch(id).await,
+                BatchChange::Cancel => queue.cancel_batch(id).await,
+                BatchChange::Close => {
+                    let close = ChangeBatch { id, change, after: None };
+                    let closed = queue.backend().change_batch(close).await;
+                    closed.and_then(|closed| match closed {
+                        Some(_) => Ok(Actioned::default()),
+                        None => Err(StoreError::UnknownBatch { batch: id }),
+                    })
+                }
             }
         };
+        let changed = audit.change(Deed::on_batch(change, id), changing).await;
         if let Err(error) = &changed {
             tracing::warn!(batch_id = id.0, code = error.code(), error = %error, "a change of a batch failed");
         }
@@ -133,9 +152,14 @@ pub(crate) async fn change_members(state: &WebState, id: BatchId, change: BatchC
     }
 }
 
-async fn close(State(state): State<WebState>, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
+async fn close(
+    State(state): State<WebState>,
+    audit: Audit,
+    id: PathId<BatchId>,
+    query: Query,
+) -> Result<Response, ApiError> {
     query.end()?;
-    change_members(&state, id.0, BatchChange::Close).await?;
+    change_members(&state, audit, id.0, BatchChange::Close).await?;
     Ok(json(&ClosedBatch { batch_id: id.0, is_open: false }))
 }
 
@@ -150,6 +174,7 @@ struct SignalBody {
 async fn signal(
     State(state): State<WebState>,
     access: Access,
+    audit: Audit,
     PathId(id): PathId<BatchId>,
     query: Query,
     JsonBody(SignalBody { name, data }): JsonBody<SignalBody>,
@@ -161,6 +186,14 @@ async fn signal(
     }
     let signal = NewSignal { batch: id, name: name.clone(), data };
     signal.check(&state.backend().limits())?;
-    let is_first = state.backend().signal(signal).await?.ok_or_else(|| no_such(id))?;
+    let deed = Deed::signal(&signal);
+    let send = async {
+        let sent = state.backend().signal(signal).await?;
+        sent.ok_or(StoreError::UnknownBatch { batch: id })
+    };
+    let is_first = match audit.change(deed, send).await {
+        Err(StoreError::UnknownBatch { batch }) => return Err(no_such(batch)),
+        sent => sent?,
+    };
     Ok(json(&SentSignal { signal: &name, batch_id: id, is_first }))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::FilterBody;
 use super::selection::{SELECTION, SelectionBody};
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::Body;
 use crate::error::ApiError;
@@ -87,30 +88,47 @@ struct Refused<'a> {
     message: String,
 }
 
-async fn retry(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Retry).await
+async fn retry(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Retry).await
 }
 
-async fn cancel(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Cancel).await
+async fn cancel(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Cancel).await
 }
 
-async fn delete(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, query, body.0, Action::Delete).await
+async fn delete(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
+    change(state, audit, query, body.0, Action::Delete).await
 }
 
 async fn reprioritise(
     state: State<WebState>,
+    audit: Audit,
     query: Query,
     JsonBody(body): JsonBody<PrioritySelectionBody>,
 ) -> Result<Response, ApiError> {
     let PrioritySelectionBody { priority, ids, filter, dry_run } = body;
-    change(state, query, SelectionBody::new(ids, filter, dry_run), Action::Reprioritise(priority)).await
+    change(state, audit, query, SelectionBody::new(ids, filter, dry_run), Action::Reprioritise(priority)).await
 }
 
 /// Changes the selected jobs, or counts them.
 pub(super) async fn change(
     State(state): State<WebState>,
+    audit: Audit,
     query: Query,
     body: SelectionBody,
     action: Action,
@@ -121,7 +139,7 @@ pub(super) async fn change(
     if is_dry_run {
         return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
     }
-    Ok(changed(&state.backend().act(selection, action).await?))
+    Ok(changed(&audit.act(selection, action).await?))
 }
 
 pub(super) fn changed(actioned: &Actioned) -> Response {
@@ -129,37 +147,32 @@ pub(super) fn changed(actioned: &Actioned) -> Response {
     json(&Changed { touched: actioned.touched, refused: refused.collect() })
 }
 
-async fn retry_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Retry).await
+async fn retry_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Retry).await
 }
 
-async fn cancel_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Cancel).await
+async fn cancel_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Cancel).await
 }
 
-async fn delete_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Delete).await
+async fn delete_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Delete).await
 }
 
-async fn reprioritise_one(
-    state: State<WebState>,
-    id: PathId,
-    query: Query,
-    request: Request,
-) -> Result<Response, ApiError> {
+async fn reprioritise_one(audit: Audit, id: PathId, query: Query, request: Request) -> Result<Response, ApiError> {
     let NewPriorityBody { priority } = json_body::parse(&json_body::read(request).await?)?;
-    change_one(state, id, query, Action::Reprioritise(priority)).await
+    change_one(audit, id, query, Action::Reprioritise(priority)).await
 }
 
 /// Changes one job. That it cannot be changed is an error here.
 pub(super) async fn change_one(
-    State(state): State<WebState>,
+    audit: Audit,
     PathId(id): PathId,
     query: Query,
     action: Action,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    let actioned = state.backend().act(Selection::job(id), action).await?;
+    let actioned = audit.act(Selection::job(id), action).await?;
     match actioned.refused.first() {
         None => Ok(changed(&actioned)),
         Some(refusal) => Err((*refusal).into()),

@@ -10,6 +10,7 @@ use super::change::{change, change_one};
 use super::selection::{SELECTION, SelectionBody};
 use super::{filter, jobs};
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query};
@@ -67,14 +68,24 @@ fn not_dead(id: JobId, status: Status) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "not_a_dead_letter", message)
 }
 
-async fn retry(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+async fn retry(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
     check(&state, &body.0).await?;
-    change(state, query, body.0.of_status(Status::DeadLetter), Action::Retry).await
+    change(state, audit, query, body.0.of_status(Status::DeadLetter), Action::Retry).await
 }
 
-async fn discard(state: State<WebState>, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+async fn discard(
+    state: State<WebState>,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<SelectionBody>,
+) -> Result<Response, ApiError> {
     check(&state, &body.0).await?;
-    change(state, query, body.0.of_status(Status::DeadLetter), Action::Discard).await
+    change(state, audit, query, body.0.of_status(Status::DeadLetter), Action::Discard).await
 }
 
 /// Fails, before anything is changed, unless every named job is a dead letter.
@@ -94,14 +105,14 @@ async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn retry_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
+async fn retry_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
     let status = state.0.backend().job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.job.status;
     if status != Status::DeadLetter {
         return Err(not_dead(id.0, status));
     }
-    change_one(state, id, query, Action::Retry).await
+    change_one(audit, id, query, Action::Retry).await
 }
 
-async fn discard_one(state: State<WebState>, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(state, id, query, Action::Discard).await
+async fn discard_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    change_one(audit, id, query, Action::Discard).await
 }

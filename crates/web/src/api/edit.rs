@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use longshore_core::{Due, JobData, JobEdit, Timestamp, deserialize_duration};
+use longshore_core::{Deed, Due, JobData, JobEdit, Timestamp, deserialize_duration};
 use longshore_report::PlacedDetail;
 use serde::Deserialize;
 
 use crate::Access;
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::Body;
 use crate::error::ApiError;
@@ -42,6 +43,7 @@ struct EditBody {
 async fn edit(
     State(state): State<WebState>,
     access: Access,
+    audit: Audit,
     PathId(id): PathId,
     query: Query,
     JsonBody(body): JsonBody<EditBody>,
@@ -57,7 +59,8 @@ async fn edit(
         (None, delay) => delay.map(Due::After),
     };
     let edit = JobEdit { job_type: body.job_type, job_data: body.job_data, queue: body.queue, due };
-    let actioned = state.backend().edit(id, edit).await?;
+    let deed = Deed::edit(id, &edit);
+    let actioned = audit.change(deed, state.backend().edit(id, edit)).await?;
     if let Some(refusal) = actioned.refused.first() {
         return Err((*refusal).into());
     }

@@ -1,3 +1,8 @@
+mod job_lines;
+
+use std::sync::Arc;
+
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -5,6 +10,7 @@ use longshore_core::{Enqueued, JobRequest, NewJob, ValidJob};
 use longshore_report::EnqueuedJob;
 use serde::{Deserialize, Serialize};
 
+use self::job_lines::JobLines;
 use crate::access::Scope;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::Body;
@@ -25,7 +31,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says(
                 "Creates one job, or all jobs of a list or none of them. The header `Idempotency-Key` is the unique key \
                  of a single job that has none: the same request gives the same job until that job has ended. With \
-                 `Prefer: return=minimal` the answer has only the id.",
+                 `Prefer: return=minimal` the answer has only the id. As `application/x-ndjson` it is a stream of any \
+                 number of jobs, one a line, with `ref`, `after` and a batch in the first line, as `longshore enqueue \
+                 --batch` reads them.",
             )
             .body(Body { schemas: &["JobRequest", "JobRequests"] })
             .answers(201, "EnqueuedJob"),
@@ -68,6 +76,9 @@ fn parse(bytes: &[u8]) -> Result<Requested, serde_json::Error> {
 
 async fn create(State(state): State<WebState>, query: Query, request: Request) -> Result<Response, ApiError> {
     query.end()?;
+    if json_body::is_lines(request.headers()) {
+        return create_lines(&state, request).await;
+    }
     let headers = request.headers().clone();
     let bytes = json_body::read(request).await?;
     match parse(&bytes).map_err(|error| json_body::invalid(&error))? {
@@ -116,6 +127,20 @@ async fn create_several(
     let jobs = if jobs.is_empty() { Vec::new() } else { state.backend().enqueue_valid(jobs).await? };
     let inserted = jobs.iter().filter(|job| !job.is_duplicate).count();
     Ok(json_with(StatusCode::CREATED, &Created { inserted, jobs }))
+}
+
+/// All jobs of the lines or none. The transaction begins when the last line has come.
+async fn create_lines(state: &WebState, request: Request) -> Result<Response, ApiError> {
+    if idempotency_key(request.headers())?.is_some() {
+        return Err(ApiError::invalid("lines of jobs have no Idempotency-Key: give each job a unique_key"));
+    }
+    if request.body().size_hint().lower() > job_lines::BYTES_MAX {
+        return Err(json_body::too_large(job_lines::BYTES_MAX));
+    }
+    let defaults = Arc::clone(&state.settings().defaults);
+    let (batch, lines) = JobLines::begin(request.into_body(), defaults, state.backend().limits()).await?;
+    let enqueued = state.backend().enqueue_workflow_stream(batch, Box::pin(lines)).await?;
+    Ok(json_with(StatusCode::CREATED, &enqueued))
 }
 
 fn check(state: &WebState, request: JobRequest) -> Result<ValidJob, ApiError> {

@@ -4,11 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::limits::{KeyPointer, LimitRow, LimitRule, LimitSelection, LimitSubject, Rate};
-use longshore_core::LimitsRequest;
+use longshore_core::{Deed, LimitsRequest};
 use longshore_report::{ChangedLimit, LimitCursor, LimitList, LimitListPage};
 use serde::Deserialize;
 
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
@@ -105,13 +106,15 @@ async fn show(state: &WebState, subject: &LimitSubject) -> Result<Response, ApiE
     Ok(json(&LimitList { limits }))
 }
 
-async fn set(state: &WebState, subject: LimitSubject, rule: LimitRule) -> Result<Response, ApiError> {
-    let changed = state.queue().limits().set(subject.clone(), rule).await?;
+async fn set(state: &WebState, audit: &Audit, subject: LimitSubject, rule: LimitRule) -> Result<Response, ApiError> {
+    let deed = Deed::set_limit(&subject, &rule);
+    let changed = audit.change(deed, state.queue().limits().set(subject.clone(), rule)).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }
 
-async fn unset(state: &WebState, subject: LimitSubject) -> Result<Response, ApiError> {
-    let changed = state.queue().limits().unset(subject.clone()).await?;
+async fn unset(state: &WebState, audit: &Audit, subject: LimitSubject) -> Result<Response, ApiError> {
+    let deed = Deed::unset_limit(&subject);
+    let changed = audit.change(deed, state.queue().limits().unset(subject.clone())).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }
 
@@ -127,30 +130,42 @@ async fn show_type(State(state): State<WebState>, name: PathName, query: Query) 
 
 async fn set_queue(
     State(state): State<WebState>,
+    audit: Audit,
     name: PathName,
     query: Query,
     body: JsonBody<RuleBody>,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    set(&state, LimitSubject::Queue(name.0), body.0.into()).await
+    set(&state, &audit, LimitSubject::Queue(name.0), body.0.into()).await
 }
 
 async fn set_type(
     State(state): State<WebState>,
+    audit: Audit,
     name: PathName,
     query: Query,
     body: JsonBody<RuleBody>,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    set(&state, LimitSubject::Type(name.0), body.0.into()).await
+    set(&state, &audit, LimitSubject::Type(name.0), body.0.into()).await
 }
 
-async fn unset_queue(State(state): State<WebState>, name: PathName, query: Query) -> Result<Response, ApiError> {
+async fn unset_queue(
+    State(state): State<WebState>,
+    audit: Audit,
+    name: PathName,
+    query: Query,
+) -> Result<Response, ApiError> {
     query.end()?;
-    unset(&state, LimitSubject::Queue(name.0)).await
+    unset(&state, &audit, LimitSubject::Queue(name.0)).await
 }
 
-async fn unset_type(State(state): State<WebState>, name: PathName, query: Query) -> Result<Response, ApiError> {
+async fn unset_type(
+    State(state): State<WebState>,
+    audit: Audit,
+    name: PathName,
+    query: Query,
+) -> Result<Response, ApiError> {
     query.end()?;
-    unset(&state, LimitSubject::Type(name.0)).await
+    unset(&state, &audit, LimitSubject::Type(name.0)).await
 }

@@ -52,6 +52,8 @@ fn operation(endpoint: &Endpoint) -> Value {
     let in_path = names_in(endpoint.path).map(|name| {
         let schema = match name {
             "id" => json!({ "type": "integer", "format": "int64", "minimum": 1 }),
+            "worker" => json!({ "type": "string", "pattern": "^http-[A-Za-z0-9_-]{1,59}$" }),
+            "step" => json!({ "type": "string", "minLength": 1, "maxLength": 200 }),
             _ => json!({ "type": "string", "minLength": 1, "maxLength": 1000 }),
         };
         json!({ "name": name, "in": "path", "required": true, "schema": schema })
@@ -86,16 +88,20 @@ fn operation(endpoint: &Endpoint) -> Value {
             several => json!({ "oneOf": several.iter().map(|name| reference(name)).collect::<Vec<_>>() }),
         };
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        if body.schemas.contains(&"JobRequests") {
+            operation["requestBody"]["content"]["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
+        }
     }
     operation
 }
 
-const ERRORS: [(&str, &str); 10] = [
+const ERRORS: [(&str, &str); 11] = [
     ("400", "A parameter is not as it must be."),
     ("401", "The request names no known token or user."),
     ("403", "The token does not have the scope, or a page of another site has asked."),
     ("404", "There is no such thing."),
-    ("409", "The state does not permit it."),
+    ("409", "The state does not permit it, or the lease was lost."),
+    ("410", "The worker is not registered any more."),
     ("413", "The body is too large."),
     ("415", "The body is not JSON."),
     ("422", "The body is not as it must be."),

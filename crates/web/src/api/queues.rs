@@ -1,9 +1,10 @@
 use axum::extract::State;
 use axum::response::Response;
-use longshore_core::{Clock, InvalidJob, QueueChange, SystemClock};
+use longshore_core::{Clock, Deed, InvalidJob, QueueChange, SystemClock};
 use longshore_report::{ChangedQueue, QueueList, WorkerList};
 
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::input::{PathName, Query};
@@ -38,16 +39,17 @@ async fn workers(State(state): State<WebState>, query: Query) -> Result<Response
     Ok(json(&WorkerList { workers: state.backend().workers().await? }))
 }
 
-async fn pause(state: State<WebState>, queue: PathName, query: Query) -> Result<Response, ApiError> {
-    change(state, queue, query, QueueChange::Pause).await
+async fn pause(state: State<WebState>, audit: Audit, queue: PathName, query: Query) -> Result<Response, ApiError> {
+    change(state, audit, queue, query, QueueChange::Pause).await
 }
 
-async fn resume(state: State<WebState>, queue: PathName, query: Query) -> Result<Response, ApiError> {
-    change(state, queue, query, QueueChange::Resume).await
+async fn resume(state: State<WebState>, audit: Audit, queue: PathName, query: Query) -> Result<Response, ApiError> {
+    change(state, audit, queue, query, QueueChange::Resume).await
 }
 
 async fn change(
     State(state): State<WebState>,
+    audit: Audit,
     PathName(queue): PathName,
     query: Query,
     change: QueueChange,
@@ -55,6 +57,6 @@ async fn change(
     query.end()?;
     // No job can have this queue name, so it is a mistake.
     InvalidJob::check_queue(&queue)?;
-    state.backend().change_queue(queue.clone(), change).await?;
+    audit.change(Deed::on_queue(change, &queue), state.backend().change_queue(queue.clone(), change)).await?;
     Ok(json(&ChangedQueue { queue: &queue, is_paused: change == QueueChange::Pause }))
 }

@@ -2,11 +2,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::schedule::ScheduleError;
-use longshore_core::{JobId, ScheduleRecord, SchedulesRequest, TickOutcome, TicksRequest, Timestamp};
+use longshore_core::{Deed, JobId, ScheduleRecord, SchedulesRequest, TickOutcome, TicksRequest, Timestamp};
 use longshore_report::{NextTickList, NextTicks, ScheduleDetail, ScheduleList};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Scope;
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
@@ -122,14 +123,21 @@ async fn ticks(
     Ok(json(&page))
 }
 
-async fn run(State(state): State<WebState>, PathName(name): PathName, query: Query) -> Result<Response, ApiError> {
+async fn run(
+    State(state): State<WebState>,
+    audit: Audit,
+    PathName(name): PathName,
+    query: Query,
+) -> Result<Response, ApiError> {
     query.end()?;
-    let job_id = state.queue().schedules().run(&name).await?;
+    let schedules = state.queue().schedules();
+    let job_id = audit.change(Deed::on_schedule("run", &name), schedules.run(&name)).await?;
     Ok(json_with(StatusCode::CREATED, &ScheduleRun { name, job_id }))
 }
 
 async fn pause(
     State(state): State<WebState>,
+    audit: Audit,
     PathName(name): PathName,
     query: Query,
     JsonBody(PauseReason { reason }): JsonBody<PauseReason>,
@@ -138,13 +146,20 @@ async fn pause(
     if reason.trim().is_empty() || reason.len() > REASON_BYTES_MAX || reason.contains('\0') {
         return Err(ApiError::invalid(format!("a reason has 1 to {REASON_BYTES_MAX} bytes, none of them zero")));
     }
-    known(&name, state.queue().schedules().pause(&name, reason).await?)?;
+    let deed = Deed::pause_schedule(&name, &reason);
+    known(&name, audit.change(deed, state.queue().schedules().pause(&name, reason)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 
-async fn resume(State(state): State<WebState>, PathName(name): PathName, query: Query) -> Result<Response, ApiError> {
+async fn resume(
+    State(state): State<WebState>,
+    audit: Audit,
+    PathName(name): PathName,
+    query: Query,
+) -> Result<Response, ApiError> {
     query.end()?;
-    known(&name, state.queue().schedules().resume(&name).await?)?;
+    let deed = Deed::on_schedule("resume", &name);
+    known(&name, audit.change(deed, state.queue().schedules().resume(&name)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::ApiError;
 
-/// How long a handler may take until its answer begins. A long poll waits for half of it at most.
-pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// How long a handler may take until its answer begins. A claim waits for at most a minute.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(90);
 
 /// Ends a request that has no answer in time, such as one whose body comes byte by byte.
 pub(crate) async fn limit(request: Request, next: Next) -> Response {

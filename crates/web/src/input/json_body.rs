@@ -43,22 +43,32 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
     }
     // Before anything is read, because a client may announce much and send little.
     if request.body().size_hint().lower() > BYTES_MAX as u64 {
-        return Err(too_large());
+        return Err(too_large(BYTES_MAX as u64));
     }
     match Limited::new(request.into_body(), BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(BYTES_MAX as u64)),
         Err(_) => Err(ApiError::invalid("the body ended before it was complete")),
     }
 }
 
-fn too_large() -> ApiError {
-    let message = format!("the body has more than {BYTES_MAX} bytes");
+/// The error of a body beyond its limit.
+pub(crate) fn too_large(bytes_max: u64) -> ApiError {
+    let message = format!("the body has more than {bytes_max} bytes");
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).hint("send fewer jobs at once")
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body is JSON lines.
+pub(crate) fn is_lines(headers: &HeaderMap) -> bool {
+    matches!(content_type(headers).as_str(), "application/x-ndjson" | "application/ndjson" | "application/jsonl")
+}
+
+fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = content_type(headers);
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }

@@ -21,6 +21,7 @@ use super::layout::{Page, Section, framed, hidden};
 use super::overview::total;
 use super::view::View;
 use crate::access::csrf;
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::pairs::query;
 use crate::state::WebState;
@@ -57,7 +58,12 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
 }
 
 /// `POST /dead/act`: retries or discards the jobs of one error.
-pub(super) async fn act(State(state): State<WebState>, view: View, form: CheckedForm) -> Result<Response, ApiError> {
+pub(super) async fn act(
+    State(state): State<WebState>,
+    audit: Audit,
+    view: View,
+    form: CheckedForm,
+) -> Result<Response, ApiError> {
     let asked = JobFilter::of_pairs(form.fields())?.without_contents();
     let filter = JobFilter { status: Some(Status::DeadLetter), ..asked };
     let key = form.required("group")?;
@@ -76,7 +82,7 @@ pub(super) async fn act(State(state): State<WebState>, view: View, form: Checked
     if is_asked {
         return Ok(ask(&view, &form, group, word, ids).into_response());
     }
-    let actioned = state.backend().act(Selection::Jobs(ids.to_vec()), action).await?;
+    let actioned = audit.act(Selection::Jobs(ids.to_vec()), action).await?;
     Ok(done(&view, form.back(), &in_words(past, &actioned)))
 }
 

@@ -30,11 +30,12 @@ pub(super) enum Section {
     Limits,
     Batches,
     Migrations,
+    Audit,
     Api,
     None,
 }
 
-const MENU: [(Section, &str, &str); 11] = [
+const MENU: [(Section, &str, &str); 12] = [
     (Section::Overview, "/", "Overview"),
     (Section::Jobs, "/jobs", "Jobs"),
     (Section::DeadLetters, "/dead", "Dead letters"),
@@ -45,6 +46,7 @@ const MENU: [(Section, &str, &str); 11] = [
     (Section::Limits, "/limits", "Limits"),
     (Section::Batches, "/batches", "Batches"),
     (Section::Migrations, "/migrations", "Migrations"),
+    (Section::Audit, "/audit", "Audit"),
     (Section::Api, "/api", "API"),
 ];
 

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use axum::extract::State;
 use axum::response::Response;
 use longshore::limits::{LimitRow, LimitScope};
-use longshore_core::{InvalidJob, MinuteStats, QueueChange, Status};
+use longshore_core::{Deed, InvalidJob, MinuteStats, QueueChange, Status};
 use longshore_report::QueueSummary;
 use longshore_report::relative_time::span as in_words;
 use maud::{Markup, html};
@@ -18,6 +18,7 @@ use super::layout::{Page, Section, framed, hidden};
 use super::limits;
 use super::overview::total;
 use super::view::View;
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::pairs::query;
 use crate::state::WebState;
@@ -49,7 +50,12 @@ pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Ma
 }
 
 /// `POST /queues/change`: pauses or resumes a queue.
-pub(super) async fn change(State(state): State<WebState>, view: View, form: CheckedForm) -> Result<Response, ApiError> {
+pub(super) async fn change(
+    State(state): State<WebState>,
+    audit: Audit,
+    view: View,
+    form: CheckedForm,
+) -> Result<Response, ApiError> {
     let queue = form.required("queue")?;
     InvalidJob::check_queue(queue)?;
     let (change, words) = match form.required("change")? {
@@ -57,7 +63,7 @@ pub(super) async fn change(State(state): State<WebState>, view: View, form: Chec
         "resume" => (QueueChange::Resume, "is not paused any more."),
         _ => return Err(ApiError::invalid("the change must be pause or resume")),
     };
-    state.backend().change_queue(queue.to_owned(), change).await?;
+    audit.change(Deed::on_queue(change, queue), state.backend().change_queue(queue.to_owned(), change)).await?;
     Ok(done(&view, form.back(), &format!("Queue {queue} {words}")))
 }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use longshore::schedule::{Finding, ScheduleError, findings};
-use longshore_core::{ScheduleRecord, SchedulesRequest, TickOutcome, TicksRequest};
+use longshore_core::{Deed, ScheduleRecord, SchedulesRequest, TickOutcome, TicksRequest};
 use longshore_report::{ScheduleSummary, next_ticks, ticks_of};
 use maud::{Markup, html};
 
@@ -15,6 +15,7 @@ use super::drawing::text::{line, visible};
 use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
 use super::view::View;
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::PathName;
 use crate::input::pairs::{Pairs, encode};
@@ -79,17 +80,26 @@ pub(super) async fn show(
 }
 
 /// `POST /schedules/act`: runs, pauses or resumes a schedule.
-pub(super) async fn act(State(state): State<WebState>, view: View, form: CheckedForm) -> Result<Response, ApiError> {
+pub(super) async fn act(
+    State(state): State<WebState>,
+    audit: Audit,
+    view: View,
+    form: CheckedForm,
+) -> Result<Response, ApiError> {
     let name = form.required("name")?;
     let schedules = state.queue().schedules();
+    let on = |action, more: &str| Deed::new(action, format!("schedule {name}{more}"));
     let found = match form.required("action")? {
         "run" => {
-            let id = schedules.run(name).await.map_err(of_schedule)?;
+            let id = audit.change(on("run", ""), schedules.run(name)).await.map_err(of_schedule)?;
             return Ok(done(&view, form.back(), &format!("Schedule {name} made job {id}.")));
         }
-        "pause" => schedules.pause(name, form.get("reason").unwrap_or("paused in the dashboard")).await?,
-        "resume" => schedules.resume(name).await?,
-        "catch_up" => schedules.resume_and_catch_up(name).await?,
+        "pause" => {
+            let reason = form.get("reason").unwrap_or("paused in the dashboard");
+            audit.change(on("pause", &format!(": {reason}")), schedules.pause(name, reason)).await?
+        }
+        "resume" => audit.change(on("resume", ""), schedules.resume(name)).await?,
+        "catch_up" => audit.change(on("resume", " and its missed ticks"), schedules.resume_and_catch_up(name)).await?,
         _ => return Err(ApiError::invalid("the action must be run, pause, resume or catch_up")),
     };
     if !found {

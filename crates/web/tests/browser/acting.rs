@@ -73,6 +73,11 @@ fn a_few_of_an_error_are_retried_first_and_the_rest_discarded() {
     browser.follow("#confirm");
     assert!(browser.inner("[role=status]").contains("Discarded 4 jobs."));
     assert!(browser.inner("main").contains("There is no dead letter."));
+    browser.go(&site.at("/audit"));
+    let noted = browser.inner("#audit tbody tr:first-child");
+    for words in ["local", "dashboard", "discard", "done", "4"] {
+        assert!(noted.contains(words), "{noted}");
+    }
 }
 
 #[test]

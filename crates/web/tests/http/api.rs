@@ -9,6 +9,7 @@ use crate::site::{Engine, Site};
 on_both!(
     a_created_job_is_shown_with_the_fields_of_the_command_line,
     a_list_of_jobs_is_created_as_a_whole_or_not_at_all,
+    lines_of_jobs_are_a_workflow_as_a_whole_or_not_at_all,
     a_repeated_request_with_an_idempotency_key_creates_one_job,
     pages_of_jobs_have_no_gap_and_no_double,
     a_dry_run_counts_and_changes_nothing,
@@ -51,6 +52,31 @@ async fn a_list_of_jobs_is_created_as_a_whole_or_not_at_all(engine: Engine) {
     let created = site.post("/api/v1/jobs", &json!({ "jobs": [{ "job_type": "a" }, { "job_type": "b" }] })).await;
     assert_eq!((created.status, &created.json()["inserted"]), (201, &json!(2)));
     assert_eq!(site.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 2);
+}
+
+async fn lines_of_jobs_are_a_workflow_as_a_whole_or_not_at_all(engine: Engine) {
+    let site = Site::open(engine).await;
+    let send = async |lines: &str| {
+        site.client().send("POST", "/api/v1/jobs", &[("content-type", "application/x-ndjson")], lines).await
+    };
+    let lines = r#"{"batch": {"name": "import"}}
+        {"job_type": "fetch", "ref": "a"}
+        {"job_type": "merge", "after": ["a"]}
+        {"job_type": "tell", "after": [{"batch": "ended"}]}"#;
+    let refused = send(&format!("{lines}\n{{\"job_type\": \"\"}}")).await;
+    assert_eq!((refused.status, refused.code().as_str()), (422, "invalid_input"));
+    assert!(refused.json()["error"]["message"].as_str().unwrap().starts_with("line 5: "), "{refused:?}");
+    assert_eq!(site.get("/api/v1/jobs").await.json()["jobs"], json!([]));
+    let created = send(lines).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let created = created.json();
+    assert_eq!((&created["inserted"], created["batch_id"].is_i64()), (&json!(3), true));
+    let first = site.get(&format!("/api/v1/jobs/{}", created["ids"]["a"])).await.json();
+    assert_eq!((&first["job_type"], &first["status"]), (&json!("fetch"), &json!("pending")));
+    assert_eq!(site.get("/api/v1/jobs?status=blocked").await.json()["jobs"].as_array().unwrap().len(), 2);
+    let unknown = send("{\"job_type\": \"a\", \"after\": [999]}").await;
+    assert_eq!((unknown.status, unknown.code().as_str()), (422, "unknown_dependency"));
+    assert_eq!(send("").await.json()["inserted"], 0);
 }
 
 async fn a_repeated_request_with_an_idempotency_key_creates_one_job(engine: Engine) {

@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod client;
 mod documents;
 mod fuzz;
@@ -11,3 +12,4 @@ mod limits;
 mod limits_and_batches;
 mod site;
 mod streams;
+mod work;

@@ -25,6 +25,7 @@ pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
+    url: String,
     _place: Place,
 }
 
@@ -80,7 +81,7 @@ impl Site {
                 (Place::Server(database), url)
             }
         };
-        let queue = Queue::open(url).await.unwrap();
+        let queue = Queue::open(url.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -91,7 +92,7 @@ impl Site {
             })
             .await
         });
-        Self { queue, address, stop: Some(stop), serving, _place: place }
+        Self { queue, address, stop: Some(stop), serving, url, _place: place }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -126,6 +127,24 @@ impl Site {
         let token = longshore_core::NewToken { name: name.to_owned(), hash: secret.hash(), scopes };
         assert!(self.queue.backend().add_token(token).await.unwrap());
         secret.as_str().to_owned()
+    }
+
+    /// Another server takes the place of this one, on the same database and at another address.
+    pub(crate) async fn restart(&mut self) {
+        drop(self.stop.take());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        self.queue = Queue::open(self.url.clone()).await.unwrap();
+        let web = Web::new(&self.queue).open_to_everyone();
+        let serving = tokio::spawn(async move {
+            web.serve(listener, ServeOptions::default(), async {
+                let _ = stopped.await;
+            })
+            .await
+        });
+        self.stop = Some(stop);
+        std::mem::replace(&mut self.serving, serving).await.unwrap().unwrap();
     }
 
     /// Ends the server as a signal does.

@@ -1,4 +1,4 @@
-use longshore_core::{Actioned, BatchChange, BatchId, ChangeBatch, NewSignal, StoreError};
+use longshore_core::{Actioned, BatchChange, BatchId, ChangeBatch, Deed, NewSignal, StoreError};
 use longshore_report::{ChangedMembers, ClosedBatch, SentSignal};
 
 use crate::arguments::SignalArguments;
@@ -11,14 +11,16 @@ use crate::output::table::count_jobs;
 /// Cancels the members that have not ended.
 pub(super) async fn cancel(context: &Context, id: BatchId) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
-    let actioned = database.queue().cancel_batch(id).await;
+    let deed = Deed::on_batch(BatchChange::Cancel, id);
+    let actioned = database.audited(deed, database.queue().cancel_batch(id)).await;
     tell(context, id, actioned, "cancelled, or asked to stop")
 }
 
 /// Retries the members that did not complete.
 pub(super) async fn retry(context: &Context, id: BatchId) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
-    let actioned = database.queue().retry_batch(id).await;
+    let deed = Deed::on_batch(BatchChange::Retry, id);
+    let actioned = database.audited(deed, database.queue().retry_batch(id)).await;
     tell(context, id, actioned, "retried")
 }
 
@@ -45,7 +47,10 @@ fn explain(error: StoreError, id: BatchId) -> anyhow::Error {
 pub(super) async fn close(context: &Context, id: BatchId) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
     let close = ChangeBatch { id, change: BatchChange::Close, after: None };
-    database.change_batch(close).await?.ok_or(CommandError::NoSuchBatch { id })?;
+    let deed = Deed::on_batch(BatchChange::Close, id);
+    let closing =
+        async { anyhow::Ok(database.change_batch(close).await?.ok_or(CommandError::NoSuchBatch { id })?.actioned) };
+    database.audited(deed, closing).await?;
     let done = format!("batch {id} is closed; it ends when its members have ended");
     let closed = ClosedBatch { batch_id: id, is_open: false };
     CommandError::after(&done, context.output.result(&closed, |output| output.line(&done)))?;
@@ -60,7 +65,12 @@ pub(crate) fn signal(context: &Context, arguments: SignalArguments) -> anyhow::R
     signal.check(&longshore_core::Limits::default()).map_err(CommandError::Job)?;
     context.block_on(async {
         let database = super::open(context).await?;
-        let is_first = database.signal(signal).await?.ok_or(CommandError::NoSuchBatch { id: batch })?;
+        let deed = Deed::signal(&signal);
+        let send = async {
+            let sent = database.signal(signal).await?;
+            anyhow::Ok(sent.ok_or(CommandError::NoSuchBatch { id: batch })?)
+        };
+        let is_first = database.audited(deed, send).await?;
         let done = match is_first {
             true => format!("signal {name} was sent to batch {batch}"),
             false => format!("signal {name} had been sent to batch {batch} before; the first one counts"),

@@ -1,5 +1,5 @@
 use crate::exit::Exit;
-use longshore_core::{Actioned, JobEdit, JobId, Refusal};
+use longshore_core::{Actioned, Deed, JobEdit, JobId, Refusal};
 
 use super::show::read_detail;
 use crate::arguments::EditArguments;
@@ -16,7 +16,8 @@ pub(super) async fn run(context: &Context, arguments: EditArguments) -> anyhow::
     let job_data = arguments.data.as_deref().map(|data| payload::read(Some(data))).transpose()?;
     let edit = JobEdit { job_type: arguments.job_type, job_data, queue: arguments.queue, due };
     let database = Database::open(context, Prepare::Nothing).await?;
-    refuse(id, database.edit(id, edit).await?)?;
+    let deed = Deed::edit(id, &edit);
+    refuse(id, database.audited(deed, database.edit(id, edit)).await?)?;
     let done = format!("job {id} was edited");
     CommandError::after(&done, tell(context, &database, id, &done).await)?;
     Ok(Exit::Done)

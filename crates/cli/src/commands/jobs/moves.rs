@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use longshore_core::{Action, Filter, JobId, JobPageRequest, Selection, Status};
+use longshore_core::{Action, Deed, Filter, JobId, JobPageRequest, Selection, Status};
 
 use crate::arguments::{TargetArguments, ToFilter};
 use crate::context::Context;
@@ -80,7 +80,8 @@ impl Move<'_> {
                 }
             }
         }
-        let actioned = database.act(self.selection, self.verb.action).await?;
+        let deed = Deed::on_jobs(self.verb.action, &self.selection);
+        let actioned = database.audited(deed, database.act(self.selection, self.verb.action)).await?;
         if is_named && !actioned.refused.is_empty() {
             return Err(CommandError::NotMoved { verb: self.verb.word, actioned }.into());
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use longshore::Schedule;
 use longshore::schedule::ScheduleError;
-use longshore_core::{AppliedSchedules, ApplySchedules, JobId, ScheduleSource, StoreError};
+use longshore_core::{AppliedSchedules, ApplySchedules, Deed, JobId, ScheduleSource, StoreError};
 use longshore_schedule::TickPlanner;
 use serde::Serialize;
 
@@ -42,10 +42,12 @@ impl Applied {
 
 /// Adds or replaces a schedule.
 pub(super) async fn add(context: &Context, arguments: AddArguments) -> anyhow::Result<Exit> {
+    let deed = Deed::on_schedule("add_schedule", &arguments.name);
     let schedule = schedule_of(context, arguments)?;
     schedule.definition()?;
     let database = Database::open(context, Prepare::New).await?;
-    let applied = database.queue().schedules().add(&schedule).await?;
+    let schedules = database.queue().schedules();
+    let applied = database.audited(deed, schedules.add(&schedule)).await?;
     tell_applied(context, &Applied::new(applied, false))
 }
 
@@ -88,7 +90,13 @@ pub(super) async fn apply(context: &Context, prune: bool, dry_run: bool) -> anyh
         planner: Arc::new(TickPlanner::new()),
         decided_by: longshore::schedule::decided_by(),
     };
-    let applied = database.apply_schedules(apply).await?;
+    let applied = match dry_run {
+        true => database.apply_schedules(apply).await?,
+        false => {
+            let deed = Deed::new("apply_schedules", "the schedules of the configuration file");
+            database.audited(deed, database.apply_schedules(apply)).await?
+        }
+    };
     tell_applied(context, &Applied::new(applied, dry_run))
 }
 
@@ -124,7 +132,9 @@ impl<'a> Changed<'a> {
 /// Removes a schedule.
 pub(super) async fn remove(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
-    let found = database.queue().schedules().remove(name).await;
+    let schedules = database.queue().schedules();
+    let deed = Deed::on_schedule("remove_schedule", name);
+    let found = database.audited(deed, schedules.remove(name)).await;
     let changed = Changed { is_removed: Some(true), ..Changed::new(name) };
     let done = format!("schedule {name} is removed; its ticks and jobs stay");
     tell(context, &database, found, &changed, &done).await
@@ -133,7 +143,9 @@ pub(super) async fn remove(context: &Context, name: &str) -> anyhow::Result<Exit
 /// Pauses a schedule.
 pub(super) async fn pause(context: &Context, name: &str, reason: String) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
-    let found = database.queue().schedules().pause(name, reason).await;
+    let schedules = database.queue().schedules();
+    let deed = Deed::pause_schedule(name, &reason);
+    let found = database.audited(deed, schedules.pause(name, reason)).await;
     let changed = Changed { is_paused: Some(true), ..Changed::new(name) };
     tell(context, &database, found, &changed, &format!("schedule {name} is paused; its ticks are skipped")).await
 }
@@ -142,9 +154,13 @@ pub(super) async fn pause(context: &Context, name: &str, reason: String) -> anyh
 pub(super) async fn resume(context: &Context, name: &str, catch_up: bool) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let schedules = database.queue().schedules();
+    let deed = Deed::on_schedule("resume", name);
     let (found, done) = match catch_up {
-        true => (schedules.resume_and_catch_up(name).await, "the ticks of the pause are decided anew"),
-        false => (schedules.resume(name).await, "the ticks of the pause stay skipped"),
+        true => (
+            database.audited(deed, schedules.resume_and_catch_up(name)).await,
+            "the ticks of the pause are decided anew",
+        ),
+        false => (database.audited(deed, schedules.resume(name)).await, "the ticks of the pause stay skipped"),
     };
     let changed = Changed { is_paused: Some(false), ..Changed::new(name) };
     tell(context, &database, found, &changed, &format!("schedule {name} is not paused; {done}")).await
@@ -167,7 +183,8 @@ async fn tell(
 /// Makes a job now.
 pub(super) async fn run(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
-    let id = match database.queue().schedules().run(name).await {
+    let schedules = database.queue().schedules();
+    let id = match database.audited(Deed::on_schedule("run", name), schedules.run(name)).await {
         Ok(id) => id,
         Err(error) => return Err(explained(&database, error).await),
     };

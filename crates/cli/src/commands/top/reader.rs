@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use longshore_core::{
-    Action, Actioned, Clock, Filter, Job, JobId, JobPageRequest, LogRequest, QueueChange, Refusal, Selection, Status,
-    SystemClock,
+    Action, Actioned, Clock, Deed, Filter, Job, JobId, JobPageRequest, LogRequest, QueueChange, Refusal, Selection,
+    Status, SystemClock,
 };
 
 use super::state::{Change, Notice, Request, Snapshot, States};
@@ -133,14 +133,17 @@ async fn make(database: &Database, change: Change) -> anyhow::Result<TopEvent> {
     let done = |words: String| Notice { words, is_error: false };
     let notice = match change {
         Change::Queue { queue, change } => {
-            database.change_queue(queue.clone(), change).await?;
+            let deed = Deed::on_queue(change, &queue);
+            database.audited(deed, database.change_queue(queue.clone(), change)).await?;
             done(match change {
                 QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),
                 QueueChange::Resume => format!("queue {queue} is not paused"),
             })
         }
         Change::Job { id, action } => {
-            let Actioned { touched, refused } = database.act(Selection::job(id), action).await?;
+            let selection = Selection::job(id);
+            let deed = Deed::on_jobs(action, &selection);
+            let Actioned { touched, refused } = database.audited(deed, database.act(selection, action)).await?;
             match (refused.first(), action) {
                 (Some(refusal), _) => refusal_notice(refusal, action),
                 (None, Action::Cancel) => done(format!("job {id} is cancelled, or was asked to stop")),

@@ -34,7 +34,7 @@ pub(super) fn all(context: &Context, config: &Config) -> anyhow::Result<Vec<(Str
             _ => anyhow::bail!("this version does not know how to run jobs of {job_type}"),
         }
     };
-    let each = config.jobs.iter();
+    let each = config.jobs.iter().filter(|(_, declared)| !declared.get_ref().kind().is_http());
     each.map(|(job_type, declared)| Ok((job_type.clone(), handler(job_type, declared.get_ref())?))).collect()
 }
 

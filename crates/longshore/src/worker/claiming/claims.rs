@@ -9,9 +9,9 @@ use crate::worker::trouble::{Patience, StoreCall};
 use crate::worker::worker_run::{Phase, Until, WorkerRun};
 
 /// How long the loop sleeps without a wake-up. Wake-ups are hints; this poll makes the loop correct.
-const POLL: Duration = Duration::from_secs(1);
+pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// The shortest wait for a job that becomes due.
-const DUE_MIN: Duration = Duration::from_millis(1);
+pub(crate) const DUE_MIN: Duration = Duration::from_millis(1);
 
 /// Claims jobs whenever slots can take them. Ends when the worker must stop. A claim in progress is awaited first, so
 /// that its jobs can be returned.

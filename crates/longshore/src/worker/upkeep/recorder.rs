@@ -241,7 +241,7 @@ const fn is_over_content(error: &StoreError) -> bool {
 
 /// Another attempt would come to the same, so there is none. It says what the attempt came to, because nothing else
 /// does.
-fn given_up(record: &Record, reason: &str) -> Record {
+pub(crate) fn given_up(record: &Record, reason: &str) -> Record {
     let attempt = match &record.outcome {
         Outcome::Completed { .. } => "the attempt completed",
         _ => "the attempt ended",

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use longshore_core::{ClaimNumber, ClaimRequest, JobId, Lease, StoreError, Timestamp, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, StoreError, Timestamp, WorkerId};
 use tokio_postgres::Row;
 
 use super::claim_row::{ClaimHead, FoundJob};
@@ -37,7 +37,7 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    pub(crate) fn read(parts: &Parts, request: &ClaimRequest, rows: &[Row]) -> Result<Self, Fault> {
+    pub(crate) fn read(parts: &Parts, worker_id: &WorkerId, rows: &[Row]) -> Result<Self, Fault> {
         let mut round = Self {
             now: Timestamp::MIN,
             claim_numbers: Vec::new(),
@@ -58,9 +58,9 @@ impl Round {
             let columns = &mut Columns::of(row);
             if let Some(head) = ClaimHead::read(columns)? {
                 if head.worker.is_none() {
-                    parts.claims.forget(&request.worker_id);
-                    parts.limiting.places.forget(&request.worker_id);
-                    return Err(StoreError::WorkerGone { worker_id: request.worker_id.clone() }.into());
+                    parts.claims.forget(worker_id);
+                    parts.limiting.places.forget(worker_id);
+                    return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
                 }
                 round.begin(&head);
                 last = Some(head);
@@ -115,11 +115,6 @@ impl Round {
         }
         add_past(&*parts.pool.session().await?, &self.with_story, &mut self.leases).await?;
         Ok(())
-    }
-
-    /// Whether it has given this job.
-    pub(crate) fn has(&self, id: JobId) -> bool {
-        self.leases.iter().any(|lease| lease.id == id)
     }
 
     /// Remembers what the worker holds now.

@@ -1,5 +1,6 @@
 -- Locks the first lanes of these types ($1), at most $3 of each queue ($2, NULL for all): by the rank of their first jobs,
--- then by turn. Lanes that others claim from at this moment are left to them.
+-- then by turn. Lanes that others claim from at this moment are left to them, so there is a row for each type and queue
+-- that says how many are open, up to $3.
 WITH RECURSIVE pair AS (
     SELECT t.job_type, '' AS queue
     FROM unnest($1::text[]) AS t (job_type)
@@ -19,10 +20,25 @@ WITH RECURSIVE pair AS (
         LIMIT 1
     ) AS n
 )
-SELECT x.lane, x.key_id, p.job_type, p.queue, x.turn, x.limit_key, x.arrival, x.closed_until
+SELECT p.job_type, p.queue, o.lanes AS open, x.lane, x.key_id, x.head_rank, x.turn, x.limit_key, x.arrival, x.closed_until
 FROM pair AS p
 CROSS JOIN LATERAL (
-    SELECT l.lane, l.key_id, l.turn, l.limit_key, k.arrival, k.closed_until
+    SELECT count(*) AS lanes
+    FROM (
+        SELECT
+        FROM longshore.lane AS l
+        WHERE l.job_type = p.job_type
+          AND l.queue = p.queue
+          AND l.is_waiting
+          AND NOT l.is_full
+          AND NOT l.is_stale
+          AND l.opens_at IS NULL
+        ORDER BY l.head_rank, l.turn, l.limit_key
+        LIMIT $3
+    ) AS l
+) AS o
+LEFT JOIN LATERAL (
+    SELECT l.lane, l.key_id, l.head_rank, l.turn, l.limit_key, k.arrival, k.closed_until
     FROM longshore.lane AS l
     JOIN longshore.limit_key AS k ON k.key_id = l.key_id
     WHERE l.job_type = p.job_type
@@ -34,7 +50,7 @@ CROSS JOIN LATERAL (
     ORDER BY l.head_rank, l.turn, l.limit_key
     LIMIT $3
     FOR NO KEY UPDATE OF l, k SKIP LOCKED
-) AS x
+) AS x ON true
 WHERE p.queue <> ''
   AND ($2::text[] IS NULL OR p.queue = ANY ($2::text[]))
   AND NOT EXISTS (SELECT FROM longshore.queue_pause AS q WHERE q.queue = p.queue)

@@ -97,7 +97,10 @@ impl<'a> TakeOver<'a> {
     async fn started(&self, transaction: &Transaction) -> Result<StartedTable, Fault> {
         Ok(match self.worker.loss {
             Loss::GivenUp => StartedTable::Abandoned,
-            Loss::Died | Loss::Lapsed => StartedTable::read(transaction, self.worker.worker).await?,
+            Loss::Died | Loss::Lapsed => {
+                let session_key = self.worker.seen.map(|seen| seen.session_key);
+                StartedTable::read(transaction, self.worker.worker, session_key).await?
+            }
         })
     }
 

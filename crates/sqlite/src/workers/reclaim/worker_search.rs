@@ -315,6 +315,7 @@ mod tests {
             job_types: Arc::new([]),
             settings: Arc::new([]),
             concurrency: 1,
+            presence: longshore_core::Presence::Process,
         };
         longshore_testkit::register_for_good(&store, registration).await;
         store

@@ -1,13 +1,15 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{
-    AttemptEnd, ClaimNumber, Extended, Heartbeat, JobId, LeaseVerdict, Outcome, Reclaimed, Recorded, RetryPolicy,
-    StartedAttempt, StoreError, Suspects, Timestamp, WorkerId, decide,
+    AttemptEnd, ClaimNumber, Extended, HELD_LEASES_MAX, Heartbeat, JobId, Lease, LeaseVerdict, Outcome, Reclaimed,
+    Recorded, RetryPolicy, StartedAttempt, StoreError, Suspects, Timestamp, WorkerId, decide,
 };
 
 use crate::memory::Moment;
 use crate::memory::jobs::attempt::AttemptEnded;
+use crate::memory::jobs::row::Row;
 use crate::memory::state::State;
 use crate::memory::workers::worker::Worker;
 
@@ -77,6 +79,19 @@ impl State {
         Ok(asked.map(|row| (row.job.id, row.job.claim_number)).collect())
     }
 
+    pub(in crate::memory) fn held_leases(
+        &mut self,
+        worker_id: &WorkerId,
+        beyond: &[(JobId, ClaimNumber)],
+    ) -> Result<Vec<Lease>, StoreError> {
+        self.registered_worker(worker_id)?;
+        let held = self.rows.values().filter(|row| row.is_held_by(worker_id));
+        let held = held.filter(|row| !beyond.contains(&(row.job.id, row.job.claim_number)));
+        let mut leases: Vec<Lease> = held.take(HELD_LEASES_MAX).map(Row::lease).collect();
+        leases.sort_by_key(|lease| (Reverse(lease.priority), lease.id));
+        Ok(leases)
+    }
+
     pub(in crate::memory) fn reclaim(&mut self, observer: u64, moment: Moment) -> Reclaimed {
         let mut reclaimed = Reclaimed { overdue: self.end_overdue(moment.now), next: LOOK, ..Reclaimed::default() };
         for worker in self.workers.values().cloned().collect::<Vec<_>>() {
@@ -143,7 +158,7 @@ impl State {
         let is_this = |slot: &&StartedAttempt| slot.id == id && slot.claim_number == row.job.claim_number;
         let noted = worker.slots.values().find(is_this);
         let is_isolated = row.isolated_claim == Some(row.job.claim_number);
-        let has_begun = if row.budgets().is_suspect() { is_isolated } else { noted.is_some() };
+        let has_begun = if row.budgets().is_suspect() { is_isolated } else { noted.is_some() || !worker.has_session() };
         let at = row.job.started_at.filter(|_| has_begun && !worker.is_abandoned)?;
         Some(Begun { at, is_accompanied: noted.is_some_and(|noted| noted.is_accompanied) })
     }

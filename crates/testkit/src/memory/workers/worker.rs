@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore_core::{HeldClaims, LeaseWatch, Registration, StartedAttempt, StoreError, Timestamp, WorkerId};
+use longshore_core::{HeldClaims, LeaseWatch, Presence, Registration, StartedAttempt, StoreError, Timestamp, WorkerId};
 use tokio::sync::watch;
 
 use crate::memory::Moment;
@@ -49,6 +49,11 @@ impl Worker {
 
     pub(in crate::memory) const fn is_alive(&self) -> bool {
         !self.is_killed
+    }
+
+    /// Whether a session shows that it lives, and its attempts are noted.
+    pub(in crate::memory) fn has_session(&self) -> bool {
+        self.registration.presence == Presence::Process
     }
 
     fn register_again(&mut self, session: PresentSession, process: u64, moment: Moment) {
@@ -105,7 +110,7 @@ impl State {
     /// The worker's session was dropped without a retirement; one that is not its present one has nothing to give up.
     pub(in crate::memory) fn give_up_session(&mut self, worker_id: &WorkerId, number: u64) {
         let worker = self.workers.get_mut(worker_id).filter(|worker| worker.session.number == number);
-        if let Some(worker) = worker.filter(|worker| !worker.is_killed) {
+        if let Some(worker) = worker.filter(|worker| !worker.is_killed && worker.has_session()) {
             (worker.is_killed, worker.is_abandoned) = (true, true);
             self.given.remove(worker_id);
         }
@@ -118,7 +123,8 @@ impl State {
     }
 
     pub(in crate::memory) fn kill_process(&mut self, process: u64) {
-        for worker in self.workers.values_mut().filter(|worker| worker.process == process) {
+        let of_process = |worker: &&mut Worker| worker.process == process && worker.has_session();
+        for worker in self.workers.values_mut().filter(of_process) {
             worker.is_killed = true;
         }
     }
@@ -148,7 +154,7 @@ impl State {
         observer: u64,
         now: Duration,
     ) -> Option<&mut LeaseWatch> {
-        if worker.process == observer && !worker.is_killed {
+        if worker.process == observer && !worker.is_killed && worker.has_session() {
             return None;
         }
         let key = (observer, worker.registration.worker_id.clone());

@@ -2,6 +2,7 @@
 
 mod batches;
 mod limits;
+mod work;
 
 use longshore_core::{AttemptOutcome, DeadLetterCode, FailureType, Status};
 use serde_json::{Map, Value, json};
@@ -9,9 +10,8 @@ use serde_json::{Map, Value, json};
 /// The schemas of bodies and answers. A test compares them with real documents.
 pub(super) fn all() -> Value {
     let mut all = Map::new();
-    for (name, schema) in
-        bodies().into_iter().chain(jobs()).chain(others()).chain(limits::schemas()).chain(batches::schemas())
-    {
+    let parts = [bodies(), jobs(), others(), limits::schemas(), batches::schemas(), work::schemas()];
+    for (name, schema) in parts.into_iter().flatten() {
         all.insert(name.to_owned(), schema);
     }
     Value::Object(all)
@@ -142,7 +142,7 @@ fn bodies() -> Vec<Named> {
 }
 
 /// The fields of a job, which several documents have.
-pub(super) fn job_fields() -> Vec<(&'static str, Value)> {
+fn job_fields() -> Vec<(&'static str, Value)> {
     let count = || json!({ "type": "integer", "minimum": 0 });
     vec![
         ("id", whole()),
@@ -197,7 +197,7 @@ fn jobs() -> Vec<Named> {
         ("worker_id", or_null(text())),
         ("started_at", or_null(instant())),
         ("finished_at", or_null(instant())),
-        ("outcome", words(OUTCOMES.map(AttemptOutcome::as_str))),
+        ("outcome", outcomes()),
         ("failure_type", or_null(text())),
         ("error_message", or_null(text())),
         ("traceback", or_null(text())),
@@ -247,10 +247,18 @@ fn jobs() -> Vec<Named> {
             all_of("Job", &[("is_duplicate", flag()), ("duplicate", or_null(text()))], &["is_duplicate"]),
             object(&[("id", whole()), ("is_duplicate", flag()), ("duplicate", or_null(text()))], &["id", "is_duplicate"]),
             object(&[("inserted", whole()), ("jobs", list(json!({ "type": "object" })))], &["inserted", "jobs"]),
+            object(
+                &[("inserted", whole()), ("batch_id", or_null(whole())), ("ids", json!({ "type": "object" }))],
+                &["inserted", "batch_id", "ids"],
+            ),
         ] }),
         ),
         ("Changed", json!({ "anyOf": [changed, counted] })),
     ]
+}
+
+fn outcomes() -> Value {
+    words(OUTCOMES.map(AttemptOutcome::as_str))
 }
 
 const OUTCOMES: [AttemptOutcome; 8] = [
@@ -288,6 +296,7 @@ fn others() -> Vec<Named> {
         ),
         ("ChangedQueue", object(&[("queue", text()), ("is_paused", flag())], &["queue", "is_paused"])),
         ("WorkerList", documents("workers")),
+        ("AuditPage", object(&[("entries", list(any())), ("next", or_null(whole()))], &["entries", "next"])),
         ("ScheduleList", documents("schedules")),
         ("ScheduleDetail", object(&[("name", text()), ("source", text())], &["name", "source"])),
         ("NextTickList", documents("schedules")),

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use crate::access::csrf;
 use crate::api::batches::{change_members, no_such};
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::pages::drawing::text::{counted, line};
 use crate::pages::form::{CheckedForm, done, in_words};
@@ -20,6 +21,7 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 /// `POST /batches/act`: retries or cancels members, or closes a batch, after a confirmation that says how many.
 pub(in crate::pages) async fn act(
     State(state): State<WebState>,
+    audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
@@ -37,7 +39,7 @@ pub(in crate::pages) async fn act(
         let batch = state.backend().batch(id).await?.ok_or_else(|| no_such(id))?;
         return Ok(ask(&view, &form, &batch, change).into_response());
     }
-    let words = match tokio::time::timeout(WAIT_MAX, change_members(&state, id, change)).await {
+    let words = match tokio::time::timeout(WAIT_MAX, change_members(&state, audit, id, change)).await {
         Ok(actioned) => match (change, actioned?) {
             (BatchChange::Close, _) => format!("Batch {id} is closed. It ends when its members have ended."),
             (BatchChange::Retry, actioned) => in_words("Retried", &actioned),

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::filter::JobFilter;
 use super::filter_in_words;
 use crate::access::csrf;
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::pages::drawing::text::counted;
 use crate::pages::form::{CheckedForm, done, in_words};
@@ -34,6 +35,7 @@ struct Verb {
 /// filter, is confirmed first, with the number said.
 pub(in crate::pages) async fn act(
     State(state): State<WebState>,
+    audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
@@ -50,7 +52,7 @@ pub(in crate::pages) async fn act(
         };
         return Ok(ask(&view, &form, &verb, jobs, filter.as_ref()).into_response());
     }
-    let words = run(&state, selection, &verb).await?;
+    let words = run(audit, selection, &verb).await?;
     Ok(done(&view, form.back(), &words))
 }
 
@@ -106,11 +108,10 @@ async fn count(state: &WebState, filter: Option<&JobFilter>, selection: &Selecti
 }
 
 /// Runs an action to its end, even if the browser does not wait for it.
-async fn run(state: &WebState, selection: Selection, verb: &Verb) -> Result<String, ApiError> {
-    let queue = state.queue().clone();
+async fn run(audit: Audit, selection: Selection, verb: &Verb) -> Result<String, ApiError> {
     let action = verb.action;
     let acting = tokio::spawn(async move {
-        let acted = queue.backend().act(selection, action).await;
+        let acted = audit.act(selection, action).await;
         if let Err(error) = &acted {
             tracing::warn!(code = error.code(), error = %error, "an action of the pages failed");
         }

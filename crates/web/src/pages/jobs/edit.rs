@@ -1,9 +1,10 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use longshore_core::{InvalidId, Job, JobData, JobEdit, JobId, NewJob, Status};
+use longshore_core::{Deed, InvalidId, Job, JobData, JobEdit, JobId, NewJob, Status};
 use maud::{Markup, html};
 
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::PathId;
 use crate::input::pairs::Pairs;
@@ -46,6 +47,7 @@ pub(in crate::pages) async fn new(State(state): State<WebState>, view: View, uri
 /// `POST /jobs/new`: makes the job.
 pub(in crate::pages) async fn create(
     State(state): State<WebState>,
+    audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
@@ -55,7 +57,8 @@ pub(in crate::pages) async fn create(
         job.priority =
             priority.parse().map_err(|error: longshore_core::InvalidPriority| ApiError::invalid(error.to_string()))?;
     }
-    let enqueued = state.backend().enqueue(vec![job]).await?;
+    let deed = Deed::new("enqueue", format!("a job of type {}", job.job_type));
+    let enqueued = audit.change(deed, state.backend().enqueue(vec![job])).await?;
     let id = enqueued.first().ok_or_else(ApiError::internal)?.id;
     Ok(done(&view, &format!("/jobs/{id}"), &format!("Enqueued job {id}.")))
 }
@@ -82,6 +85,7 @@ pub(in crate::pages) async fn show(
 /// `POST /jobs/{id}/edit`: changes what differs.
 pub(in crate::pages) async fn save(
     State(state): State<WebState>,
+    audit: Audit,
     view: View,
     PathId(id): PathId,
     form: CheckedForm,
@@ -98,7 +102,8 @@ pub(in crate::pages) async fn save(
     if edit == JobEdit::default() {
         return Ok(done(&view, &back, "Nothing differs, so nothing was changed."));
     }
-    let actioned = state.backend().edit(old.id, edit).await?;
+    let deed = Deed::edit(old.id, &edit);
+    let actioned = audit.change(deed, state.backend().edit(old.id, edit)).await?;
     if let Some(refusal) = actioned.refused.first() {
         return Err(ApiError::from(*refusal));
     }

@@ -7,14 +7,17 @@ use axum::response::Response;
 use longshore::limits::{LimitRule, LimitSelection, LimitSource};
 
 use super::form::subject_of;
+use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::pages::form::{CheckedForm, done};
 use crate::pages::view::View;
 use crate::state::WebState;
+use longshore_core::Deed;
 
 /// `POST /limits/change`: sets or unsets a limit by hand.
 pub(in crate::pages) async fn change(
     State(state): State<WebState>,
+    audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
@@ -22,12 +25,14 @@ pub(in crate::pages) async fn change(
     let limits = state.queue().limits();
     let words = match form.required("action")? {
         "set" => {
-            let is_new = limits.set(subject.clone(), rule(&form)?).await?;
+            let rule = rule(&form)?;
+            let deed = Deed::set_limit(&subject, &rule);
+            let is_new = audit.change(deed, limits.set(subject.clone(), rule)).await?;
             let what = if is_new { "is set" } else { "was set before" };
             format!("The limit of {subject} {what}. It holds until it is unset.")
         }
         "unset" => {
-            let is_changed = limits.unset(subject.clone()).await?;
+            let is_changed = audit.change(Deed::unset_limit(&subject), limits.unset(subject.clone())).await?;
             let rest = limits.list(LimitSelection::Of(subject.clone()), 1).await?;
             match (is_changed, rest.first().and_then(|row| row.source)) {
                 (false, _) => format!("{subject} has no limit, so nothing was changed."),

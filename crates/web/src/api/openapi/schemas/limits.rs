@@ -46,7 +46,7 @@ pub(super) fn schemas() -> Vec<Named> {
         ("QueueLimit", closed(&[("concurrency", count())], &["concurrency"])),
         ("TypeLimit", closed(&of_type, &[])),
         ("Limit", object(&limit, &limit.each_ref().map(|(name, _)| *name))),
-        ("LimitList", object(&[limits.clone()], &["limits"])),
+        ("LimitList", object(std::slice::from_ref(&limits), &["limits"])),
         ("LimitListPage", object(&[limits.clone(), ("next", or_null(text()))], &["limits", "next"])),
         (
             "ChangedLimit",

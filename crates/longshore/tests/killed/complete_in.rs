@@ -1,27 +1,19 @@
 //! Work that commits together with the completion of its job is done exactly once, however often its process is killed.
-//! The test binary is also the worker that is killed.
-
-#![allow(clippy::unwrap_used, reason = "tests of a harness of their own are not seen as tests")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
-use longshore::rusqlite::{Connection, TransactionBehavior};
+use longshore::rusqlite::TransactionBehavior;
 use longshore::{CurrentAttempt, HandlerError, NewJob, Payload, Queue, Worker};
 use serde::{Deserialize, Serialize};
 
+use crate::deaths::{Mood, connect, kill_workers, may_die};
+
 /// Makes this program a worker that sometimes kills itself.
-const WORK: &str = "work-and-die";
+pub(crate) const WORK: &str = "transfer-and-die";
 
 const JOBS: u32 = 40;
-/// How long processes are killed, at most. After that, the rest is run without kills.
-const TROUBLE: Duration = Duration::from_secs(8);
-/// One attempt in this many dies at each of its steps.
-const DIES_ONCE_IN: u32 = 12;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Transfer {
@@ -33,28 +25,7 @@ impl Payload for Transfer {
     const JOB_TYPE: &'static str = "transfer";
 }
 
-/// When a worker may kill itself.
-#[derive(Clone, Copy)]
-enum Mood {
-    Suicidal,
-    Calm,
-}
-
-fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(WORK) {
-        work(Path::new(&arguments.next().unwrap()), Mood::Suicidal);
-        return ExitCode::SUCCESS;
-    }
-    let name = "work_and_its_jobs_happen_exactly_once_though_their_processes_are_killed_at_every_moment";
-    let trial = Trial::test(name, || {
-        exactly_once();
-        Ok(())
-    });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
-}
-
-fn exactly_once() {
+pub(crate) fn exactly_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     let queue = Queue::open_blocking(path.to_str().unwrap()).unwrap();
@@ -62,10 +33,9 @@ fn exactly_once() {
     queue.enqueue_all_blocking((0..JOBS).map(|_| job(None)).collect()).unwrap();
     drop(queue);
 
-    let deaths = kill_workers(&path);
+    kill_workers(WORK, &path);
     work(&path, Mood::Calm);
 
-    assert!(deaths >= 5, "only {deaths} workers died: too few to mean anything");
     assert_exactly_once(&path);
 }
 
@@ -74,48 +44,8 @@ fn job(follows: Option<i64>) -> NewJob {
     NewJob { max_crashes: 1000, ..Transfer { follows }.to_job().unwrap() }
 }
 
-/// Starts one worker after the other until all is done or the time is over. Each kills itself or is killed.
-fn kill_workers(path: &Path) -> u32 {
-    let mut deaths = 0;
-    let begun = Instant::now();
-    while begun.elapsed() < TROUBLE {
-        let mut child = WorkerProcess::start(path);
-        let killed_at = Instant::now() + Duration::from_millis(fastrand::u64(100..800));
-        let ended = loop {
-            if let Some(ended) = child.0.try_wait().unwrap() {
-                break ended;
-            }
-            if Instant::now() >= killed_at {
-                child.0.kill().unwrap();
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        if ended.success() {
-            return deaths;
-        }
-        deaths += 1;
-    }
-    deaths
-}
-
-struct WorkerProcess(Child);
-
-impl WorkerProcess {
-    fn start(path: &Path) -> Self {
-        Self(Command::new(std::env::current_exe().unwrap()).arg(WORK).arg(path).spawn().unwrap())
-    }
-}
-
-impl Drop for WorkerProcess {
-    fn drop(&mut self) {
-        // Both fail if it has already ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Works until no job is left.
-fn work(path: &Path, mood: Mood) {
+pub(crate) fn work(path: &Path, mood: Mood) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let queue = Queue::open(path.to_str().unwrap()).await.unwrap();
@@ -148,12 +78,6 @@ fn transfer_money(
     Ok(completion)
 }
 
-fn may_die(mood: Mood) {
-    if matches!(mood, Mood::Suicidal) && fastrand::u32(..DIES_ONCE_IN) == 0 {
-        signal_hook::low_level::raise(9).unwrap();
-    }
-}
-
 fn assert_exactly_once(path: &Path) {
     let connection = connect(path);
     let mut select = connection.prepare("SELECT job, count(*) FROM transfers GROUP BY job").unwrap();
@@ -171,10 +95,4 @@ fn assert_exactly_once(path: &Path) {
     assert_eq!(number("SELECT jobs FROM job_depths WHERE status = 'completed'"), all);
     assert_eq!(number("SELECT COALESCE(sum(abs(jobs)), 0) FROM job_depths WHERE status <> 'completed'"), 0);
     assert_eq!(number("SELECT sum(completed) FROM job_minutes"), all);
-}
-
-fn connect(path: &Path) -> Connection {
-    let connection = Connection::open(path).unwrap();
-    connection.busy_timeout(Duration::from_secs(60)).unwrap();
-    connection
 }

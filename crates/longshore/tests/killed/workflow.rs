@@ -1,29 +1,22 @@
 //! The callbacks of a batch run exactly once, and its counts are right, however often the processes are killed that end its
-//! members. The test binary is also the worker that is killed.
-
-#![allow(clippy::unwrap_used, reason = "tests of a harness of their own are not seen as tests")]
+//! members.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
 use longshore::handler::IntoDone;
-use longshore::rusqlite::{Connection, TransactionBehavior};
+use longshore::rusqlite::TransactionBehavior;
 use longshore::workflow::{BatchStatus, Workflow};
 use longshore::{Completion, CurrentAttempt, Done, HandlerError, NewJob, Payload, Queue, Worker};
 use serde::{Deserialize, Serialize};
 
+use crate::deaths::{Mood, connect, kill_workers, may_die};
+
 /// Makes this program a worker that sometimes kills itself.
-const WORK: &str = "work-and-die";
+pub(crate) const WORK: &str = "end-members-and-die";
 
 const BATCHES: u32 = 8;
 const PARTS: u32 = 5;
-/// How long processes are killed, at most. After that, the rest is run without kills.
-const TROUBLE: Duration = Duration::from_secs(8);
-/// One attempt in this many dies at each of its steps.
-const DIES_ONCE_IN: u32 = 12;
 
 /// A member. Odd ones end in a transaction of their own, past the worker.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -52,28 +45,7 @@ impl Payload for Callback {
     }
 }
 
-/// When a worker may kill itself.
-#[derive(Clone, Copy)]
-enum Mood {
-    Suicidal,
-    Calm,
-}
-
-fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(WORK) {
-        work(Path::new(&arguments.next().unwrap()), Mood::Suicidal);
-        return ExitCode::SUCCESS;
-    }
-    let name = "the_callbacks_of_a_batch_run_exactly_once_though_the_processes_of_its_members_are_killed";
-    let trial = Trial::test(name, || {
-        exactly_once();
-        Ok(())
-    });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
-}
-
-fn exactly_once() {
+pub(crate) fn exactly_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     let queue = Queue::open_blocking(path.to_str().unwrap()).unwrap();
@@ -81,10 +53,9 @@ fn exactly_once() {
     let batches: Vec<_> =
         (0..BATCHES).map(|number| queue.enqueue_workflow_blocking(flow(number)).unwrap().batch_id.unwrap()).collect();
 
-    let deaths = kill_workers(&path);
+    kill_workers(WORK, &path);
     work(&path, Mood::Calm);
 
-    assert!(deaths >= 5, "only {deaths} workers died: too few to mean anything");
     assert_calls(&path);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for id in batches {
@@ -108,48 +79,8 @@ fn flow(number: u32) -> Workflow {
     flow
 }
 
-/// Starts one worker after the other until all is done or the time is over. Each kills itself or is killed.
-fn kill_workers(path: &Path) -> u32 {
-    let mut deaths = 0;
-    let begun = Instant::now();
-    while begun.elapsed() < TROUBLE {
-        let mut child = WorkerProcess::start(path);
-        let killed_at = Instant::now() + Duration::from_millis(fastrand::u64(100..800));
-        let ended = loop {
-            if let Some(ended) = child.0.try_wait().unwrap() {
-                break ended;
-            }
-            if Instant::now() >= killed_at {
-                child.0.kill().unwrap();
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        if ended.success() {
-            return deaths;
-        }
-        deaths += 1;
-    }
-    deaths
-}
-
-struct WorkerProcess(Child);
-
-impl WorkerProcess {
-    fn start(path: &Path) -> Self {
-        Self(Command::new(std::env::current_exe().unwrap()).arg(WORK).arg(path).spawn().unwrap())
-    }
-}
-
-impl Drop for WorkerProcess {
-    fn drop(&mut self) {
-        // Both fail if it has already ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Works until no job is left.
-fn work(path: &Path, mood: Mood) {
+pub(crate) fn work(path: &Path, mood: Mood) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let queue = Queue::open(path.to_str().unwrap()).await.unwrap();
@@ -188,12 +119,6 @@ fn call(path: &Path, callback: &Callback, attempt: &CurrentAttempt, mood: Mood) 
     Ok(completion)
 }
 
-fn may_die(mood: Mood) {
-    if matches!(mood, Mood::Suicidal) && fastrand::u32(..DIES_ONCE_IN) == 0 {
-        signal_hook::low_level::raise(9).unwrap();
-    }
-}
-
 fn assert_calls(path: &Path) {
     let connection = connect(path);
     let mut select = connection.prepare("SELECT name FROM calls ORDER BY name").unwrap();
@@ -205,10 +130,4 @@ fn assert_calls(path: &Path) {
     assert_eq!(number("SELECT count(*) FROM job_queue WHERE status = 'cancelled'"), BATCHES);
     assert_eq!(number("SELECT count(*) FROM job_queue WHERE status NOT IN ('completed', 'cancelled')"), 0);
     assert_eq!(number("SELECT count(*) FROM job_followups"), 0);
-}
-
-fn connect(path: &Path) -> Connection {
-    let connection = Connection::open(path).unwrap();
-    connection.busy_timeout(Duration::from_secs(60)).unwrap();
-    connection
 }

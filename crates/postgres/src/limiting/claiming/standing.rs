@@ -5,7 +5,7 @@ use tokio_postgres::{Error, Row};
 
 use super::admission::{Rooms, Turns};
 use super::head::LaneHeads;
-use super::rules::{Involved, QUEUE, Rules};
+use crate::limiting::rules::{Involved, QUEUE, Rules};
 use crate::session::columns::Columns;
 
 /// What the limits of a claim hold.
@@ -84,6 +84,12 @@ impl Standing {
     pub(super) fn closed(&self, is_queue: bool) -> Vec<String> {
         let of_scope = self.limits.iter().filter(|limit| limit.is_queue == is_queue);
         of_scope.filter(|limit| !limit.opening(self.now).is_open()).map(|limit| limit.name.clone()).collect()
+    }
+
+    /// Whether the limits of this type and queue let anything start.
+    pub(super) fn lets_start(&self, job_type: &str, queue: &str) -> bool {
+        let is_of = |limit: &&Limit| limit.name == if limit.is_queue { queue } else { job_type };
+        self.limits.iter().filter(is_of).all(|limit| limit.opening(self.now).is_open())
     }
 
     pub(super) fn rooms(&self, request: &ClaimRequest, total: u32, limited: u32) -> Rooms {

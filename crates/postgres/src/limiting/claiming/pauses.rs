@@ -3,9 +3,9 @@ use std::time::Duration;
 use longshore_core::Timestamp;
 use postgres_types::Type;
 
-use super::sorting::Kinds;
 use super::standing::{Opening, Standing};
 use crate::jobs::claim::request::ClaimValues;
+use crate::limiting::sorting::Kinds;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
@@ -66,28 +66,6 @@ impl Pauses {
             Opening::Full => self.add(FULL),
             Opening::At(at) => self.at = self.at.into_iter().chain([at.max(now)]).min(),
         }
-    }
-
-    /// A lane that another claim holds may have more than that one takes.
-    pub(super) async fn look_for_others(
-        &mut self,
-        transaction: &Transaction,
-        values: &ClaimValues,
-        kinds: &Kinds,
-        [closed_types, closed_queues]: [&[String]; 2],
-    ) -> Result<(), Fault> {
-        let types: Vec<&str> =
-            kinds.keyed.iter().filter(|name| !closed_types.contains(name)).map(String::as_str).collect();
-        if types.is_empty() || values.limited_room() == 0 {
-            return Ok(());
-        }
-        let parameters: [Parameter<'_>; 3] =
-            [(&types, Type::TEXT_ARRAY), (&values.queues, Type::TEXT_ARRAY), (&closed_queues, Type::TEXT_ARRAY)];
-        let row = transaction.query_opt(sql!("limiting/has_open_lane"), &parameters).await?;
-        if row.map_or(Ok(false), |row| row.try_get::<_, bool>(0))? {
-            self.add(SOON);
-        }
-        Ok(())
     }
 
     pub(super) async fn next_look(

@@ -1,0 +1,2 @@
+-- longshore: loses longshore.audit
+DROP TABLE longshore.audit;

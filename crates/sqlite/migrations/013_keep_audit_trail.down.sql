@@ -1,0 +1,2 @@
+-- longshore: loses job_audit
+DROP TABLE job_audit;
