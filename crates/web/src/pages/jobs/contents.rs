@@ -62,7 +62,10 @@ impl Field {
         }
         match serde_json::from_str::<Value>(payload).ok().as_ref().and_then(|payload| payload.pointer(pointer)) {
             Some(Value::String(text)) => text == value,
-            Some(other) => other.to_string() == value,
+            Some(other) => {
+                let text = other.to_string();
+                text == value
+            }
             None => false,
         }
     }
