@@ -64,7 +64,8 @@ pub(super) async fn act(
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
-    let filter = JobFilter { status: Some(Status::DeadLetter), ..JobFilter::of_pairs(form.fields())? };
+    let asked = JobFilter::of_pairs(form.fields())?.without_contents();
+    let filter = JobFilter { status: Some(Status::DeadLetter), ..asked };
     let key = form.required("group")?;
     let jobs = newest(&state, &filter).await?;
     let groups = groups(&jobs, view.now, TREND);
@@ -86,7 +87,7 @@ pub(super) async fn act(
 }
 
 fn of_query(uri: &Uri) -> Result<JobFilter, ApiError> {
-    let asked = JobFilter::of_query(uri.query().unwrap_or_default())?;
+    let asked = JobFilter::of_query(uri.query().unwrap_or_default())?.without_contents();
     Ok(JobFilter { status: Some(Status::DeadLetter), after: None, ..asked })
 }
 

@@ -1,4 +1,5 @@
 pub(super) mod act;
+pub(super) mod contents;
 pub(super) mod detail;
 pub(super) mod edit;
 pub(super) mod filter;
@@ -11,6 +12,7 @@ use axum::http::Uri;
 use longshore_core::{FailureType, JobPage, JobPageRequest, QueueStats, Status};
 use maud::{Markup, html};
 
+use self::contents::{Field, Found};
 use self::filter::JobFilter;
 use self::table::{Bulk, job_table};
 use super::drawing::table::status_in_words;
@@ -27,8 +29,12 @@ pub(super) const PAGE: u32 = 50;
 /// The jobs that a filter selects, newest first.
 pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = JobFilter::of_query(uri.query().unwrap_or_default())?;
-    let backend = state.backend();
-    let queues = backend.stats(0).await?.queues;
+    let queues = state.backend().stats(0).await?.queues;
+    if !filter.contents.is_empty() {
+        let found = contents::search(&state, &filter).await?;
+        let content = draw_found(&view, &filter, &found, &queues);
+        return Ok(page(&view, content, &queues));
+    }
     let jobs = match filter.count_of(&queues) {
         // The counts know that there is none, and a search for it would look at every job.
         Some(0) => Some(JobPage { jobs: Vec::new(), next: None }),
@@ -38,11 +44,15 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
         }
     };
     let content = draw(&view, &filter, jobs.as_ref(), &queues);
+    Ok(page(&view, content, &queues))
+}
+
+fn page(view: &View, content: Markup, queues: &[QueueStats]) -> Markup {
     let aside = html! {
         @if view.may_enqueue() { a.button href=(view.link("/jobs/new")) { "Enqueue a job" } }
     };
-    let dead_letters = Some(total(&queues, Status::DeadLetter));
-    Ok(framed(&view, &Page { title: "Jobs", section: Section::Jobs, aside, content, dead_letters }))
+    let dead_letters = Some(total(queues, Status::DeadLetter));
+    framed(view, &Page { title: "Jobs", section: Section::Jobs, aside, content, dead_letters })
 }
 
 fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[QueueStats]) -> Markup {
@@ -64,6 +74,17 @@ fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[Queue
     }
 }
 
+/// The jobs of a search. It is not live, because each look reads many jobs.
+fn draw_found(view: &View, filter: &JobFilter, found: &Found, queues: &[QueueStats]) -> Markup {
+    let bulk = Bulk { filter, count: None, actions: Bulk::FOR_JOBS };
+    html! {
+        (tabs(view, filter, queues))
+        (filters(view, filter))
+        (contents::extent(view, filter, found))
+        div #jobs { section.panel aria-label="Jobs" { (job_table(view, &bulk, &found.jobs)) } }
+    }
+}
+
 /// The statuses with their counts, which the store keeps for each queue.
 fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
     let of_queue: Vec<QueueStats> = match &filter.queue {
@@ -71,7 +92,7 @@ fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
         None => queues.to_vec(),
     };
     // A filter by type or failure has no kept count.
-    let is_counted = filter.job_type.is_none() && filter.failure_type.is_none();
+    let is_counted = filter.count_of(&[]).is_some();
     let all: u64 = Status::ALL.into_iter().map(|status| total(&of_queue, status)).sum();
     let tab = |status: Option<Status>, name: &str, count: u64| {
         let path = JobFilter { status, after: None, ..filter.clone() }.path();
@@ -91,7 +112,7 @@ fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
 }
 
 fn filters(view: &View, filter: &JobFilter) -> Markup {
-    let is_filtered = filter.job_type.is_some() || filter.queue.is_some() || filter.failure_type.is_some();
+    let is_filtered = JobFilter { status: None, after: None, ..filter.clone() } != JobFilter::default();
     let clear = JobFilter { status: filter.status, ..JobFilter::default() };
     html! {
         form.filters method="get" action=(view.link("/jobs")) aria-label="Filter" {
@@ -107,6 +128,12 @@ fn filters(view: &View, filter: &JobFilter) -> Markup {
                     option value=(kind) selected[filter.failure_type == Some(kind)] { (kind.as_str().replace('_', " ")) }
                 }
             }
+            label.sr for="filter-error" { "Words of the error" }
+            input #filter-error name="error" placeholder="Error contains" value=(filter.contents.error.as_deref().unwrap_or_default()) maxlength="500";
+            label.sr for="filter-tag" { "Tag" }
+            input #filter-tag name="tag" placeholder="Tag" value=(filter.contents.tag.as_deref().unwrap_or_default()) maxlength="500";
+            label.sr for="filter-field" { "Field of the payload" }
+            input #filter-field name="field" placeholder="/order/id=7" title="A JSON pointer into the payload and a value" value=(filter.contents.field.as_ref().map_or("", Field::as_str)) maxlength="500";
             button { "Filter" }
             @if is_filtered { a href=(view.link(&clear.path())) { "Clear" } }
         }

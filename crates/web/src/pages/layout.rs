@@ -62,7 +62,7 @@ pub(super) fn framed(view: &View, page: &Page<'_>) -> Markup {
                 a.brand href=(view.link("/")) { (PreEscaped(LOGO)) "Longshore" }
                 form.search role="search" action=(view.link("/search")) method="get" {
                     label.sr for="search" { "Search jobs" }
-                    input #search type="search" name="q" placeholder="Job id, type, or status:… queue:… error:…" autocomplete="off" maxlength="500";
+                    input #search type="search" name="q" placeholder="Job id, type, status:… error:… tag:… data:/id=7" autocomplete="off" maxlength="500";
                     kbd aria-hidden="true" { "/" }
                 }
                 span.spacer {}

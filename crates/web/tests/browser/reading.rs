@@ -55,8 +55,33 @@ fn a_filter_is_in_the_address_and_the_counts_are_those_of_the_store() {
     browser.click("#filter-queue");
     browser.write("media");
     browser.load(|browser| browser.press_named("Enter"));
-    assert_eq!(browser.text("location.search"), "?status=completed&type=&queue=media&failure_type=");
+    assert_eq!(browser.text("location.search"), "?status=completed&type=&queue=media&failure_type=&error=&tag=&field=");
     assert_eq!(browser.value("document.querySelectorAll('tbody tr').length"), 24);
+}
+
+#[test]
+fn a_search_looks_into_jobs_and_says_how_far_it_went() {
+    let site = Site::start();
+    let tagged = longshore::NewJob::encode("tagged", &serde_json::json!({"order": {"id": 7}})).unwrap();
+    let metadata = longshore::job::JobData::encode(&serde_json::json!({"tags": ["eu", "beta"]})).unwrap();
+    let id = site.enqueue(longshore::NewJob { metadata: Some(metadata), ..tagged });
+    let mut browser = Chromium::start(1280, 860);
+    for search in ["tag:eu", "data:/order/id=7"] {
+        browser.go(&site.at("/"));
+        browser.press("/");
+        browser.write(search);
+        browser.load(|browser| browser.press_named("Enter"));
+        assert_eq!(browser.value("document.querySelectorAll('tbody tr').length"), 1, "{search}");
+        assert_eq!(browser.text("document.querySelector('tbody tr').dataset.key"), id.to_string(), "{search}");
+        assert!(browser.inner("#extent").contains("Found 1 job among the newest"), "{search}");
+        assert!(browser.inner("#extent").contains("There are no others."), "{search}");
+    }
+    browser.go(&site.at("/jobs?error=REFUSED+order"));
+    assert_eq!(browser.value("document.querySelectorAll('tbody tr').length"), 7);
+    // All that match can be chosen one by one alone.
+    assert_eq!(browser.value("document.querySelectorAll('#scope option').length"), 1);
+    browser.go(&site.at("/jobs?field=order"));
+    assert!(browser.inner("main").contains("is not a field of a payload"));
 }
 
 #[test]

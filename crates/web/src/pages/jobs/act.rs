@@ -88,6 +88,10 @@ fn of_ids(form: &CheckedForm) -> Result<Selection, ApiError> {
 /// All that the filter of the form selects. Without a status, only jobs that permit the action.
 fn of_filter(form: &CheckedForm, verb: &Verb) -> Result<(Selection, Option<JobFilter>), ApiError> {
     let filter = JobFilter { after: None, ..JobFilter::of_pairs(form.fields())? };
+    if !filter.contents.is_empty() {
+        return Err(ApiError::invalid("an action on all jobs of a filter cannot look into the jobs")
+            .hint("select jobs, or filter by status, type, queue and failure"));
+    }
     let Selection::Matching(mut selected) = filter.selection() else { return Ok((filter.selection(), Some(filter))) };
     selected.statuses.get_or_insert_with(|| verb.action.usual_statuses().to_vec());
     Ok((Selection::Matching(selected), Some(filter)))

@@ -1,5 +1,6 @@
 use longshore_core::{FailureType, Filter, PageCursor, QueueStats, Selection, Status};
 
+use super::contents::{Contents, Field};
 use crate::error::ApiError;
 use crate::input::pairs::{Pairs, query};
 use crate::pages::overview::total;
@@ -14,6 +15,8 @@ pub(in crate::pages) struct JobFilter {
     pub(in crate::pages) job_type: Option<String>,
     pub(in crate::pages) queue: Option<String>,
     pub(in crate::pages) failure_type: Option<FailureType>,
+    /// What the jobs themselves must hold. A store cannot select by it.
+    pub(in crate::pages) contents: Contents,
     /// Where the page begins; not part of the selection.
     pub(in crate::pages) after: Option<PageCursor>,
 }
@@ -23,7 +26,8 @@ impl JobFilter {
         Self::of_pairs(&Pairs::parse(text.as_bytes()).map_err(ApiError::invalid)?)
     }
 
-    /// From the fields `status`, `type`, `queue`, `failure_type` and `after`. Empty ones are none.
+    /// From the fields `status`, `type`, `queue`, `failure_type` and `after`, and those of [`Contents`]. Empty ones are
+    /// none.
     pub(in crate::pages) fn of_pairs(pairs: &Pairs) -> Result<Self, ApiError> {
         let name = |field: &str| match pairs.get(field) {
             Some(name) if name.len() > NAME_BYTES_MAX => {
@@ -37,10 +41,17 @@ impl JobFilter {
             job_type: name("type")?,
             queue: name("queue")?,
             failure_type: pairs.get("failure_type").map(str::parse).transpose().map_err(|error| invalid(&error))?,
+            contents: Contents::of_pairs(pairs)?,
             after: pairs.get("after").map(str::parse).transpose().map_err(|error| invalid(&error))?,
         })
     }
 
+    /// The same without what only a look at each job can tell.
+    pub(in crate::pages) fn without_contents(self) -> Self {
+        Self { contents: Contents::default(), ..self }
+    }
+
+    /// What a store can select by. Leaves out [`JobFilter::contents`].
     pub(in crate::pages) fn selection(&self) -> Selection {
         let mut filter = Filter::all();
         filter.statuses = self.status.map(|status| vec![status]);
@@ -51,12 +62,15 @@ impl JobFilter {
     }
 
     /// The fields of the selection, for a query or hidden fields of a form.
-    pub(in crate::pages) fn fields(&self) -> [(&'static str, Option<&str>); 4] {
+    pub(in crate::pages) fn fields(&self) -> [(&'static str, Option<&str>); 7] {
         [
             ("status", self.status.map(Status::as_str)),
             ("type", self.job_type.as_deref()),
             ("queue", self.queue.as_deref()),
             ("failure_type", self.failure_type.map(FailureType::as_str)),
+            ("tag", self.contents.tag.as_deref()),
+            ("error", self.contents.error.as_deref()),
+            ("field", self.contents.field.as_ref().map(Field::as_str)),
         ]
     }
 
@@ -68,7 +82,7 @@ impl JobFilter {
 
     /// How many jobs it selects, if the counts that the store keeps say so: they know statuses and queues alone.
     pub(in crate::pages) fn count_of(&self, queues: &[QueueStats]) -> Option<u64> {
-        if self.job_type.is_some() || self.failure_type.is_some() {
+        if self.job_type.is_some() || self.failure_type.is_some() || !self.contents.is_empty() {
             return None;
         }
         let of_queue: Vec<QueueStats> = queues
@@ -92,6 +106,7 @@ mod tests {
             job_type: Some("mail & more/ü".to_owned()),
             queue: None,
             failure_type: Some(FailureType::TimeoutError),
+            contents: Contents::default(),
             after: Some("7".parse().unwrap()),
         };
         let path = filter.path();
@@ -99,6 +114,15 @@ mod tests {
         assert_eq!(JobFilter::of_query(path.strip_prefix("/jobs?").unwrap()).unwrap(), filter);
         assert_eq!(JobFilter::of_query("status=&type=").unwrap(), JobFilter::default());
         assert_eq!(JobFilter::default().path(), "/jobs");
+    }
+
+    #[test]
+    fn what_a_job_holds_is_in_the_address_too() {
+        let filter = JobFilter::of_query("tag=eu&error=no+route&field=/order/id=7").unwrap();
+        assert_eq!(filter.path(), "/jobs?tag=eu&error=no%20route&field=%2Forder%2Fid%3D7");
+        assert_eq!(filter.clone().without_contents(), JobFilter::default());
+        assert_eq!(filter.count_of(&[]), None);
+        assert!(JobFilter::of_query("field=order").unwrap_err().message().contains("not a field of a payload"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
-use longshore_core::JobId;
+use longshore_core::{FailureType, JobId};
 
 use super::filter::JobFilter;
 use crate::error::ApiError;
@@ -10,11 +10,13 @@ use crate::pages::view::View;
 use crate::state::WebState;
 
 /// The words of the search field with what they filter by.
-const WORDS: [(&str, &str); 5] = [
+const WORDS: [(&str, &str); 7] = [
     ("status:", "status"),
     ("type:", "type"),
     ("queue:", "queue"),
-    ("error:", "failure_type"),
+    ("error:", "error"),
+    ("tag:", "tag"),
+    ("data:", "field"),
     ("failure:", "failure_type"),
 ];
 
@@ -25,26 +27,46 @@ pub(in crate::pages) async fn go(State(_): State<WebState>, view: View, uri: Uri
     Ok(Redirect::to(&view.link(&path)).into_response())
 }
 
-/// An id is a job. `status:dead_letter queue:mail` is a filter, and a word alone is a type.
+/// An id is a job. `status:dead_letter queue:mail error:"no route"` is a filter, and a word alone is a type. `error:` with a
+/// failure type means that type.
 fn target(words: &str) -> Result<String, ApiError> {
     let words = words.trim();
     if let Ok(id) = words.trim_start_matches('#').parse::<JobId>() {
         return Ok(format!("/jobs/{id}"));
     }
+    let words = split(words);
     let mut fields: Vec<(&str, Option<&str>)> = Vec::new();
-    for word in words.split_whitespace() {
+    for word in &words {
         let named = WORDS.into_iter().find_map(|(prefix, field)| Some((field, word.strip_prefix(prefix)?)));
-        let (field, value) = named.unwrap_or(("type", word));
+        let (field, value) = match named.unwrap_or(("type", word)) {
+            ("error", kind) if kind.parse::<FailureType>().is_ok() => ("failure_type", kind),
+            named => named,
+        };
         if fields.iter().any(|(known, _)| *known == field) {
             let message = format!("the search has two values for {field}");
             return Err(ApiError::invalid(message)
-                .hint("a search is one job id, or one each of type:, queue:, status: and error:"));
+                .hint("a search is one job id, or one each of type:, queue:, status:, error:, tag: and data:"));
         }
         fields.push((field, Some(value)));
     }
     let asked = query(fields);
     let filter = JobFilter::of_query(asked.trim_start_matches('?'))?;
     Ok(filter.path())
+}
+
+/// The words of a search. What stands in quotes is one word, without them.
+fn split(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    for letter in text.chars() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            letter if letter.is_whitespace() && !is_quoted => words.push(String::new()),
+            letter => words.last_mut().expect("there is always one").push(letter),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[cfg(test)]
@@ -61,6 +83,8 @@ mod tests {
             found("status:dead_letter queue:mail error:timeout_error"),
             "/jobs?status=dead_letter&queue=mail&failure_type=timeout_error"
         );
+        assert_eq!(found("error:\"no route\" tag:eu"), "/jobs?tag=eu&error=no%20route");
+        assert_eq!(found("data:/order/id=7"), "/jobs?field=%2Forder%2Fid%3D7");
         assert_eq!(found(""), "/jobs");
     }
 
