@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use longshore_core::{
     Attempt, AttemptEnd, AttemptOutcome, Budgets, ClaimNumber, Failure, FailureType, Job, JobData, JobDetail, JobId,
-    Outcome, Record, Recorded, Status, TimeBounds, decide,
+    Record, Recorded, Status, TimeBounds, decide,
 };
 use serde::Serialize;
 
@@ -123,9 +123,13 @@ impl RemoteWorkers {
             let mut logs = worker.logs.lock().await;
             record.log = logs.add(self, &attempt, record.attempt, log).await?;
         }
-        let outcome = outcome_of(&record.outcome);
+        let outcome = record.outcome.of_attempt();
         match self.write(&attempt, record.clone()).await? {
-            Recorded::Recorded => Ok(attempt.ended(outcome)),
+            Recorded::Recorded => {
+                let measures = self.shared.queue.measures().of(&detail.job.queue, &detail.job.job_type);
+                measures.ended(record.ran.unwrap_or_default(), &record.outcome);
+                Ok(attempt.ended(outcome))
+            }
             // Another request may have ended it in between.
             Recorded::Fenced => ended_before(attempt.clone(), &end, &self.detail_of(&attempt).await?),
             Recorded::Unanswered { reason } => Err(RemoteError::Unanswered { id: attempt.id, reason }),
@@ -146,7 +150,7 @@ impl RemoteWorkers {
         reason: Arc<str>,
     ) -> Result<RemoteEnded, RemoteError> {
         let record = given_up(record, &reason);
-        let outcome = outcome_of(&record.outcome);
+        let outcome = record.outcome.of_attempt();
         match self.write(&attempt, record).await? {
             Recorded::Recorded => Ok(attempt.ended(outcome)),
             Recorded::Fenced => Err(RemoteError::LeaseLost(attempt)),
@@ -214,17 +218,5 @@ fn ended_before(attempt: RemoteAttempt, end: &RemoteEnd, detail: &JobDetail) -> 
             Err(RemoteError::LeaseLost(attempt))
         }
         Some(outcome) => Err(RemoteError::EndedOtherwise { attempt, outcome }),
-    }
-}
-
-const fn outcome_of(outcome: &Outcome) -> AttemptOutcome {
-    match outcome {
-        Outcome::Completed { .. } => AttemptOutcome::Completed,
-        Outcome::Retrying { .. } => AttemptOutcome::Retrying,
-        Outcome::DeadLetter { .. } => AttemptOutcome::DeadLetter,
-        Outcome::Cancelled | Outcome::Expired { .. } => AttemptOutcome::Cancelled,
-        Outcome::Deferred { .. } => AttemptOutcome::Deferred,
-        Outcome::Returned | Outcome::Lapsed { .. } => AttemptOutcome::Returned,
-        Outcome::Crashed { .. } => AttemptOutcome::Crashed,
     }
 }

@@ -1,9 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{
-    AttemptOutcome, ClaimNumber, DeadLetterReason, Failure, JobId, Outcome, Overdue, Record, Status, Timestamp,
-    WorkerId,
-};
+use longshore_core::{ClaimNumber, DeadLetterReason, JobId, Outcome, Overdue, Record, Status, Timestamp, WorkerId};
 use postgres_types::Type;
 
 use crate::jobs::claim::held::Leftovers;
@@ -121,7 +118,7 @@ impl EndedAttempts {
     }
 
     fn push_failure(&mut self, outcome: &Outcome) {
-        let (word, failure) = history_of(outcome);
+        let (word, failure) = (outcome.of_attempt(), outcome.failure());
         self.words.push(word.as_str());
         self.failure_types.push(failure.map(|failure| failure.failure_type.as_str()));
         self.messages.push(failure.map(|failure| storable(&failure.message).into_owned()));
@@ -178,21 +175,6 @@ fn reason_of(outcome: &Outcome) -> Option<String> {
         Outcome::DeadLetter { reason, .. } => Some(reason.to_string()),
         Outcome::Expired { at, .. } => Some(Overdue::Expired(*at).reason().to_string()),
         _ => None,
-    }
-}
-
-/// The word for the history, and the failure beside it.
-const fn history_of(outcome: &Outcome) -> (AttemptOutcome, Option<&Failure>) {
-    match outcome {
-        Outcome::Completed { .. } => (AttemptOutcome::Completed, None),
-        Outcome::Retrying { failure, .. } => (AttemptOutcome::Retrying, Some(failure)),
-        Outcome::DeadLetter { failure, .. } => (AttemptOutcome::DeadLetter, Some(failure)),
-        Outcome::Crashed { failure } => (AttemptOutcome::Crashed, Some(failure)),
-        Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
-        Outcome::Expired { failure, .. } => (AttemptOutcome::Cancelled, failure.as_ref()),
-        Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
-        Outcome::Returned => (AttemptOutcome::Returned, None),
-        Outcome::Lapsed { failure } => (AttemptOutcome::Returned, Some(failure)),
     }
 }
 
