@@ -122,7 +122,7 @@ impl KindMeasures {
     }
 }
 
-fn count<T: PartialEq>(all: &[T], counts: &[AtomicU64], which: T) {
+fn count<T: Copy + PartialEq>(all: &[T], counts: &[AtomicU64], which: T) {
     if let Some(place) = all.iter().position(|one| *one == which) {
         counts[place].fetch_add(1, Ordering::Relaxed);
     }
