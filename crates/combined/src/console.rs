@@ -4,10 +4,11 @@ use std::time::Duration;
 use longshore_core::{
     Action, Actioned, Backend, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
     LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreError, StoreFuture, WaitingFacts,
-    WorkerRecord,
+    WorkerRecord, WriteReading,
 };
 
 use crate::combined_store::CombinedStore;
+use crate::member::Member;
 use crate::members::{LONG, every, reachable};
 use crate::merge::pages::Part;
 use crate::merge::{health, pages, stats, worker_records};
@@ -167,6 +168,15 @@ impl Console for CombinedStore {
     }
 
     /// That of the first database. The others have their own.
+    fn writes(&self) -> Vec<WriteReading> {
+        let open = self.shared.members.all().iter().filter_map(|member| Some((member, member.store().ok()?)));
+        let named = |(member, store): (&Arc<Member>, &Store)| {
+            let name = Arc::clone(&member.name);
+            store.writes().into_iter().map(move |reading| WriteReading { database: Some(Arc::clone(&name)), ..reading })
+        };
+        open.flat_map(named).collect()
+    }
+
     fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
         Box::pin(async move { self.shared.members.ask_one(0, |it| Box::pin(async move { it.id_range().await })).await })
     }

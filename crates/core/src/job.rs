@@ -147,7 +147,8 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
-    const ALL: [Self; 8] = [
+    /// All outcomes.
+    pub const ALL: [Self; 8] = [
         Self::Running,
         Self::Completed,
         Self::Retrying,

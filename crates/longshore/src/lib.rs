@@ -57,6 +57,7 @@ pub mod error;
 pub mod handler;
 pub mod job;
 pub mod limits;
+pub mod measures;
 mod middleware;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -17,6 +17,7 @@ use longshore_combined::CombineError;
 use longshore_core::{Backend, InvalidJobData, JobId, Status, StoreError};
 
 use crate::InvalidDatabaseUrl;
+use crate::measures::Measures;
 
 /// A database with jobs. Cheap to clone; all clones share one connection.
 ///
@@ -25,6 +26,7 @@ use crate::InvalidDatabaseUrl;
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Arc<dyn Backend>,
+    measures: Arc<Measures>,
 }
 
 /// Why a call of a queue failed. Nothing was changed.
@@ -87,7 +89,7 @@ impl Queue {
     /// # }
     /// ```
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
-        Self { backend }
+        Self { backend, measures: Arc::default() }
     }
 
     /// The backend itself, for pages, statistics and health.
@@ -101,5 +103,17 @@ impl Queue {
     /// ```
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    /// What the attempts of this process on this queue and its clones have come to.
+    ///
+    /// ```
+    /// # use longshore::Queue;
+    /// # fn example(queue: &Queue) {
+    /// let attempts: u64 = queue.measures().read().iter().map(|kind| kind.run_ms.count()).sum();
+    /// # }
+    /// ```
+    pub fn measures(&self) -> &Measures {
+        &self.measures
     }
 }

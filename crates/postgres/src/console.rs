@@ -1,6 +1,7 @@
 use longshore_core::{
     Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
     LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
+    WriteReading,
 };
 
 use crate::store::PostgresStore;
@@ -49,6 +50,10 @@ impl Console for PostgresStore {
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
         self.run_by_hand("cleaning up", move |parts| upkeep::housekeeping::maintain(parts, maintenance))
+    }
+
+    fn writes(&self) -> Vec<WriteReading> {
+        vec![self.parts.writes.read()]
     }
 
     fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Lease, Limits,
     NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store, StoreError,
-    StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, WriteMeasures,
 };
 use longshore_spool::read_stream;
 
@@ -48,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) upkeep: Upkeep,
     pub(crate) workflows: WorkflowSteps,
     pub(crate) schema: SchemaWatch,
+    pub(crate) writes: WriteMeasures,
 }
 
 impl PostgresStore {
@@ -77,6 +78,7 @@ impl PostgresStore {
             upkeep,
             workflows,
             schema,
+            writes: WriteMeasures::default(),
         };
         let store = Self { parts: Arc::new(parts) };
         jobs::claim::hints::start(&store.parts);

@@ -1,6 +1,7 @@
 use longshore_core::{
     Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
     LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
+    WriteReading,
 };
 use rusqlite::{Connection, params};
 
@@ -80,6 +81,10 @@ impl Console for SqliteStore {
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
         Box::pin(maintain(&self.parts, maintenance))
+    }
+
+    fn writes(&self) -> Vec<WriteReading> {
+        vec![self.parts.writer.writes()]
     }
 
     fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {

@@ -110,6 +110,7 @@ impl SqliteStore {
                 file,
                 readers: Arc::clone(&readers),
                 hints: Arc::clone(&hints),
+                writes: Arc::default(),
             },
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());

@@ -1,11 +1,13 @@
 //! `/metrics` for Prometheus, from what the store keeps: nothing counts rows.
 
 pub(crate) mod counters;
+mod histograms;
 mod text;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use longshore_core::StoreError;
 
 use self::text::Text;
 use crate::access::Scope;
@@ -30,22 +32,29 @@ async fn show(State(state): State<WebState>, query: Query) -> Result<Response, A
             tracing::warn!(code = error.code(), error = %error, "the metrics could not be read");
             let mut text = Text::default();
             text.gauge("longshore_up", "Whether the database answers and its schema is understood.", &[], 0.0);
+            // If the database does not answer, nothing is known of its schema.
+            if matches!(error, StoreError::Schema { .. } | StoreError::SchemaChanged { .. }) {
+                text.schema(false);
+            }
             text.into_string()
         }
     };
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))], body).into_response())
 }
 
-async fn read(state: &WebState) -> Result<String, longshore_core::StoreError> {
+async fn read(state: &WebState) -> Result<String, StoreError> {
     let backend = state.backend();
     let health = backend.health().await?;
     let workers = backend.workers().await?;
     let counted = state.counters().read(backend).await?;
     let mut text = Text::default();
     text.gauge("longshore_up", "Whether the database answers and its schema is understood.", &[], 1.0);
+    text.schema(true);
     text.queues(&health);
     text.workers(&workers);
     text.database(&health);
     text.ended(&counted);
+    text.attempts(&state.queue().measures().read());
+    text.writes(&backend.writes());
     Ok(text.into_string())
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     Attempt, BatchId, BatchRole, ClaimNumber, DeadLetterCode, Dependency, FailureType, Health, IdRange, Job,
     JobCheckpoints, JobEdit, JobId, PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts, WorkerId,
+    WriteReading,
 };
 
 /// What an operator needs from a database: reading, and changing jobs by hand.
@@ -54,6 +55,11 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
 
     /// The facts that `doctor` checks.
     fn health(&self) -> StoreFuture<'_, Health>;
+
+    /// How this process writes to its databases, one entry for each. Empty for a backend that does not measure it.
+    fn writes(&self) -> Vec<WriteReading> {
+        Vec::new()
+    }
 
     /// The range from which the database gives ids, by the last id that it gave. None if it has given none yet.
     fn id_range(&self) -> StoreFuture<'_, Option<IdRange>>;

@@ -99,7 +99,11 @@ impl RemoteWorkers {
                 false => self.round(worker, &turn, request, &job_types, &scope).await?,
             };
             let (pause, is_deaf) = match round {
-                Round::Got(handover) => return self.hand_over(worker, handover).await,
+                Round::Got(handover) => {
+                    let jobs = self.hand_over(worker, handover).await?;
+                    self.count(&jobs);
+                    return Ok(jobs);
+                }
                 Round::Nothing(due) => (due.unwrap_or(POLL).clamp(DUE_MIN, POLL), false),
                 // What was given back wakes this claim, too, and would keep it going round.
                 Round::Waits => (POLL, true),
@@ -112,6 +116,14 @@ impl RemoteWorkers {
             if Instant::now() >= deadline {
                 return Ok(Vec::new());
             }
+        }
+    }
+
+    /// Counts attempts that begin. What is given again was counted before.
+    fn count(&self, jobs: &[ClaimedJob]) {
+        let now = self.now();
+        for ClaimedJob { lease, .. } in jobs {
+            self.shared.queue.measures().of(&lease.queue, &lease.job_type).began(now.since(lease.ready_at));
         }
     }
 

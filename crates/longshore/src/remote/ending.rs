@@ -127,7 +127,11 @@ impl RemoteWorkers {
         let written = self.write(&attempt, record.clone()).await;
         worker.forget(&attempt).await;
         match written? {
-            Recorded::Recorded => Ok(attempt.ended(outcome)),
+            Recorded::Recorded => {
+                let measures = self.shared.queue.measures().of(&detail.job.queue, &detail.job.job_type);
+                measures.ended(record.ran.unwrap_or_default(), &record.outcome);
+                Ok(attempt.ended(outcome))
+            }
             // Another request may have ended it in between.
             Recorded::Fenced => ended_before(attempt.clone(), &end, &self.detail_of(&attempt).await?),
             Recorded::Unanswered { reason } => Err(RemoteError::Unanswered { id: attempt.id, reason }),

@@ -1,4 +1,6 @@
-use longshore_core::{MoveState, Status, Timestamp, ValidJob};
+use std::time::Instant;
+
+use longshore_core::{MoveState, Status, Timestamp, ValidJob, WriteMeasures};
 use rusqlite::{Connection, ErrorCode};
 
 use crate::database::database_file::{DatabaseFile, FileChange};
@@ -19,6 +21,7 @@ pub(crate) struct Group<'t> {
     pub(crate) file: &'t DatabaseFile,
     pub(crate) context: &'t ErrorContext,
     pub(crate) permits: &'t Permits,
+    pub(crate) writes: &'t WriteMeasures,
     pub(crate) now: Timestamp,
 }
 
@@ -114,7 +117,7 @@ impl Group<'_> {
         if let Err(change) = self.file.check() {
             return self.leave(change);
         }
-        if let Err(error) = self.commit(&counts) {
+        if let Err(error) = self.commit(&counts, tasks.len()) {
             return self.fail(tasks, &error);
         }
         if let Err(change) = self.file.check() {
@@ -254,13 +257,16 @@ impl Group<'_> {
         }
     }
 
-    fn commit(&self, counts: &Counts) -> rusqlite::Result<()> {
+    fn commit(&self, counts: &Counts, requests: usize) -> rusqlite::Result<()> {
         if self.session.connection.is_autocommit() {
             // A lone request was refused and is already rolled back.
             return Ok(());
         }
         counts.flush(&self.session.connection)?;
-        execute(&self.session.connection, "COMMIT")
+        let begun = Instant::now();
+        execute(&self.session.connection, "COMMIT")?;
+        self.writes.committed(requests, begun.elapsed());
+        Ok(())
     }
 
     /// Answers every request of the group with the error, because nothing was kept. If the file has changed, that is

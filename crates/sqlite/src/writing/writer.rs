@@ -3,7 +3,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use longshore_core::StoreError;
+use longshore_core::{StoreError, WriteMeasures, WriteReading};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
@@ -35,13 +35,14 @@ pub(crate) struct Writer {
     panicked: Arc<OnceLock<String>>,
     context: ErrorContext,
     hints: Arc<Hints>,
+    writes: Arc<WriteMeasures>,
     log_watch: Once,
 }
 
 impl Writer {
     /// Starts the thread on an open connection.
     pub(crate) fn start(connection: Connection, opened: Opened) -> Result<Self, StoreError> {
-        let (context, hints) = (opened.context.clone(), Arc::clone(&opened.hints));
+        let (context, hints, writes) = (opened.context.clone(), Arc::clone(&opened.hints), Arc::clone(&opened.writes));
         let (sender, receiver) = channel();
         let understood = schema::mark(&connection).map_err(|error| context.explain(error, "reading its schema"))?;
         let (permits, awake, panicked) = (Permits::new(), Awake::new(), Arc::new(OnceLock::new()));
@@ -60,7 +61,7 @@ impl Writer {
             .spawn(move || writer.run())
             .map_err(|error| context.unreachable(error))?;
         let (thread, log_watch) = (Mutex::new(Some(thread)), Once::new());
-        Ok(Self { sender, connection, permits, awake, thread, panicked, context, hints, log_watch })
+        Ok(Self { sender, connection, permits, awake, thread, panicked, context, hints, writes, log_watch })
     }
 
     /// Runs the work and returns after the commit. If the future is dropped, the work is done once or not at all: work
@@ -108,6 +109,11 @@ impl Writer {
             let _ = self.sender.send(Message::Look);
         }
         left
+    }
+
+    /// The transactions so far.
+    pub(crate) fn writes(&self) -> WriteReading {
+        self.writes.read()
     }
 
     /// Why the thread no longer answers.

@@ -5,7 +5,7 @@ pub(crate) use run::RanHere;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longshore_core::StoreError;
+use longshore_core::{StoreError, WriteMeasures};
 use rusqlite::Connection;
 
 use crate::database::connection::{open_writer, wait_on_this_thread};
@@ -36,6 +36,7 @@ pub(crate) struct WriterConnection {
     permits: Permits,
     awake: Awake,
     hints: Arc<Hints>,
+    writes: Arc<WriteMeasures>,
     held: HeldLeases,
     checkpoints: Checkpoints,
     /// What a commit on a caller's thread left for the writer's thread.
@@ -63,12 +64,13 @@ pub(crate) struct Opened {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) hints: Arc<Hints>,
+    pub(crate) writes: Arc<WriteMeasures>,
 }
 
 impl WriterConnection {
     /// `understood` is the mark of the schema, which was checked. Call [`WriterConnection::begin`] next.
     pub(crate) fn new(opened: Opened, permits: Permits, awake: Awake, understood: String) -> Self {
-        let Opened { options, context, file, readers, hints } = opened;
+        let Opened { options, context, file, readers, hints, writes } = opened;
         Self {
             checkpoints: Checkpoints::new(options.clone(), context.clone(), Arc::clone(&file)),
             options,
@@ -78,6 +80,7 @@ impl WriterConnection {
             permits,
             awake,
             hints,
+            writes,
             held: HeldLeases::default(),
             next_step: Step::Nothing,
             open: None,

@@ -13,7 +13,7 @@ pub(super) struct Text {
     open: &'static str,
 }
 
-type Labels<'a> = &'a [(&'static str, &'a str)];
+pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Text {
     pub(super) fn into_string(self) -> String {
@@ -24,15 +24,25 @@ impl Text {
         self.value(name, "gauge", help, labels, value);
     }
 
-    fn counter(&mut self, name: &'static str, help: &str, labels: Labels<'_>, value: f64) {
+    pub(super) fn counter(&mut self, name: &'static str, help: &str, labels: Labels<'_>, value: f64) {
         self.value(name, "counter", help, labels, value);
     }
 
     fn value(&mut self, name: &'static str, kind: &str, help: &str, labels: Labels<'_>, value: f64) {
+        self.begin(name, kind, help);
+        self.sample(name, labels, value);
+    }
+
+    /// Begins the block of a metric, unless it is open.
+    pub(super) fn begin(&mut self, name: &'static str, kind: &str, help: &str) {
         if self.open != name {
             self.open = name;
             write_to(&mut self.text, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
         }
+    }
+
+    /// One line of the open block.
+    pub(super) fn sample(&mut self, name: &str, labels: Labels<'_>, value: f64) {
         self.text.push_str(name);
         for (index, (label, word)) in labels.iter().enumerate() {
             let before = if index == 0 { '{' } else { ',' };
@@ -70,6 +80,11 @@ impl Text {
         self.gauge("longshore_workers", help, &[("state", "dead")], (workers.len() - alive().count()) as f64);
         let slots: f64 = alive().map(|worker| f64::from(worker.concurrency)).sum();
         self.gauge("longshore_worker_slots", "How many jobs the living workers run at once.", &[], slots);
+    }
+
+    pub(super) fn schema(&mut self, is_understood: bool) {
+        let help = "Whether the schema is one that this program understands.";
+        self.gauge("longshore_schema_understood", help, &[], f64::from(u8::from(is_understood)));
     }
 
     pub(super) fn database(&mut self, health: &Health) {

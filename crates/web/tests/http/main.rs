@@ -10,6 +10,7 @@ mod documents;
 mod fuzz;
 mod limits;
 mod limits_and_batches;
+mod metrics;
 mod site;
 mod streams;
 mod work;

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::handler::failure_classes::FailureClasses;
 use crate::handler::stop::StopSignal;
+use crate::measures::KindMeasures;
 use crate::middleware::MiddlewareChain;
 use crate::runtime::panic_capture;
 use crate::runtime::panic_capture::Panicked;
@@ -31,6 +32,7 @@ pub(crate) struct Execution<'a> {
     began_at: Duration,
     handling: Handling<'a>,
     span: QuietSpan,
+    measures: Arc<KindMeasures>,
 }
 
 impl<'a> Execution<'a> {
@@ -38,6 +40,8 @@ impl<'a> Execution<'a> {
         let entry = worker_run.registry.get(attempt.job_type()).cloned();
         let span = spans::attempt(attempt);
         attempt.note_start(began_at);
+        let measures = worker_run.queue.measures().of(attempt.queue_name(), attempt.job_type());
+        measures.began(worker_run.store_time.at(began_at).since(attempt.lease().ready_at));
         let handling = Handling {
             entry: entry.clone(),
             attempt: attempt.clone(),
@@ -46,7 +50,7 @@ impl<'a> Execution<'a> {
             span: span.clone(),
             running: None,
         };
-        Self { worker_run, attempt, entry, began_at, handling, span }
+        Self { worker_run, attempt, entry, began_at, handling, span, measures }
     }
 
     /// Runs the handler to its end, or until its time is over. Returns what that means for the job.
@@ -66,6 +70,7 @@ impl<'a> Execution<'a> {
         let ended_at = self.worker_run.clock.monotonic();
         let slow_down = ran.slow_down();
         let outcome = self.decide(ran, limit, ended_at);
+        self.measures.ended(ended_at.saturating_sub(self.began_at), &outcome);
         self.span.in_scope(|| tell(&outcome));
         if let Outcome::Retrying { failure, .. }
         | Outcome::DeadLetter { failure, .. }
@@ -109,6 +114,8 @@ impl<'a> Execution<'a> {
     /// The job is completed, whatever its handler did after that.
     fn committed(&self, ran: &Ran, result: Option<JobData>) -> Executed {
         let outcome = Outcome::Completed { result };
+        let ended_at = self.worker_run.clock.monotonic();
+        self.measures.ended(ended_at.saturating_sub(self.began_at), &outcome);
         self.span.in_scope(|| {
             tell(&outcome);
             if let Some(what) = ran.afterwards() {

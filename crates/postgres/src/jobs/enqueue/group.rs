@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use longshore_cause::OutsideCause;
 use longshore_core::{Enqueued, JobId, StoreError, ValidJob};
@@ -123,8 +124,12 @@ async fn flush_all(parts: Arc<Parts>, sort: Sort) {
 
 async fn flush_plain(parts: &Arc<Parts>, requests: Vec<Request>) {
     let jobs = || requests.iter().flat_map(|request| &request.jobs);
+    let begun = Instant::now();
     match insert_plain(parts, jobs).await {
-        Ok(ids) => answer_all(requests, ids),
+        Ok(ids) => {
+            parts.writes.committed(requests.len(), begun.elapsed());
+            answer_all(requests, ids);
+        }
         Err(fault) if requests.len() == 1 || is_unknown(&fault) => refuse_all(parts, requests, fault),
         // One of them is the reason, and the others must not suffer from it.
         Err(_) => {
@@ -147,8 +152,10 @@ fn answer_all(requests: Vec<Request>, ids: Vec<JobId>) {
 
 /// Those that met others, or wait for others, go on by themselves, so that nobody waits for them.
 async fn flush_dependent(parts: &Arc<Parts>, requests: Vec<Request>) {
+    let begun = Instant::now();
     match insert_dependent(parts, &requests).await {
         Ok(made) => {
+            parts.writes.committed(requests.len(), begun.elapsed());
             let mut changes = Changes::default();
             for (request, made) in requests.into_iter().zip(made) {
                 match made {

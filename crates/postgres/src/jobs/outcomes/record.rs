@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use longshore_core::{ClaimNumber, JobId, Outcome, Record, Recorded, Status, WorkerId};
 use postgres_types::Type;
@@ -27,6 +28,7 @@ pub(crate) async fn record(
     worker_id: WorkerId,
     records: Arc<[Record]>,
 ) -> Result<Vec<Recorded>, Fault> {
+    let begun = Instant::now();
     let written = match names_a_job_twice(&records) {
         true => None,
         false => match repeated(|| write_together(&parts, &worker_id, &records)).await {
@@ -38,6 +40,7 @@ pub(crate) async fn record(
         Some(written) => written,
         None => repeated(|| write_apart(&parts, &worker_id, &records)).await?,
     };
+    parts.writes.committed(1, begun.elapsed());
     let ended: Vec<_> = std::iter::zip(records.iter(), &written.answers)
         .filter(|(_, answer)| !matches!(answer, Recorded::Refused { .. }))
         .map(|(record, _)| (record.id, record.claim_number))

@@ -94,7 +94,8 @@ impl WriterConnection {
         let begun = Instant::now();
         let now = self.options.clock.now();
         let (held, file, context, permits) = (&mut self.held, &*self.file, &self.context, &self.permits);
-        match (Group { session, place, held, file, context, permits, now }).run(group) {
+        let writes = &self.writes;
+        match (Group { session, place, held, file, context, permits, writes, now }).run(group) {
             Ok(committed) => {
                 if is_lone {
                     self.awake.note_commit(begun.elapsed());
