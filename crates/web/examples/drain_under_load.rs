@@ -3,6 +3,8 @@
 //! `cargo run --release -p longshore-web --example drain_under_load [URL]`; without a URL, on SQLite in a new folder. The
 //! worker, the server and its clients share the machine and the process, so the clients are part of the cost.
 
+#![expect(clippy::print_stdout, reason = "what was measured is the result of the program")]
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -129,31 +129,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word of the history for it.
-    pub const fn of_attempt(&self) -> AttemptOutcome {
-        match self {
-            Self::Completed { .. } => AttemptOutcome::Completed,
-            Self::Retrying { .. } => AttemptOutcome::Retrying,
-            Self::DeadLetter { .. } => AttemptOutcome::DeadLetter,
-            Self::Cancelled | Self::Expired { .. } => AttemptOutcome::Cancelled,
-            Self::Deferred { .. } => AttemptOutcome::Deferred,
-            Self::Returned | Self::Lapsed { .. } => AttemptOutcome::Returned,
-            Self::Crashed { .. } => AttemptOutcome::Crashed,
-        }
-    }
-
-    /// The failure of the attempt, if it has one.
-    pub const fn failure(&self) -> Option<&Failure> {
-        match self {
-            Self::Retrying { failure, .. }
-            | Self::DeadLetter { failure, .. }
-            | Self::Crashed { failure }
-            | Self::Lapsed { failure } => Some(failure),
-            Self::Expired { failure, .. } => failure.as_ref(),
-            Self::Completed { .. } | Self::Cancelled | Self::Deferred { .. } | Self::Returned => None,
-        }
-    }
-
     /// The status of the job after it.
     pub const fn status(&self) -> Status {
         match self {

@@ -432,8 +432,14 @@ pub struct QueueStats {
     pub paused_at: Option<Timestamp>,
     /// The number of its jobs in each status.
     pub jobs: BTreeMap<Status, u64>,
-    /// When the job that has waited longest became claimable.
+    /// When the job that has waited longest became claimable. Of each type the first [`QueueStats::LOOKED_AT`] jobs in the
+    /// order of claims are looked at, and fewer if there are more than thirty types.
     pub oldest_waiting_at: Option<Timestamp>,
+}
+
+impl QueueStats {
+    /// How many waiting jobs of a type are looked at for the oldest one. It bounds the cost of the statistics.
+    pub const LOOKED_AT: u32 = 200;
 }
 
 /// What ended in one minute in one queue.

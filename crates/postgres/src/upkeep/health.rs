@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    DeadRows, Health, HeldSnapshot, ServerHealth, Status, StuckJob, Timestamp, WorkerId, WorkerRecord,
+    DeadRows, Health, HeldSnapshot, ServerHealth, Status, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
 };
 use postgres_types::Type;
 use tokio_postgres::Error;
@@ -42,7 +42,7 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
     let transaction = parts.pool.begin_reading().await?;
     let session: &Session = &transaction;
     let now = now(session).await?;
-    let backlog = backlog(session).await?;
+    let backlog = backlog(session, TypeBacklog::JOBS_MAX).await?;
     let queues = queues(session, &backlog).await?;
     let dead_letters = queues.iter().filter_map(|queue| queue.jobs.get(&Status::DeadLetter)).sum();
     let health = Health {

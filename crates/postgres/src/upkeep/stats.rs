@@ -12,16 +12,16 @@ use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
 
-/// How many pairs of queue and type one read visits, and how many jobs it counts in total.
+/// How many pairs of queue and type one read visits, and of how many it counts as many jobs as it may.
 const PAIRS_MAX: i64 = 100_000;
-const JOBS_MAX: u32 = 300_000;
+const COUNTED_PAIRS: u32 = 30;
 
 /// The depths of all queues, and what ended in the last minutes.
 pub(crate) async fn stats(parts: Arc<Parts>, minutes: u32) -> Result<Stats, Fault> {
     let transaction = parts.pool.begin_reading().await?;
     let now = now(&transaction).await?;
     let minutes = select_minutes(&transaction, minutes, now).await?;
-    let backlog = backlog(&transaction).await?;
+    let backlog = backlog(&transaction, QueueStats::LOOKED_AT).await?;
     let stats =
         Stats { queues: queues(&transaction, &backlog).await?, minutes, next_due_at: next_due_at(&transaction).await? };
     transaction.commit().await?;
@@ -142,8 +142,8 @@ const fn empty(queue: String) -> QueueStats {
     QueueStats { queue, paused_at: None, jobs: BTreeMap::new(), oldest_waiting_at: None }
 }
 
-/// Jobs that could run now, by queue and type, counted up to a limit.
-pub(crate) async fn backlog(session: &Session) -> Result<Vec<TypeBacklog>, Error> {
+/// Jobs that could run now, by queue and type, counted up to a limit for each.
+pub(crate) async fn backlog(session: &Session, jobs_max: u32) -> Result<Vec<TypeBacklog>, Error> {
     let rows = session.query(sql!("upkeep/select_pairs"), &[(&PAIRS_MAX, Type::INT8)]).await?;
     let (mut job_types, mut queues) = (Vec::<String>::new(), Vec::<String>::new());
     for row in rows {
@@ -151,7 +151,7 @@ pub(crate) async fn backlog(session: &Session) -> Result<Vec<TypeBacklog>, Error
         queues.push(row.try_get(1)?);
     }
     let pairs = u32::try_from(job_types.len()).unwrap_or(u32::MAX).max(1);
-    let limit = i64::from((JOBS_MAX / pairs).clamp(1, TypeBacklog::JOBS_MAX));
+    let limit = i64::from((jobs_max.saturating_mul(COUNTED_PAIRS) / pairs).clamp(1, jobs_max));
     let parameters: [Parameter<'_>; 3] =
         [(&job_types, Type::TEXT_ARRAY), (&queues, Type::TEXT_ARRAY), (&limit, Type::INT8)];
     let rows = session.query(sql!("upkeep/count_backlog"), &parameters).await?;

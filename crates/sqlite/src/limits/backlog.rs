@@ -5,11 +5,15 @@ use crate::database::column;
 use crate::limits::limit_set::LimitSet;
 
 /// Adds the jobs of limited types that could run now if there were room, which are not in the claim index.
-pub(crate) fn add_lanes(connection: &Connection, backlog: &mut Vec<TypeBacklog>) -> rusqlite::Result<()> {
+pub(crate) fn add_lanes(
+    connection: &Connection,
+    backlog: &mut Vec<TypeBacklog>,
+    jobs_max: u32,
+) -> rusqlite::Result<()> {
     for limit in LimitSet::read(connection)?.types() {
         let (from, to) = limit.lane_bounds();
         let mut statement = connection.prepare_cached(include_str!("../sql/limits/select_backlog_in_lanes.sql"))?;
-        let mut rows = statement.query(params![from, to, TypeBacklog::JOBS_MAX])?;
+        let mut rows = statement.query(params![from, to, jobs_max])?;
         while let Some(row) = rows.next()? {
             let queue = column::raw_name(row, 0)?;
             let in_lanes = TypeBacklog {

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use longshore_core::{Health, LocalHealth, Status, StuckCause, StuckJob, Timestamp, WorkerId, WorkerRecord};
+use longshore_core::{
+    Health, LocalHealth, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
+};
 use rusqlite::{Connection, params};
 
 use crate::database::column;
@@ -25,7 +27,7 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
     let (living, dead): (Vec<WorkerRecord>, Vec<WorkerRecord>) =
         workers(connection, signs)?.into_iter().partition(|worker| worker.is_alive);
     let known: BTreeSet<String> = living.iter().flat_map(|worker| worker.job_types.iter().cloned()).collect();
-    let backlog = backlog(connection)?;
+    let backlog = backlog(connection, TypeBacklog::JOBS_MAX)?;
     let queues = queues(connection, &backlog)?;
     Ok(Health {
         now,

@@ -7,10 +7,10 @@ use crate::database::column;
 use crate::database::column::RawName;
 use crate::limits::backlog::add_lanes;
 
-/// How many pairs of queue and type one read visits, and how many jobs it counts in total. It is one read transaction,
-/// and the log grows until it ends.
+/// How many pairs of queue and type one read visits, and of how many it counts as many jobs as it may. It is one read
+/// transaction, and the log grows until it ends.
 const PAIRS_MAX: usize = 100_000;
-const JOBS_MAX: u64 = 300_000;
+const COUNTED_PAIRS: u64 = 30;
 
 pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> rusqlite::Result<Stats> {
     let first = now.minute() - i64::from(minutes) + 1;
@@ -18,7 +18,7 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
         .prepare_cached(include_str!("../sql/upkeep/select_minutes.sql"))?
         .query_map(params![first, now.minute()], minute)?
         .collect::<Result<_, _>>()?;
-    let backlog = backlog(connection)?;
+    let backlog = backlog(connection, QueueStats::LOOKED_AT)?;
     Ok(Stats { queues: queues(connection, &backlog)?, minutes, next_due_at: next_due_at(connection)? })
 }
 
@@ -79,20 +79,20 @@ fn empty(queue: String) -> QueueStats {
     QueueStats { queue, paused_at: None, jobs: BTreeMap::new(), oldest_waiting_at: None }
 }
 
-/// Jobs that could run now, by queue and type, counted up to a limit.
-pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<TypeBacklog>> {
+/// Jobs that could run now, by queue and type, counted up to a limit for each.
+pub(crate) fn backlog(connection: &Connection, jobs_max: u32) -> rusqlite::Result<Vec<TypeBacklog>> {
     let mut pairs = connection.prepare_cached(include_str!("../sql/upkeep/select_next_pair.sql"))?;
     let mut counts = connection.prepare_cached(include_str!("../sql/upkeep/select_backlog_of_type.sql"))?;
     let mut backlog: Vec<TypeBacklog> = Vec::new();
     let mut last = (RawName::default(), RawName::default());
-    let mut left = JOBS_MAX;
+    let mut left = COUNTED_PAIRS * u64::from(jobs_max);
     while backlog.len() < PAIRS_MAX {
         let next = pairs
             .query_row(params![last.0, last.1], |row| Ok((column::raw_name(row, 0)?, column::raw_name(row, 1)?)))
             .optional()?;
         // A pair that does not come after the last one would be read again for ever.
         let Some(pair) = next.filter(|pair| *pair > last) else { break };
-        let limit = u32::try_from(left).unwrap_or(u32::MAX).clamp(1, TypeBacklog::JOBS_MAX);
+        let limit = u32::try_from(left).unwrap_or(u32::MAX).clamp(1, jobs_max);
         let (jobs, oldest_ready_at) = counts
             .query_row(params![pair.1, pair.0, limit], |row| Ok((column::size(row, 0)?, column::timestamp(row, 1)?)))?;
         left = left.saturating_sub(jobs);
@@ -101,7 +101,7 @@ pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<TypeBackl
         backlog.push(TypeBacklog { queue, job_type, jobs, oldest_ready_at, has_valid_names });
         last = pair;
     }
-    add_lanes(connection, &mut backlog)?;
+    add_lanes(connection, &mut backlog, jobs_max)?;
     backlog.sort_by(|a, b| (&a.queue, &a.job_type).cmp(&(&b.queue, &b.job_type)));
     Ok(backlog)
 }

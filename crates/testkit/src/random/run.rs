@@ -67,7 +67,7 @@ impl<H: Harness> Run<H> {
             0..=4 => self.enqueue().await,
             5..=11 => self.flow().await,
             12 => self.enqueue_stream().await,
-            13 => self.enqueue_beside_a_worker().await,
+            13 | 101 => self.enqueue_beside_a_worker().await,
             14..=29 => self.claim().await,
             30..=41 => self.begin().await,
             42..=63 => self.record().await,
@@ -89,7 +89,6 @@ impl<H: Harness> Run<H> {
             98 => self.restart().await,
             99 => self.look_at_a_page().await,
             100 => self.change_limit().await,
-            101 => self.enqueue_beside_a_worker().await,
             _ => self.schedule().await,
         }
         self.advance().await;
