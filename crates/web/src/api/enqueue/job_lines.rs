@@ -188,7 +188,7 @@ mod tests {
 
     async fn read(text: &str, piece: usize) -> Result<(WorkflowBatch, Vec<String>), String> {
         let defaults: Defaults = Arc::new(|job_type| NewJob::new(job_type, JobData::default()));
-        let begun = JobLines::begin(body(text, piece), defaults, Limits { payload_bytes_max: 1000 }).await;
+        let begun = JobLines::begin(body(text, piece), defaults, None, Limits { payload_bytes_max: 1000 }).await;
         let (batch, lines) = begun.map_err(|error| error.to_string())?;
         let (mut lines, mut types) = (Box::pin(lines), Vec::new());
         while let Some(job) = next_of(&mut lines).await {
