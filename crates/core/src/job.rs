@@ -8,6 +8,7 @@ pub(crate) mod new_job;
 pub(crate) mod priority;
 pub(crate) mod status;
 pub(crate) mod time_bounds;
+pub(crate) mod trace_context;
 pub(crate) mod type_settings;
 pub(crate) mod unique_key;
 pub(crate) mod valid_job;

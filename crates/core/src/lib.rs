@@ -40,6 +40,7 @@ pub use job::new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
 pub use job::priority::{InvalidPriority, Priority};
 pub use job::status::{Status, UnknownStatus};
 pub use job::time_bounds::{Overdue, TimeBounds};
+pub use job::trace_context::traceparent;
 pub use job::type_settings::TypeSettings;
 pub use job::valid_job::ValidJob;
 pub use job::{Attempt, AttemptOutcome, Job};

@@ -1,4 +1,3 @@
-//! Spans, and the trace context that is passed from enqueue to handler.
+//! Spans of enqueues and attempts.
 
 pub(crate) mod spans;
-pub(crate) mod trace_context;

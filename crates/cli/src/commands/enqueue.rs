@@ -9,6 +9,7 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::config::Config;
+use crate::settings::environment::traceparent;
 
 pub(crate) mod batch;
 mod batch_lines;
@@ -58,7 +59,8 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
         limit_key: arguments.key.or(job.limit_key),
         parent: arguments.parent.or(job.parent),
         ..job
-    })
+    }
+    .traced(traceparent().as_deref()))
 }
 
 async fn enqueue(context: &Context, database: &Database, job: ValidJob) -> anyhow::Result<Enqueued> {

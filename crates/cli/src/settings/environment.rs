@@ -36,6 +36,11 @@ pub(crate) fn process_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|word| !word.is_empty())
 }
 
+/// The W3C trace context of whoever runs this program, which jobs are enqueued with.
+pub(crate) fn traceparent() -> Option<String> {
+    process_variable("TRACEPARENT")?.into_string().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,8 @@ mod poison;
 #[cfg(target_os = "linux")]
 pub(crate) mod programs;
 pub(crate) mod push_jobs;
+#[cfg(unix)]
+mod trace_context;
 mod work;
 mod worker_log;
 #[cfg(target_os = "linux")]

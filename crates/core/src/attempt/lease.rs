@@ -29,8 +29,8 @@ pub struct Lease {
     pub checkpoint: Option<JobData>,
     /// How many steps earlier attempts have finished. Their results are read one by one.
     pub step_count: u32,
-    /// Whether it waited for other jobs, a batch or a signal. A parent that was deleted may count. [`Workflows::dependencies`](crate::Workflows::dependencies)
-    /// reads their results.
+    /// Whether it waited for other jobs, a batch or a signal. A parent that was deleted may count.
+    /// [`Workflows::dependencies`](crate::Workflows::dependencies) reads their results.
     pub has_dependencies: bool,
 }
 

@@ -9,7 +9,9 @@ use super::checkpoint_saver::CheckpointSaver;
 use super::output_stream::{Output, OutputStream};
 use super::refusal;
 use super::spec::{OnShutdown, ShutdownPlan};
-use super::supervision::protocol::{CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, Word};
+use super::supervision::protocol::{
+    CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, TRACEPARENT_VARIABLE, Word,
+};
 use super::supervision::supervised::{Outputs, Supervised};
 use super::transcript::Transcript;
 use super::{CommandSpec, SupervisorProgram};
@@ -120,6 +122,9 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt, dependencies: &Depende
     if let (Some(schedule), Some(due_at)) = (attempt.schedule(), attempt.due_at()) {
         env.insert("LONGSHORE_SCHEDULE".to_owned(), schedule);
         env.insert("LONGSHORE_DUE_AT".to_owned(), due_at.to_string());
+    }
+    if let Some(traceparent) = attempt.traceparent() {
+        env.insert(TRACEPARENT_VARIABLE.to_owned(), traceparent);
     }
     env.remove(DEPENDENCIES_VARIABLE);
     if !dependencies.is_empty() {

@@ -13,7 +13,6 @@ use crate::handler::progress_message::IntoProgressMessage;
 use crate::handler::stop::StopSignal;
 use crate::runtime::blocking_threads::BlockingThreads;
 use crate::schedule::job_origin::JobOrigin;
-use crate::trace::trace_context;
 use crate::{Queue, StopCause, Stopped};
 
 /// The attempt that a handler is running: its job, its stop signal, its log and its progress.
@@ -268,7 +267,7 @@ impl CurrentAttempt {
     /// # }
     /// ```
     pub fn traceparent(&self) -> Option<String> {
-        self.metadata().and_then(trace_context::traceparent)
+        self.metadata().and_then(longshore_core::traceparent)
     }
 
     /// The queue that the job came from, to enqueue more jobs.

@@ -2,7 +2,6 @@ use longshore_core::{ClaimNumber, JobId, Lease, Timestamp};
 use serde::{Serialize, Serializer};
 
 use crate::handler::job_document::JobDocument;
-use crate::trace::trace_context;
 use crate::workflow::DependencyList;
 
 /// How many bytes of the results of its dependencies a claimed job brings along.
@@ -51,7 +50,7 @@ impl Serialize for ClaimedJob {
             timeout_seconds: lease.timeout.map(|timeout| timeout.as_secs_f64()),
             deadline_at: lease.budgets.time.deadline_at,
             runs_alone: lease.budgets.is_suspect(),
-            traceparent: lease.metadata.as_ref().and_then(trace_context::traceparent),
+            traceparent: lease.metadata.as_ref().and_then(longshore_core::traceparent),
         };
         document.serialize(serializer)
     }

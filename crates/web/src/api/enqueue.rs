@@ -33,7 +33,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  of a single job that has none: the same request gives the same job until that job has ended. With \
                  `Prefer: return=minimal` the answer has only the id. As `application/x-ndjson` it is a stream of any \
                  number of jobs, one a line, with `ref`, `after` and a batch in the first line, as `longshore enqueue \
-                 --batch` reads them.",
+                 --batch` reads them. The header `traceparent` goes into the metadata of each job that has none.",
             )
             .body(Body { schemas: &["JobRequest", "JobRequests"] })
             .answers(201, "EnqueuedJob"),
@@ -94,7 +94,7 @@ async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) 
         }
         job.unique_key = Some(key);
     }
-    let job = check(state, job)?;
+    let job = check(state, headers, job)?;
     let enqueued = state.backend().enqueue_valid(vec![job]).await?;
     let Some(Enqueued { id, is_duplicate, duplicate }) = enqueued.into_iter().next() else {
         return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "no_answer", "the database named no job"));
@@ -122,7 +122,10 @@ async fn create_several(
     }
     let mut jobs = Vec::with_capacity(requests.len());
     for (index, request) in requests.into_iter().enumerate() {
-        jobs.push(check(state, request).map_err(|error| error.within(format_args!("job {} of the list", index + 1)))?);
+        jobs.push(
+            check(state, headers, request)
+                .map_err(|error| error.within(format_args!("job {} of the list", index + 1)))?,
+        );
     }
     let jobs = if jobs.is_empty() { Vec::new() } else { state.backend().enqueue_valid(jobs).await? };
     let inserted = jobs.iter().filter(|job| !job.is_duplicate).count();
@@ -138,15 +141,21 @@ async fn create_lines(state: &WebState, request: Request) -> Result<Response, Ap
         return Err(json_body::too_large(job_lines::BYTES_MAX));
     }
     let defaults = Arc::clone(&state.settings().defaults);
-    let (batch, lines) = JobLines::begin(request.into_body(), defaults, state.backend().limits()).await?;
+    let traceparent = traceparent(request.headers()).map(str::to_owned);
+    let (batch, lines) = JobLines::begin(request.into_body(), defaults, traceparent, state.backend().limits()).await?;
     let enqueued = state.backend().enqueue_workflow_stream(batch, Box::pin(lines)).await?;
     Ok(json_with(StatusCode::CREATED, &enqueued))
 }
 
-fn check(state: &WebState, request: JobRequest) -> Result<ValidJob, ApiError> {
+/// The W3C trace context of the request.
+fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    headers.get("traceparent")?.to_str().ok()
+}
+
+fn check(state: &WebState, headers: &HeaderMap, request: JobRequest) -> Result<ValidJob, ApiError> {
     let defaults = (state.settings().defaults)(&request.job_type);
     let job: NewJob = request.into_new_job(defaults)?;
-    Ok(job.check(&state.backend().limits())?)
+    Ok(job.traced(traceparent(headers)).check(&state.backend().limits())?)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

@@ -10,6 +10,7 @@ on_both!(
     a_created_job_is_shown_with_the_fields_of_the_command_line,
     a_list_of_jobs_is_created_as_a_whole_or_not_at_all,
     lines_of_jobs_are_a_workflow_as_a_whole_or_not_at_all,
+    the_trace_context_of_a_request_is_that_of_its_jobs,
     a_repeated_request_with_an_idempotency_key_creates_one_job,
     pages_of_jobs_have_no_gap_and_no_double,
     a_dry_run_counts_and_changes_nothing,
@@ -52,6 +53,30 @@ async fn a_list_of_jobs_is_created_as_a_whole_or_not_at_all(engine: Engine) {
     let created = site.post("/api/v1/jobs", &json!({ "jobs": [{ "job_type": "a" }, { "job_type": "b" }] })).await;
     assert_eq!((created.status, &created.json()["inserted"]), (201, &json!(2)));
     assert_eq!(site.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 2);
+}
+
+async fn the_trace_context_of_a_request_is_that_of_its_jobs(engine: Engine) {
+    let site = Site::open(engine).await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let send = async |content: &str, trace: &str, body: &str| {
+        let answer = site
+            .client()
+            .send("POST", "/api/v1/jobs", &[("content-type", content), ("traceparent", trace)], body)
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    };
+    send("application/json", trace, r#"{"job_type":"a","metadata":{"n":1}}"#).await;
+    send("application/json", trace, r#"[{"job_type":"b"},{"job_type":"c","metadata":{"traceparent":"own"}}]"#).await;
+    send("application/x-ndjson", trace, "{\"job_type\":\"d\"}\n").await;
+    send("application/json", "no trace", r#"{"job_type":"e"}"#).await;
+    let jobs = site.get("/api/v1/jobs").await.json();
+    let of = |job_type: &str| {
+        let mut jobs = jobs["jobs"].as_array().unwrap().iter();
+        jobs.find(|job| job["job_type"] == job_type).unwrap()["metadata"].clone()
+    };
+    assert_eq!(of("a"), json!({ "traceparent": trace, "n": 1 }));
+    assert_eq!((of("b"), of("d")), (json!({ "traceparent": trace }), json!({ "traceparent": trace })));
+    assert_eq!((of("c"), of("e")), (json!({ "traceparent": "own" }), Value::Null));
 }
 
 async fn lines_of_jobs_are_a_workflow_as_a_whole_or_not_at_all(engine: Engine) {

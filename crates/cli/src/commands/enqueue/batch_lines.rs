@@ -10,11 +10,13 @@ use longshore_core::{
 
 use crate::error_report::command_error::CommandError;
 use crate::settings::config::Config;
+use crate::settings::environment::traceparent;
 
 /// Reads jobs from an NDJSON text, one line in memory at a time. Skips blank lines. Stops at the first invalid line.
 pub(crate) struct BatchLines<R> {
     input: R,
     config: Arc<Config>,
+    traceparent: Option<String>,
     limits: Limits,
     batch: WorkflowBatch,
     /// None until the first line that is not blank, which may name the batch.
@@ -74,6 +76,7 @@ impl<R: BufRead> BatchLines<R> {
         Self {
             input,
             config,
+            traceparent: traceparent(),
             limits: Limits::default(),
             batch,
             check: None,
@@ -127,6 +130,7 @@ impl<R: BufRead> BatchLines<R> {
             WorkflowLine::Job { request, reference, after } => {
                 let defaults = self.config.new_job(&request.job_type);
                 let job = request.into_new_job(defaults).map_err(|error| self.problem(error.to_string()))?;
+                let job = job.traced(self.traceparent.as_deref());
                 let job = WorkflowJob { job, reference, after };
                 let limits = self.limits;
                 let checked = self.check()?.check(job, &limits);

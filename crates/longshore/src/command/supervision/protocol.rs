@@ -20,6 +20,10 @@ pub(crate) const CHECKPOINT_VARIABLE: &str = "LONGSHORE_CHECKPOINT";
 /// What the job waited for, as JSON, by reference and by id.
 pub(crate) const DEPENDENCIES_VARIABLE: &str = "LONGSHORE_DEPENDENCIES";
 
+/// The W3C trace context of the enqueue. The variables of whoever started the worker are not passed on.
+pub(crate) const TRACEPARENT_VARIABLE: &str = "TRACEPARENT";
+pub(crate) const TRACESTATE_VARIABLE: &str = "TRACESTATE";
+
 /// The maximum length of an order. The operating system limits arguments and environment too.
 const ORDER_BYTES_MAX: u32 = 16 * 1024 * 1024;
 

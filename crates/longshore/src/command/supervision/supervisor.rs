@@ -15,7 +15,8 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::protocol::{
-    CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, PROCESS_NAME, SUBCOMMAND, Word,
+    CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, PROCESS_NAME, SUBCOMMAND,
+    TRACEPARENT_VARIABLE, TRACESTATE_VARIABLE, Word,
 };
 use super::{descendants, passed_descriptor};
 
@@ -322,6 +323,8 @@ fn spawn(order: &Order, input: OwnedFd) -> io::Result<Pid> {
         .args(arguments)
         .env_remove(CHECKPOINT_VARIABLE)
         .env_remove(DEPENDENCIES_VARIABLE)
+        .env_remove(TRACEPARENT_VARIABLE)
+        .env_remove(TRACESTATE_VARIABLE)
         .envs(&order.env)
         .process_group(0)
         .stdin(input);

@@ -20,6 +20,7 @@ type Defaults = Arc<dyn Fn(&str) -> NewJob + Send + Sync>;
 pub(super) struct JobLines {
     text: TextLines,
     defaults: Defaults,
+    traceparent: Option<String>,
     limits: Limits,
     check: WorkflowCheck,
     /// The first line, if it was no batch.
@@ -54,6 +55,7 @@ impl JobLines {
     pub(super) async fn begin(
         body: Body,
         defaults: Defaults,
+        traceparent: Option<String>,
         limits: Limits,
     ) -> Result<(WorkflowBatch, Self), StoreError> {
         let mut text = TextLines {
@@ -72,7 +74,7 @@ impl JobLines {
             first => (WorkflowBatch::None, first),
         };
         let check = WorkflowCheck::begin(&batch)?;
-        Ok((batch, Self { text, defaults, limits, check, first, has_ended: false }))
+        Ok((batch, Self { text, defaults, traceparent, limits, check, first, has_ended: false }))
     }
 
     fn check(&mut self, line: WorkflowLine) -> Result<ValidWorkflowJob, StoreError> {
@@ -81,6 +83,7 @@ impl JobLines {
         };
         let defaults = (self.defaults)(&request.job_type);
         let job = request.into_new_job(defaults).map_err(|error| self.text.problem(error.to_string()))?;
+        let job = job.traced(self.traceparent.as_deref());
         let checked = self.check.check(WorkflowJob { job, reference, after }, &self.limits);
         checked.map_err(|error| self.text.problem(error.to_string()))
     }
@@ -185,7 +188,7 @@ mod tests {
 
     async fn read(text: &str, piece: usize) -> Result<(WorkflowBatch, Vec<String>), String> {
         let defaults: Defaults = Arc::new(|job_type| NewJob::new(job_type, JobData::default()));
-        let begun = JobLines::begin(body(text, piece), defaults, Limits { payload_bytes_max: 1000 }).await;
+        let begun = JobLines::begin(body(text, piece), defaults, None, Limits { payload_bytes_max: 1000 }).await;
         let (batch, lines) = begun.map_err(|error| error.to_string())?;
         let (mut lines, mut types) = (Box::pin(lines), Vec::new());
         while let Some(job) = next_of(&mut lines).await {
