@@ -20,6 +20,19 @@ const PER_MAX_DAYS: u64 = 366;
 const PAIRS: [(&str, &str); 4] =
     [("burst", "rate"), ("key_concurrency", "key"), ("key_rate", "key"), ("weights", "key")];
 
+type Reader = fn(&Setting) -> Result<TokenStream, Error>;
+
+/// How each setting of a rule becomes a field of it.
+const READERS: [(&str, Reader); 7] = [
+    ("concurrency", number),
+    ("rate", rate),
+    ("burst", number),
+    ("key", pointer),
+    ("key_concurrency", number),
+    ("key_rate", rate),
+    ("weights", weights),
+];
+
 /// The call that limits the type: `.limit(…)`. Nothing if no setting is about that.
 pub(crate) fn of_policy(settings: &Settings) -> Result<TokenStream, Error> {
     let mut errors = Errors::default();
@@ -29,15 +42,7 @@ pub(crate) fn of_policy(settings: &Settings) -> Result<TokenStream, Error> {
         }
     }
     let mut fields = Vec::new();
-    for (key, read) in [
-        ("concurrency", number as fn(&Setting) -> Result<TokenStream, Error>),
-        ("rate", rate),
-        ("burst", number),
-        ("key", pointer),
-        ("key_concurrency", number),
-        ("key_rate", rate),
-        ("weights", weights),
-    ] {
+    for (key, read) in READERS {
         let Some(setting) = settings.get(key) else { continue };
         let name = &setting.key;
         fields.extend(errors.take(read(setting)).map(|value| quote!(#name: #value)));
@@ -46,9 +51,9 @@ pub(crate) fn of_policy(settings: &Settings) -> Result<TokenStream, Error> {
     if fields.is_empty() {
         return Ok(TokenStream::new());
     }
-    Ok(quote! {
-        .limit(::longshore::limits::LimitRule { #(#fields,)* ..::core::default::Default::default() })
-    })
+    // Where nothing is left, clippy would complain of the rest in the code of the user.
+    let rest = (fields.len() < READERS.len()).then(|| quote!(..::core::default::Default::default()));
+    Ok(quote!(.limit(::longshore::limits::LimitRule { #(#fields,)* #rest })))
 }
 
 /// A whole number, or an expression of type `u32`, which is checked when the worker starts.
