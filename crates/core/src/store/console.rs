@@ -433,7 +433,8 @@ pub struct QueueStats {
     /// The number of its jobs in each status.
     pub jobs: BTreeMap<Status, u64>,
     /// When the job that has waited longest became claimable. Of each type the first [`QueueStats::LOOKED_AT`] jobs in the
-    /// order of claims are looked at, and fewer if there are more than thirty types.
+    /// order of claims are looked at, and fewer if there are more than thirty types. In [`Health`] it is
+    /// [`TypeBacklog::JOBS_MAX`](crate::TypeBacklog::JOBS_MAX) of them.
     pub oldest_waiting_at: Option<Timestamp>,
 }
 
