@@ -155,18 +155,29 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    type Chunks = BTreeMap<u32, LogChunk>;
+
+    /// Puts what is to be stored into the chunks, as every backend does.
+    fn store(buffer: &mut LogBuffer, chunks: &mut Chunks) {
+        for chunk in buffer.take() {
+            chunks.retain(|number, _| !chunk.replaces.contains(number));
+            chunks.insert(chunk.number, chunk);
+        }
+    }
+
+    /// The text, and how many bytes are cut.
+    fn read(chunks: Chunks) -> (String, u64) {
+        let cut = chunks.values().map(|chunk| chunk.cut_bytes).max().unwrap_or(0);
+        (chunks.into_values().map(|chunk| chunk.text).collect(), cut)
+    }
+
     fn stored(pushes: &[&str], limits: LogLimits) -> (String, u64) {
-        let mut buffer = LogBuffer::new(limits);
-        let mut store = BTreeMap::new();
+        let (mut buffer, mut chunks) = (LogBuffer::new(limits), Chunks::new());
         for text in pushes {
             buffer.push(text);
-            for chunk in buffer.take() {
-                store.retain(|number, _: &mut LogChunk| !chunk.replaces.contains(number));
-                store.insert(chunk.number, chunk);
-            }
+            store(&mut buffer, &mut chunks);
         }
-        let cut = store.values().map(|chunk| chunk.cut_bytes).max().unwrap_or(0);
-        (store.into_values().map(|chunk| chunk.text).collect(), cut)
+        read(chunks)
     }
 
     const SMALL: LogLimits = LogLimits { head_bytes: 4, tail_bytes: 4 };
@@ -185,22 +196,18 @@ mod tests {
 
     /// As `stored`, with a new buffer for each push.
     fn stored_by_many(pushes: &[&str], limits: LogLimits) -> (String, u64) {
-        let mut store = BTreeMap::new();
+        let mut chunks = Chunks::new();
         for text in pushes {
-            let pieces = store.values().map(|chunk: &LogChunk| StoredPiece {
+            let pieces = chunks.values().map(|chunk| StoredPiece {
                 number: chunk.number,
                 bytes: chunk.text.len(),
                 cut_bytes: chunk.cut_bytes,
             });
             let mut buffer = LogBuffer::resume(limits, pieces);
             buffer.push(text);
-            for chunk in buffer.take() {
-                store.retain(|number, _: &mut LogChunk| !chunk.replaces.contains(number));
-                store.insert(chunk.number, chunk);
-            }
+            store(&mut buffer, &mut chunks);
         }
-        let cut = store.values().map(|chunk| chunk.cut_bytes).max().unwrap_or(0);
-        (store.into_values().map(|chunk| chunk.text).collect(), cut)
+        read(chunks)
     }
 
     #[test]

@@ -424,4 +424,28 @@ mod tests {
     fn a_shutdown_gives_the_attempt_back() {
         assert_eq!(decided(FRESH, AttemptEnd::Interrupted), Outcome::Returned);
     }
+
+    /// What each outcome makes of the job, the word for its attempt, and whether that attempt has a failure.
+    #[test]
+    fn the_history_says_of_each_outcome_what_its_attempt_was() {
+        let failure = || Failure::new(FailureType::NetworkError, "went wrong");
+        let (delay, at) = (Duration::from_secs(1), NOW);
+        let reason = DeadLetterReason::RetriesSpent { attempts: 1 };
+        let table = [
+            (Outcome::Completed { result: None }, Status::Completed, AttemptOutcome::Completed, false),
+            (Outcome::Retrying { delay, failure: failure() }, Status::Retrying, AttemptOutcome::Retrying, true),
+            (Outcome::DeadLetter { reason, failure: failure() }, Status::DeadLetter, AttemptOutcome::DeadLetter, true),
+            (Outcome::Cancelled, Status::Cancelled, AttemptOutcome::Cancelled, false),
+            (Outcome::Expired { at, failure: None }, Status::Cancelled, AttemptOutcome::Cancelled, false),
+            (Outcome::Expired { at, failure: Some(failure()) }, Status::Cancelled, AttemptOutcome::Cancelled, true),
+            (Outcome::Deferred { delay }, Status::Pending, AttemptOutcome::Deferred, false),
+            (Outcome::Returned, Status::Pending, AttemptOutcome::Returned, false),
+            (Outcome::Crashed { failure: failure() }, Status::Pending, AttemptOutcome::Crashed, true),
+            (Outcome::Lapsed { failure: failure() }, Status::Pending, AttemptOutcome::Returned, true),
+        ];
+        for (outcome, status, word, has_failed) in table {
+            let found = (outcome.status(), outcome.of_attempt(), outcome.failure().is_some());
+            assert_eq!(found, (status, word, has_failed), "{outcome:?}");
+        }
+    }
 }
