@@ -2,7 +2,9 @@
 //! target, or workers over HTTP.
 
 mod byte_size;
+mod declaration;
 mod declared_job;
 mod retry_setting;
 
-pub use declared_job::{DeclaredJob, DeclaredKind, InvalidDeclaration};
+pub use declaration::InvalidDeclaration;
+pub use declared_job::{DeclaredJob, DeclaredKind};
