@@ -24,7 +24,7 @@ pub(crate) enum BatchesCommand {
     /// Show one batch with its jobs and what they wait for
     #[command(
         long_about = "Show one batch with its jobs and what they wait for\n\nPrints the jobs as a tree: each stands \
-            below the first job that it waits for. Only reads.",
+            below the newest job that it waits for. Only reads.",
         after_help = "Example: longshore batches show 9"
     )]
     Show {

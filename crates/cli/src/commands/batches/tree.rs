@@ -4,7 +4,7 @@ use longshore_core::{BatchJob, BatchRole, Dependency, DependencyTarget, JobId, N
 
 use crate::output::table::printable;
 
-/// The jobs as lines: each below the first of these jobs that it waits for, with what else it waits for.
+/// The jobs as lines: each below the newest of these jobs that it waits for, with what else it waits for.
 pub(super) fn tree(jobs: &[BatchJob]) -> Vec<String> {
     let ids: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
     let mut below: BTreeMap<Option<JobId>, Vec<&BatchJob>> = BTreeMap::new();
@@ -13,30 +13,37 @@ pub(super) fn tree(jobs: &[BatchJob]) -> Vec<String> {
     }
     let mut lines = Vec::with_capacity(jobs.len());
     // A job waits for older ones alone, so there is no circle. Without recursion, because a chain may be long.
-    let mut left: Vec<(&BatchJob, usize)> = below.get(&None).into_iter().flatten().rev().map(|job| (*job, 0)).collect();
-    while let Some((job, depth)) = left.pop() {
-        lines.push(format!("{}{}", indent(depth), line(job, stem_of(job, &ids))));
-        let children = below.get(&Some(job.id)).into_iter().flatten().rev();
-        left.extend(children.map(|child| (*child, depth + 1)));
+    let roots = below.get(&None).into_iter().flatten().rev();
+    let mut left: Vec<(&BatchJob, String, &str)> = roots.map(|job| (*job, String::new(), "")).collect();
+    while let Some((job, trunk, branch)) = left.pop() {
+        lines.push(format!("{trunk}{branch}{}", line(job, stem_of(job, &ids))));
+        let trunk = trunk_below(trunk, branch);
+        let children = below.get(&Some(job.id)).into_iter().flatten().rev().enumerate();
+        left.extend(children.map(|(after, child)| (*child, trunk.clone(), if after == 0 { LAST } else { MIDDLE })));
     }
     lines
 }
 
-/// How deep lines are indented at most: a chain of a thousand jobs is no use at the right edge.
-const DEPTH_MAX: usize = 20;
+/// How wide a trunk is at most: a chain of a thousand jobs is no use at the right edge.
+const TRUNK_MAX: usize = 38;
+const MIDDLE: &str = "├ ";
+const LAST: &str = "└ ";
 
-fn indent(depth: usize) -> String {
-    match depth {
-        0 => String::new(),
-        _ => format!("{}└ ", "  ".repeat(depth.min(DEPTH_MAX) - 1)),
+fn trunk_below(trunk: String, branch: &str) -> String {
+    let is_wide = trunk.chars().count() >= TRUNK_MAX;
+    match branch {
+        MIDDLE if !is_wide => trunk + "│ ",
+        LAST if !is_wide => trunk + "  ",
+        _ => trunk,
     }
 }
 
 fn stem_of(job: &BatchJob, ids: &BTreeSet<JobId>) -> Option<JobId> {
-    job.dependencies.iter().find_map(|dependency| match dependency.on {
-        DependencyTarget::Job { job_id, .. } => Some(job_id).filter(|id| ids.contains(id) && *id < job.id),
+    let jobs = job.dependencies.iter().filter_map(|dependency| match dependency.on {
+        DependencyTarget::Job { job_id, .. } => Some(job_id),
         DependencyTarget::Batch { .. } | DependencyTarget::Signal { .. } => None,
-    })
+    });
+    jobs.filter(|id| ids.contains(id) && *id < job.id).max()
 }
 
 fn line(job: &BatchJob, stem: Option<JobId>) -> String {
@@ -56,12 +63,19 @@ fn line(job: &BatchJob, stem: Option<JobId>) -> String {
         is_stem_left &= !is_stem;
         !is_said
     });
-    let others: Vec<String> = others.map(in_words).collect();
+    let mut others: Vec<String> = others.map(in_words).collect();
+    if others.len() > NAMED_MAX {
+        let more = others.split_off(NAMED_MAX - 1).len();
+        others.push(format!("{more} more"));
+    }
     if !others.is_empty() {
         line.push_str(&format!(", after {}", others.join(" and ")));
     }
     line
 }
+
+/// How many things that a job waits for are named: `jobs show` names all.
+const NAMED_MAX: usize = 6;
 
 /// What is waited for, as `jobs show` and the tree say it.
 pub(in crate::commands) fn in_words(dependency: &Dependency) -> String {
@@ -112,24 +126,37 @@ mod tests {
     }
 
     #[test]
-    fn each_job_stands_below_the_first_one_that_it_waits_for() {
+    fn each_job_stands_below_the_newest_one_that_it_waits_for() {
         let jobs = [
             BatchJob { reference: Some("a".to_owned()), ..job(1, Vec::new()) },
             job(2, vec![on_job(1)]),
-            job(3, vec![on_job(2), on_job(1)]),
+            job(3, vec![on_job(1), on_job(2)]),
             job(4, Vec::new()),
             job(5, vec![on_job(1)]),
+            job(6, vec![on_job(5)]),
+            job(7, vec![on_job(4)]),
         ];
         assert_eq!(
             tree(&jobs),
             [
                 "1 work (a) blocked",
-                "└ 2 work blocked",
-                "  └ 3 work blocked, after job 1",
+                "├ 2 work blocked",
+                "│ └ 3 work blocked, after job 1",
                 "└ 5 work blocked",
+                "  └ 6 work blocked",
                 "4 work blocked",
+                "└ 7 work blocked",
             ]
         );
+    }
+
+    #[test]
+    fn of_a_wide_join_the_first_jobs_are_named_and_the_rest_is_counted() {
+        let parents = (1..=1000).map(|id| job(id, Vec::new()));
+        let join = job(1001, (1..=1000).map(on_job).collect());
+        let jobs: Vec<BatchJob> = parents.chain([join]).collect();
+        let expected = "└ 1001 work blocked, after job 1 and job 2 and job 3 and job 4 and job 5 and 994 more";
+        assert_eq!(tree(&jobs).last().map(String::as_str), Some(expected));
     }
 
     #[test]
