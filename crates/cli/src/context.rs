@@ -102,6 +102,11 @@ impl Context {
         Databases::with_configured(main, &config, |name| environment.var(name))
     }
 
+    /// Whether `--database` names one where the configuration has several.
+    pub(crate) fn is_one_of_several(&self) -> Result<bool, CommandError> {
+        Ok(!self.config()?.databases.is_empty() && !self.databases()?.are_several())
+    }
+
     /// The server that `--database` names, and its text. A command that puts load on a server must not find one in the
     /// environment.
     pub(crate) fn server_named_by_flag(&self) -> Result<Option<(PostgresUrl, String)>, CommandError> {
@@ -153,11 +158,10 @@ impl Context {
             }
         };
         let mut variables = vec![("LONGSHORE_DATABASE".to_owned(), database)];
-        let databases = self.databases()?;
-        if !databases.are_several() && !self.config()?.databases.is_empty() {
+        if self.is_one_of_several()? {
             variables.push((ONE_DATABASE.to_owned(), "1".to_owned()));
         }
-        for placed in &databases.all[1..] {
+        for placed in &self.databases()?.all[1..] {
             let url = placed.url.path().map_or_else(|| Ok(placed.text.clone()), file_url)?;
             variables.push((variable_of(&placed.name), url));
         }

@@ -4,6 +4,7 @@ pub(crate) mod log_format;
 #[cfg(test)]
 pub(crate) mod log_lines;
 pub(crate) mod log_sink;
+pub(crate) mod names;
 pub(crate) mod quoted;
 pub(crate) mod sparkline;
 pub(crate) mod table;

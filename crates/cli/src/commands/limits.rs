@@ -7,6 +7,8 @@ use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
+use crate::output::Format;
+use crate::output::names::some_of;
 use crate::output::quoted::argument;
 use crate::output::relative_time::relative;
 use crate::output::table::Table;
@@ -31,13 +33,25 @@ async fn list(context: &Context, saturated: bool, limit: u32) -> anyhow::Result<
     let is_empty = limits.is_empty();
     let listed = LimitList { limits };
     context.output.result(&listed, |output| output.table(&table(&listed.limits, context.now())))?;
-    if is_empty && context.output.format() == crate::output::Format::Words {
-        context.output.note(match saturated {
-            true => "no limit keeps a job from starting",
-            false => "there is no limit; declare one under [jobs.TYPE] or [queues.NAME] in longshore.toml, or set one",
-        });
+    if is_empty && context.output.format() == Format::Words {
+        context.output.note(what_an_empty_list_means(context, saturated)?);
     }
     Ok(database.exit_when_shown(context))
+}
+
+fn what_an_empty_list_means(context: &Context, saturated: bool) -> anyhow::Result<String> {
+    let declared = context.config()?.limits();
+    let subjects = declared.iter().filter(|(_, rule)| !rule.is_empty()).map(|(subject, _)| subject);
+    Ok(match some_of(subjects) {
+        _ if saturated => "no limit keeps a job from starting".to_owned(),
+        // Of several databases, another one may have them.
+        Some(subjects) if !context.is_one_of_several()? => {
+            format!("declared but not applied: {subjects}; a worker applies what is declared when it starts")
+        }
+        _ => {
+            "there is no limit; declare one under [jobs.TYPE] or [queues.NAME] in longshore.toml, or set one".to_owned()
+        }
+    })
 }
 
 async fn show(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> {

@@ -23,6 +23,7 @@ use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::log_format::WORKER;
+use crate::output::names::some_of;
 use crate::settings::config::Config;
 
 /// The result of the command for `--json`.
@@ -69,11 +70,8 @@ fn run(
                 tracing::info!(target: WORKER, "{}", config.worker.retention_words());
             }
         }
-        if !config.schedules.is_empty() {
-            let names: Vec<&str> = config.schedules.keys().map(String::as_str).take(NAMED_MAX).collect();
-            let more = config.schedules.len() - names.len();
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            tracing::info!(target: WORKER, "making the jobs of schedules: {}{more}", names.join(", "));
+        if let Some(names) = some_of(config.schedules.keys()) {
+            tracing::info!(target: WORKER, "making the jobs of schedules: {names}");
         }
         warn_of_unused_queues(&database, &config, arguments).await;
         let mine = Filter::all().job_types(config.own_types().cloned());
@@ -129,8 +127,6 @@ fn watch(context: &Context, database: Database, mine: Filter, counts: Arc<WorkCo
     tokio::spawn(waiting::watch(database, mine, counts, waiting, telling));
 }
 
-/// How many schedules are named at the start.
-const NAMED_MAX: usize = 10;
 /// The number of files that a worker with one running program opens beyond those inherited at start: the runtime's, the
 /// database's and the program's pipes. With fewer it could never run a job, and the runtime would panic.
 const WORKER_FILES: usize = 23;

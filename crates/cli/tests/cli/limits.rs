@@ -30,6 +30,8 @@ fn a_worker_applies_the_limits_of_its_configuration_and_its_jobs_run() {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", CONFIG);
     sandbox.json(&["enqueue", "sync", r#"{"tenant_id": "acme"}"#]);
+    let waiting = sandbox.run(&["limits", "list"]).stderr;
+    assert!(waiting.starts_with("declared but not applied: type sync, queue api; "), "{waiting}");
     let by_hand = sandbox.json(&["enqueue", "sync", "{}", "--key", "globex"]);
     assert_eq!(by_hand["limit_key"], "globex");
     assert_eq!(sandbox.run(&["work", "--drain"]).exit, 0);
@@ -53,6 +55,8 @@ fn a_worker_applies_the_limits_of_its_configuration_and_its_jobs_run() {
     sandbox.write("longshore.toml", "[jobs.sync]\nrun = [\"true\"]\nqueue = \"api\"\n[queues.api]\n");
     assert_eq!(sandbox.run(&["work", "--drain"]).exit, 0);
     assert_eq!(sandbox.json(&["limits", "list"])["limits"], json!([]));
+    let none = sandbox.run(&["limits", "list"]).stderr;
+    assert!(none.starts_with("there is no limit; declare one "), "{none}");
 }
 
 #[test]

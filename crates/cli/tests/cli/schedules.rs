@@ -54,6 +54,29 @@ fn a_schedule_is_listed_with_the_fields_that_scripts_rely_on() {
     assert_eq!((&shown["queue"], &shown["catch_up_max"], &shown["revision"]), (&json!("slow"), &json!(100), &json!(1)));
 }
 
+/// Also with another schedule there; a script that asks for JSON is told nothing.
+#[test]
+fn a_declared_schedule_that_nobody_has_applied_is_named() {
+    let sandbox = office();
+    sandbox.json(&["enqueue", "report"]);
+    let note = "declared but not applied: nightly; `longshore schedules apply` applies what is declared, and so does a \
+                worker when it starts\n";
+    for command in ["list", "next"] {
+        assert_eq!(sandbox.run(&["schedules", command]).stderr, note, "{command}");
+        assert_eq!(sandbox.run(&["schedules", command, "--json"]).stderr, "", "{command}");
+    }
+    sandbox.json(&["schedules", "add", "hourly", "--every", "1h", "--type", "report"]);
+    assert_eq!(sandbox.run(&["schedules", "list"]).stderr, note);
+    sandbox.json(&["schedules", "apply"]);
+    assert_eq!(sandbox.run(&["schedules", "list"]).stderr, "");
+    sandbox.write("longshore.toml", "");
+    for name in ["hourly", "nightly"] {
+        sandbox.json(&["schedules", "remove", name]);
+    }
+    let none = sandbox.run(&["schedules", "list"]).stderr;
+    assert!(none.starts_with("there is no schedule; declare "), "{none}");
+}
+
 #[test]
 fn the_next_ticks_are_shown_in_the_time_zone_and_in_utc() {
     let sandbox = office();

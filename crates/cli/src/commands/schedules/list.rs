@@ -5,6 +5,8 @@ use longshore_schedule::Ticks;
 use super::{existing, one};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::Format;
+use crate::output::names::some_of;
 use crate::output::relative_time::{relative, relative_or_dash};
 use crate::output::table::Table;
 
@@ -14,10 +16,29 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Exit> {
     let records = database.queue().schedules().list().await?;
     let schedules = ScheduleList::new(&records);
     context.output.result(&schedules, |output| output.table(&table(&schedules.schedules, context.now())))?;
-    if records.is_empty() && context.output.format() == crate::output::Format::Words {
-        context.output.note("there is no schedule; declare [schedules.NAME] in longshore.toml, or add one");
-    }
+    note_what_is_missing(context, &records)?;
     Ok(Exit::Done)
+}
+
+/// Says which declared schedules are not in the database yet, or how to declare one.
+fn note_what_is_missing(context: &Context, records: &[ScheduleRecord]) -> anyhow::Result<()> {
+    if context.output.format() == Format::Json {
+        return Ok(());
+    }
+    let config = context.config()?;
+    let is_known = |name: &String| records.iter().any(|record| record.name == *name);
+    match some_of(config.schedules.keys().filter(|name| !is_known(name))) {
+        // Of several databases, another one may have them.
+        Some(names) if !context.is_one_of_several()? => context.output.note(format!(
+            "declared but not applied: {names}; `longshore schedules apply` applies what is declared, and so does a \
+             worker when it starts"
+        )),
+        _ if records.is_empty() => {
+            context.output.note("there is no schedule; declare [schedules.NAME] in longshore.toml, or add one");
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn table(schedules: &[ScheduleSummary], now: Timestamp) -> Table {
@@ -146,5 +167,8 @@ pub(super) async fn next(
     }
     let table = table.text(&[0]).optional(&[4]).state(4);
     context.output.result(&NextTickList { schedules }, |output| output.table(&table))?;
+    if name.is_none() {
+        note_what_is_missing(context, &records)?;
+    }
     Ok(Exit::Done)
 }
