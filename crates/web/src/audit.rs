@@ -3,7 +3,7 @@ use std::fmt::Display;
 
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
-use longshore::backend::{Actor, Deed, Touched, Via, audited};
+use longshore::backend::{Actor, Deed, Touched, Via};
 use longshore_core::{Action, Actioned, Selection, StoreError};
 
 use crate::Access;
@@ -23,13 +23,13 @@ impl Audit {
         deed: Deed,
         change: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        audited(self.state.backend(), &self.actor, deed, change).await
+        self.state.shown().audited(&self.actor, deed, change).await
     }
 
     /// Changes jobs, with an entry in the audit trail.
     pub(crate) async fn act(&self, selection: Selection, action: Action) -> Result<Actioned, StoreError> {
         let deed = Deed::on_jobs(action, &selection);
-        self.change(deed, self.state.backend().act(selection, action)).await
+        self.change(deed, self.state.shown().act(selection, action)).await
     }
 }
 

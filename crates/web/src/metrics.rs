@@ -43,10 +43,10 @@ async fn show(State(state): State<WebState>, query: Query) -> Result<Response, A
 }
 
 async fn read(state: &WebState) -> Result<String, StoreError> {
-    let backend = state.backend();
-    let health = backend.health().await?;
-    let workers = backend.workers().await?;
-    let counted = state.counters().read(backend).await?;
+    let shown = state.shown();
+    let health = shown.health().await?;
+    let workers = shown.workers().await?;
+    let counted = state.counters().read(shown).await?;
     let mut text = Text::default();
     text.gauge("longshore_up", "Whether the database answers and its schema is understood.", &[], 1.0);
     text.schema(true);
@@ -54,7 +54,7 @@ async fn read(state: &WebState) -> Result<String, StoreError> {
     text.workers(&workers);
     text.database(&health);
     text.ended(&counted);
-    text.attempts(&state.queue().measures().read());
-    text.writes(&backend.writes());
+    text.attempts(&shown.attempts());
+    text.writes(&shown.writes());
     Ok(text.into_string())
 }

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longshore::backend::Backend;
 use longshore_core::{Clock, MinuteStats, Status, StoreError, SystemClock, Timestamp};
 use longshore_report::QueueSummary;
 use serde::Serialize;
 use tokio::sync::Mutex;
+
+use crate::shown::Shown;
 
 /// How old a snapshot may be that is shown again.
 const FRESH: Duration = Duration::from_millis(900);
@@ -41,21 +42,21 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// The last snapshot, or a new one. Cancellation safe.
-    pub(crate) async fn get(&self, backend: &dyn Backend) -> Result<Arc<Snapshot>, StoreError> {
+    pub(crate) async fn get(&self, shown: &Shown) -> Result<Arc<Snapshot>, StoreError> {
         let mut last = self.last.lock().await;
         if let Some((read_at, snapshot)) = &*last
             && read_at.elapsed() < FRESH
         {
             return Ok(Arc::clone(snapshot));
         }
-        let snapshot = Arc::new(read(backend).await?);
+        let snapshot = Arc::new(read(shown).await?);
         *last = Some((Instant::now(), Arc::clone(&snapshot)));
         Ok(snapshot)
     }
 }
 
-async fn read(backend: &dyn Backend) -> Result<Snapshot, StoreError> {
-    let stats = backend.stats(MINUTES).await?;
+async fn read(shown: &Shown) -> Result<Snapshot, StoreError> {
+    let stats = shown.stats(MINUTES).await?;
     let now = SystemClock::new().now();
     let mut jobs: BTreeMap<Status, u64> = Status::ALL.map(|status| (status, 0)).into();
     for (status, count) in stats.queues.iter().flat_map(|queue| &queue.jobs) {

@@ -3,15 +3,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use longshore::Queue;
-use longshore::backend::Backend;
 use longshore::remote::{PolicyOf, RemoteWorkers};
 use longshore_core::{JobData, JobId, NewJob, StoreError};
 use longshore_migrate::Migrator;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::Redaction;
 use crate::access::Identify;
 use crate::access::tokens::TokenAccess;
 use crate::metrics::counters::Counters;
+use crate::shown::Shown;
 use crate::snapshot::{Snapshot, Snapshots};
 
 /// What [`Web`](crate::Web) was told.
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     /// Empty, or with a slash in front and none at the end.
     pub(crate) base_path: String,
     pub(crate) database: String,
+    /// What is hidden from everybody.
+    pub(crate) redaction: Redaction,
     /// What a job of a type is where a request does not say otherwise.
     pub(crate) defaults: Arc<dyn Fn(&str) -> NewJob + Send + Sync>,
     /// How the jobs of a type are retried, if that is known.
@@ -51,6 +54,7 @@ impl Settings {
             hosts: Vec::new(),
             base_path: String::new(),
             database: String::new(),
+            redaction: Redaction::default(),
             defaults: Arc::new(|job_type| NewJob::new(job_type, JobData::default())),
             policies: Arc::new(|_| None),
             place: Arc::new(|_| None),
@@ -80,7 +84,7 @@ pub(crate) struct WebState {
 }
 
 struct Shared {
-    queue: Queue,
+    shown: Shown,
     settings: Settings,
     secret: [u8; 32],
     closing: watch::Sender<bool>,
@@ -106,7 +110,7 @@ impl WebState {
             shared: Arc::new(Shared {
                 remote: RemoteWorkers::new(&queue, Arc::clone(&settings.policies)),
                 polls: Arc::new(Semaphore::new(POLLS_MAX)),
-                queue,
+                shown: Shown::new(queue, settings.redaction.clone()),
                 settings,
                 secret,
                 closing: watch::Sender::new(false),
@@ -118,12 +122,9 @@ impl WebState {
         }
     }
 
-    pub(crate) fn queue(&self) -> &Queue {
-        &self.shared.queue
-    }
-
-    pub(crate) fn backend(&self) -> &dyn Backend {
-        self.shared.queue.backend().as_ref()
+    /// The queue, without what is hidden. There is no other way to it, except for workers and tokens.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.shared.shown
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -156,7 +157,7 @@ impl WebState {
 
     /// The counts, read at most about once a second.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
-        self.shared.snapshots.get(self.backend()).await
+        self.shared.snapshots.get(self.shown()).await
     }
 
     pub(crate) fn counters(&self) -> &Counters {

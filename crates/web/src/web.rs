@@ -15,7 +15,7 @@ use crate::access::{Identify, Nobody, Open};
 use crate::endpoint::Endpoint;
 use crate::guard::{headers, host, identity, origin, time_limit};
 use crate::state::{Settings, WebState};
-use crate::{ServeOptions, api, assets, pages, server};
+use crate::{Redaction, ServeOptions, api, assets, pages, server};
 
 /// Builds the router of a queue.
 ///
@@ -93,6 +93,14 @@ impl Web {
     #[must_use]
     pub fn database(mut self, name: impl Into<String>) -> Self {
         self.settings.database = name.into();
+        self
+    }
+
+    /// Hides the values of these fields in every page and answer, and in the errors and logs of the jobs that have them.
+    /// Workers over HTTP get the values, because they run the jobs.
+    #[must_use]
+    pub fn redact(mut self, redaction: Redaction) -> Self {
+        self.settings.redaction = redaction;
         self
     }
 

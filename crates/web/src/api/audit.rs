@@ -34,6 +34,6 @@ async fn list(State(state): State<WebState>, mut query: Query) -> Result<Respons
     let before = query.one("after")?.map(AuditId);
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     query.end()?;
-    let entries = state.backend().audit_page(AuditRequest { before, actor, action, limit }).await?;
+    let entries = state.shown().audit_page(AuditRequest { before, actor, action, limit }).await?;
     Ok(json(&AuditPage::new(entries, limit)))
 }

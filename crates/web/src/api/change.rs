@@ -137,7 +137,7 @@ pub(super) async fn change(
     let is_dry_run = body.is_dry_run();
     let selection = body.into_selection(action.usual_statuses())?;
     if is_dry_run {
-        return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
+        return Ok(json(&Counted { dry_run: true, matching: state.shown().count(selection).await? }));
     }
     Ok(changed(&audit.act(selection, action).await?))
 }

@@ -51,12 +51,12 @@ async fn list(State(state): State<WebState>, mut query: Query) -> Result<Respons
     }
     let request = jobs::page(filter.statuses([Status::DeadLetter]).into(), &mut query)?;
     query.end()?;
-    Ok(json(&JobList::new(state.backend().jobs(request).await?, |id| state.place_of(id))))
+    Ok(json(&JobList::new(state.shown().jobs(request).await?, |id| state.place_of(id))))
 }
 
 async fn show(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     if detail.job.status != Status::DeadLetter {
         return Err(not_dead(detail.job.id, detail.job.status));
     }
@@ -94,7 +94,7 @@ async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
     let selection = Selection::Jobs(ids.to_vec());
     let request = JobPageRequest { selection, after: None, limit: jobs::PAGE_MAX };
     let known: HashMap<JobId, Status> =
-        state.backend().jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
+        state.shown().jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
     for id in ids.iter().copied() {
         match known.get(&id) {
             None => return Err(ApiError::no_such_job(id)),
@@ -106,7 +106,7 @@ async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
 }
 
 async fn retry_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    let status = state.0.backend().job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.job.status;
+    let status = state.0.shown().job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.job.status;
     if status != Status::DeadLetter {
         return Err(not_dead(id.0, status));
     }

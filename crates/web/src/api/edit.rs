@@ -58,12 +58,16 @@ async fn edit(
         (Some(at), None) => Some(Due::At(at)),
         (None, delay) => delay.map(Due::After),
     };
-    let edit = JobEdit { job_type: body.job_type, job_data: body.job_data, queue: body.queue, due };
+    let job_data = match body.job_data {
+        Some(edited) => Some(state.shown().restored(edited, id).await?),
+        None => None,
+    };
+    let edit = JobEdit { job_type: body.job_type, job_data, queue: body.queue, due };
     let deed = Deed::edit(id, &edit);
-    let actioned = audit.change(deed, state.backend().edit(id, edit)).await?;
+    let actioned = audit.change(deed, state.shown().edit(id, edit)).await?;
     if let Some(refusal) = actioned.refused.first() {
         return Err((*refusal).into());
     }
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     Ok(json(&PlacedDetail { detail: &detail, database: state.place_of(id) }))
 }

@@ -28,10 +28,10 @@ async fn alive() -> Json<Health> {
 
 /// The database answers, and its schema is understood: a store refuses to read from any other one.
 async fn ready(State(state): State<WebState>) -> Response {
-    let backend = state.backend();
+    let shown = state.shown();
     let request = SchedulesRequest { names: Some(Vec::new()), after: None, limit: 1 };
-    let answer = match backend.job(JobId(1)).await {
-        Ok(_) => backend.schedules(request).await.map(drop),
+    let answer = match shown.job(JobId(1)).await {
+        Ok(_) => shown.schedules(request).await.map(drop),
         Err(error) => Err(error),
     };
     match answer {

@@ -43,7 +43,7 @@ async fn list(State(state): State<WebState>, mut query: Query) -> Result<Respons
     let selection = filter::take(&mut query)?.into();
     let request = page(selection, &mut query)?;
     query.end()?;
-    Ok(json(&JobList::new(state.backend().jobs(request).await?, |id| state.place_of(id))))
+    Ok(json(&JobList::new(state.shown().jobs(request).await?, |id| state.place_of(id))))
 }
 
 pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> Result<JobPageRequest, ApiError> {
@@ -53,7 +53,7 @@ pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> R
 
 async fn show(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     Ok(json(&PlacedDetail { detail: &detail, database: state.place_of(id) }))
 }
 
@@ -63,7 +63,7 @@ async fn why(State(state): State<WebState>, PathId(id): PathId, query: Query) ->
 }
 
 async fn explanation(state: &WebState, id: JobId) -> Result<serde_json::Value, ApiError> {
-    let facts = state.backend().waiting_facts(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let facts = state.shown().waiting_facts(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     let placed = PlacedExplanation { explanation: &explain(&facts), database: state.place_of(id) };
     Ok(serde_json::to_value(placed).expect("an explanation has only names as keys"))
 }

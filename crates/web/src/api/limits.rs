@@ -87,13 +87,12 @@ async fn list(State(state): State<WebState>, mut query: Query) -> Result<Respons
     let after = query.one("after")?.map(|LimitCursor(position)| position);
     query.end()?;
     let selection = if saturated { LimitSelection::Saturated } else { LimitSelection::All };
-    let page = state.backend().limit_page(LimitsRequest { selection, after, limit }).await?;
+    let page = state.shown().limit_page(LimitsRequest { selection, after, limit }).await?;
     Ok(json(&LimitListPage::new(page)))
 }
 
 async fn of(state: &WebState, subject: &LimitSubject) -> Result<Vec<LimitRow>, ApiError> {
-    let selection = LimitSelection::Of(subject.clone());
-    Ok(state.queue().limits().list(selection, PAGE_MAX as usize).await?)
+    Ok(state.shown().limits_of(subject.clone(), PAGE_MAX).await?)
 }
 
 async fn show(state: &WebState, subject: &LimitSubject) -> Result<Response, ApiError> {
@@ -108,13 +107,13 @@ async fn show(state: &WebState, subject: &LimitSubject) -> Result<Response, ApiE
 
 async fn set(state: &WebState, audit: &Audit, subject: LimitSubject, rule: LimitRule) -> Result<Response, ApiError> {
     let deed = Deed::set_limit(&subject, &rule);
-    let changed = audit.change(deed, state.queue().limits().set(subject.clone(), rule)).await?;
+    let changed = audit.change(deed, state.shown().set_limit(subject.clone(), rule)).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }
 
 async fn unset(state: &WebState, audit: &Audit, subject: LimitSubject) -> Result<Response, ApiError> {
     let deed = Deed::unset_limit(&subject);
-    let changed = audit.change(deed, state.queue().limits().unset(subject.clone())).await?;
+    let changed = audit.change(deed, state.shown().unset_limit(subject.clone())).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }
 

@@ -57,10 +57,10 @@ struct LogDocument {
 
 async fn page(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     let request = requested(id, query, None)?;
-    if state.backend().job(id).await?.is_none() {
+    if state.shown().job(id).await?.is_none() {
         return Err(ApiError::no_such_job(id));
     }
-    let entries = state.backend().log(request).await?.entries;
+    let entries = state.shown().log(request).await?.entries;
     let next = entries.last().map(position);
     Ok(json(&LogDocument { log: JobLog { id, entries }, next }))
 }
@@ -115,7 +115,7 @@ async fn stream(
 ) -> Result<Response, ApiError> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let request = requested(id, query, last_event)?;
-    if state.backend().job(id).await?.is_none() {
+    if state.shown().job(id).await?.is_none() {
         return Err(ApiError::no_such_job(id));
     }
     events::open(&state, move |state, events| Box::pin(follow(state, request, events)))
@@ -126,8 +126,8 @@ async fn follow(state: WebState, mut request: LogRequest, events: mpsc::Sender<R
     let mut told: Option<String> = None;
     loop {
         // The job before its log: otherwise the last lines of one that ends in between would be missed.
-        let Ok(Some(detail)) = state.backend().job(request.id).await else { return };
-        while let Ok(page) = state.backend().log(request).await {
+        let Ok(Some(detail)) = state.shown().job(request.id).await else { return };
+        while let Ok(page) = state.shown().log(request).await {
             let Some(last) = page.entries.last() else { break };
             request.after = Some((last.claim_number, last.chunk_number));
             for entry in &page.entries {

@@ -30,13 +30,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn list(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let stats = state.backend().stats(0).await?;
+    let stats = state.shown().stats(0).await?;
     Ok(json(&QueueList::new(stats.queues, SystemClock::new().now())))
 }
 
 async fn workers(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    Ok(json(&WorkerList { workers: state.backend().workers().await? }))
+    Ok(json(&WorkerList { workers: state.shown().workers().await? }))
 }
 
 async fn pause(state: State<WebState>, audit: Audit, queue: PathName, query: Query) -> Result<Response, ApiError> {
@@ -57,6 +57,6 @@ async fn change(
     query.end()?;
     // No job can have this queue name, so it is a mistake.
     InvalidJob::check_queue(&queue)?;
-    audit.change(Deed::on_queue(change, &queue), state.backend().change_queue(queue.clone(), change)).await?;
+    audit.change(Deed::on_queue(change, &queue), state.shown().change_queue(queue.clone(), change)).await?;
     Ok(json(&ChangedQueue { queue: &queue, is_paused: change == QueueChange::Pause }))
 }

@@ -77,12 +77,12 @@ async fn list(State(state): State<WebState>, mut query: Query) -> Result<Respons
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE_MAX);
     let after = query.one("after")?;
     query.end()?;
-    let records = state.backend().schedules(SchedulesRequest { names: None, after, limit }).await?;
+    let records = state.shown().schedules(SchedulesRequest { names: None, after, limit }).await?;
     Ok(json(&ScheduleList::new(&records)))
 }
 
 async fn one(state: &WebState, name: &str) -> Result<ScheduleRecord, ApiError> {
-    state.queue().schedules().get(name).await?.ok_or_else(|| no_such(name))
+    state.shown().schedule(name).await?.ok_or_else(|| no_such(name))
 }
 
 fn no_such(name: &str) -> ApiError {
@@ -115,7 +115,7 @@ async fn ticks(
         return Err(ApiError::invalid(format!("there are only {} outcomes", OUTCOMES.len())));
     }
     let request = TicksRequest { schedule: name.clone(), outcomes, before, limit };
-    let page = state.backend().ticks(request).await?;
+    let page = state.shown().ticks(request).await?;
     // A schedule that was removed has ticks, and a new one has none yet.
     if page.ticks.is_empty() {
         one(&state, &name).await?;
@@ -130,8 +130,7 @@ async fn run(
     query: Query,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    let schedules = state.queue().schedules();
-    let job_id = audit.change(Deed::on_schedule("run", &name), schedules.run(&name)).await?;
+    let job_id = audit.change(Deed::on_schedule("run", &name), state.shown().run_schedule(&name)).await?;
     Ok(json_with(StatusCode::CREATED, &ScheduleRun { name, job_id }))
 }
 
@@ -147,7 +146,7 @@ async fn pause(
         return Err(ApiError::invalid(format!("a reason has 1 to {REASON_BYTES_MAX} bytes, none of them zero")));
     }
     let deed = Deed::pause_schedule(&name, &reason);
-    known(&name, audit.change(deed, state.queue().schedules().pause(&name, reason)).await?)?;
+    known(&name, audit.change(deed, state.shown().pause_schedule(&name, reason)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 
@@ -159,7 +158,7 @@ async fn resume(
 ) -> Result<Response, ApiError> {
     query.end()?;
     let deed = Deed::on_schedule("resume", &name);
-    known(&name, audit.change(deed, state.queue().schedules().resume(&name)).await?)?;
+    known(&name, audit.change(deed, state.shown().resume_schedule(&name)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 

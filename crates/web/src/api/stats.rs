@@ -56,7 +56,7 @@ async fn show(State(state): State<WebState>, mut query: Query) -> Result<Respons
     let step = query.number("step", 1..=MINUTES_MAX)?.unwrap_or(1);
     let queues = query.names("queue");
     query.end()?;
-    let stats = state.backend().stats(minutes).await?;
+    let stats = state.shown().stats(minutes).await?;
     let wanted = stats.minutes.into_iter().filter(|it| queues.as_ref().is_none_or(|queues| queues.contains(&it.queue)));
     Ok(json(&StatSeries { minutes, step, points: sum(wanted, step) }))
 }

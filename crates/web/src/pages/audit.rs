@@ -21,7 +21,7 @@ pub(super) async fn show(State(state): State<WebState>, view: View, mut query: Q
     let before = query.one("after")?.map(AuditId);
     query.end()?;
     let request = AuditRequest { before, actor: actor.clone(), action: action.clone(), limit: SHOWN };
-    let page = AuditPage::new(state.backend().audit_page(request).await?, SHOWN);
+    let page = AuditPage::new(state.shown().audit_page(request).await?, SHOWN);
     let content = html! {
         (filter(&view, actor.as_deref(), action.as_deref()))
         div #audit data-live {

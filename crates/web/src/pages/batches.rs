@@ -29,7 +29,7 @@ pub(super) async fn list(State(state): State<WebState>, view: View, uri: Uri) ->
     let before: Option<BatchId> = parsed(&asked, "before")?;
     // One more says whether there are others.
     let request = BatchesRequest { statuses: status.map(|status| vec![status]), before, limit: PAGE + 1 };
-    let mut batches = state.backend().batches(request).await?;
+    let mut batches = state.shown().batches(request).await?;
     let has_more = batches.len() > PAGE as usize;
     batches.truncate(PAGE as usize);
     let next = batches.last().map(|batch| batch.id).filter(|_| has_more);

@@ -40,7 +40,7 @@ const TREND: Duration = Duration::from_secs(86_400);
 pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = of_query(&uri)?;
     let jobs = newest(&state, &filter).await?;
-    let queues = state.backend().stats(0).await?.queues;
+    let queues = state.shown().stats(0).await?.queues;
     let groups = groups(&jobs, view.now, TREND);
     let content = html! {
         div #dead data-live data-gap="5000" {

@@ -29,7 +29,7 @@ pub(super) const PAGE: u32 = 50;
 /// The jobs that a filter selects, newest first.
 pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = JobFilter::of_query(uri.query().unwrap_or_default())?;
-    let queues = state.backend().stats(0).await?.queues;
+    let queues = state.shown().stats(0).await?.queues;
     if !filter.contents.is_empty() {
         let found = contents::search(&state, &filter).await?;
         let content = draw_found(&view, &filter, &found, &queues);

@@ -36,7 +36,7 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
     let is_saturated = asked.get("saturated").is_some();
     let selection = if is_saturated { LimitSelection::Saturated } else { LimitSelection::All };
     let after = cursor.as_ref().map(|LimitCursor(position)| position.clone());
-    let page = state.backend().limit_page(LimitsRequest { selection, after, limit: PAGE }).await?;
+    let page = state.shown().limit_page(LimitsRequest { selection, after, limit: PAGE }).await?;
     let edited = form::of_query(&state, &asked).await?;
     let next = page.next.map(|position| LimitCursor(position).to_string());
     let content = html! {
@@ -60,7 +60,7 @@ pub(super) async fn beside(state: &WebState, scope: LimitScope) -> Result<HashMa
     // Queues come first, then types; a position without a name is before all of its scope.
     let after = Some(LimitPosition { scope, name: String::new(), key: None });
     let request = LimitsRequest { selection: LimitSelection::All, after, limit: BESIDE_MAX };
-    let limits = state.backend().limit_page(request).await?.limits;
+    let limits = state.shown().limit_page(request).await?.limits;
     Ok(limits.into_iter().filter(|row| row.scope == scope).map(|row| (row.name.clone(), row)).collect())
 }
 

@@ -25,11 +25,11 @@ const SCHEDULES_MAX: u32 = 200;
 /// What is wrong first, then what goes on.
 pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let span = span_of(&uri)?;
-    let backend = state.backend();
-    let mut stats = backend.stats(span.minutes()).await?;
-    let workers = backend.workers().await?;
+    let shown = state.shown();
+    let mut stats = shown.stats(span.minutes()).await?;
+    let workers = shown.workers().await?;
     let schedules = SchedulesRequest { names: None, after: None, limit: SCHEDULES_MAX };
-    let schedules = backend.schedules(schedules).await?;
+    let schedules = shown.schedules(schedules).await?;
     // Missed ticks would be a read for each schedule; the page of the schedules has them.
     let overdue: Vec<String> =
         schedules.iter().flat_map(|record| findings(record, &[])).map(|finding| finding.message).collect();

@@ -28,7 +28,7 @@ const SHOWN_MAX: usize = 500;
 
 /// All queues with what waits in them.
 pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
-    let stats = state.backend().stats(Span::Hour.minutes()).await?;
+    let stats = state.shown().stats(Span::Hour.minutes()).await?;
     let dead_letters = Some(total(&stats.queues, Status::DeadLetter));
     let mut queues: Vec<QueueSummary> =
         stats.queues.into_iter().map(|queue| QueueSummary::new(queue, view.now)).collect();
@@ -63,7 +63,7 @@ pub(super) async fn change(
         "resume" => (QueueChange::Resume, "is not paused any more."),
         _ => return Err(ApiError::invalid("the change must be pause or resume")),
     };
-    audit.change(Deed::on_queue(change, queue), state.backend().change_queue(queue.to_owned(), change)).await?;
+    audit.change(Deed::on_queue(change, queue), state.shown().change_queue(queue.to_owned(), change)).await?;
     Ok(done(&view, form.back(), &format!("Queue {queue} {words}")))
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn list(State(state): State<WebState>, view: View, uri: Uri) ->
     let query = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let after = query.get("after").map(str::to_owned);
     let request = SchedulesRequest { names: None, after, limit: SHOWN_MAX };
-    let schedules = state.backend().schedules(request).await?;
+    let schedules = state.shown().schedules(request).await?;
     let next = (schedules.len() == SHOWN_MAX as usize).then(|| schedules.last()).flatten();
     let content = html! {
         div #schedules data-live {
@@ -59,12 +59,11 @@ pub(super) async fn show(
     view: View,
     PathName(name): PathName,
 ) -> Result<Markup, ApiError> {
-    let request = SchedulesRequest { names: Some(vec![name.clone()]), after: None, limit: 1 };
-    let record = state.backend().schedules(request).await?.pop();
+    let record = state.shown().schedule(&name).await?;
     let record = record.ok_or_else(|| ApiError::not_found(format!("schedule {name}")))?;
     let request = |outcomes, limit| TicksRequest { schedule: name.clone(), outcomes, before: None, limit };
-    let decided = state.backend().ticks(request(None, TICKS)).await?;
-    let missed = state.backend().ticks(request(Some(vec![TickOutcome::Missed]), TICKS)).await?;
+    let decided = state.shown().ticks(request(None, TICKS)).await?;
+    let missed = state.shown().ticks(request(Some(vec![TickOutcome::Missed]), TICKS)).await?;
     let found = findings(&record, &missed.ticks);
     let content = html! {
         div #schedule data-live {
@@ -87,19 +86,21 @@ pub(super) async fn act(
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
     let name = form.required("name")?;
-    let schedules = state.queue().schedules();
+    let shown = state.shown();
     let on = |action, more: &str| Deed::new(action, format!("schedule {name}{more}"));
     let found = match form.required("action")? {
         "run" => {
-            let id = audit.change(on("run", ""), schedules.run(name)).await.map_err(of_schedule)?;
+            let id = audit.change(on("run", ""), shown.run_schedule(name)).await.map_err(of_schedule)?;
             return Ok(done(&view, form.back(), &format!("Schedule {name} made job {id}.")));
         }
         "pause" => {
             let reason = form.get("reason").unwrap_or("paused in the dashboard");
-            audit.change(on("pause", &format!(": {reason}")), schedules.pause(name, reason)).await?
+            audit.change(on("pause", &format!(": {reason}")), shown.pause_schedule(name, reason.to_owned())).await?
         }
-        "resume" => audit.change(on("resume", ""), schedules.resume(name)).await?,
-        "catch_up" => audit.change(on("resume", " and its missed ticks"), schedules.resume_and_catch_up(name)).await?,
+        "resume" => audit.change(on("resume", ""), shown.resume_schedule(name)).await?,
+        "catch_up" => {
+            audit.change(on("resume", " and its missed ticks"), shown.resume_schedule_and_catch_up(name)).await?
+        }
         _ => return Err(ApiError::invalid("the action must be run, pause, resume or catch_up")),
     };
     if !found {

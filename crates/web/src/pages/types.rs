@@ -25,12 +25,12 @@ const ENDED: [Status; 2] = [Status::Completed, Status::DeadLetter];
 
 /// Job types: how often they fail and how long they take, by the newest ended jobs.
 pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
-    let backend = state.backend();
+    let shown = state.shown();
     let request = JobPageRequest { selection: Filter::all().statuses(ENDED).into(), after: None, limit: JOBS_MAX };
     let read = listing::read(&state, request).await?;
     let is_given_up = read.is_none();
     let jobs = read.map(|page| page.jobs).unwrap_or_default();
-    let workers = backend.workers().await?;
+    let workers = shown.workers().await?;
     let types = runs_by_type(&jobs, &workers);
     let limits = limits::beside(&state, LimitScope::Type).await?;
     let content = html! {

@@ -18,7 +18,7 @@ const NAMED_MAX: usize = 5;
 
 /// Who is alive, since when, running what.
 pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
-    let workers = state.backend().workers().await?;
+    let workers = state.shown().workers().await?;
     let shown = &workers[..workers.len().min(SHOWN_MAX)];
     let content = html! {
         div #workers data-live {

@@ -36,7 +36,7 @@ pub(in crate::pages) async fn act(
         _ => return Err(ApiError::invalid("the action must be retry, cancel or close")),
     };
     if form.get("confirmed").is_none() {
-        let batch = state.backend().batch(id).await?.ok_or_else(|| no_such(id))?;
+        let batch = state.shown().batch(id).await?.ok_or_else(|| no_such(id))?;
         return Ok(ask(&view, &form, &batch, change).into_response());
     }
     let words = match tokio::time::timeout(WAIT_MAX, change_members(&state, audit, id, change)).await {

@@ -33,9 +33,9 @@ pub(in crate::pages) async fn show(
 ) -> Result<Markup, ApiError> {
     let asked = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let after: Option<JobId> = parsed(&asked, "after")?;
-    let batch = state.backend().batch(id).await?.ok_or_else(|| no_such(id))?;
+    let batch = state.shown().batch(id).await?.ok_or_else(|| no_such(id))?;
     let request = BatchJobsRequest { id, after, limit: GRAPH_MAX };
-    let jobs = state.backend().batch_jobs(request).await?;
+    let jobs = state.shown().batch_jobs(request).await?;
     let title = format!("Batch {id}");
     let content = html! {
         div #batch data-live {

@@ -100,11 +100,11 @@ fn of_filter(form: &CheckedForm, verb: &Verb) -> Result<(Selection, Option<JobFi
 /// How many jobs an action on a filter means: by the kept counts if they know, else counted.
 async fn count(state: &WebState, filter: Option<&JobFilter>, selection: &Selection) -> Result<u64, ApiError> {
     if let Some(filter) = filter.filter(|filter| filter.status.is_some())
-        && let Some(jobs) = filter.count_of(&state.backend().stats(0).await?.queues)
+        && let Some(jobs) = filter.count_of(&state.shown().stats(0).await?.queues)
     {
         return Ok(jobs);
     }
-    Ok(state.backend().count(selection.clone()).await?)
+    Ok(state.shown().count(selection.clone()).await?)
 }
 
 /// Runs an action to its end, even if the browser does not wait for it.

@@ -26,13 +26,13 @@ pub(in crate::pages) async fn show(
     PathId(id): PathId,
     uri: Uri,
 ) -> Result<Markup, ApiError> {
-    let backend = state.backend();
-    let detail = backend.job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
-    let explanation = backend.waiting_facts(id).await?.as_ref().map(explain);
+    let shown = state.shown();
+    let detail = shown.job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let explanation = shown.waiting_facts(id).await?.as_ref().map(explain);
     let attempt = attempt_of(&uri, &detail)?;
-    let log = backend.log(LogRequest { id, attempt: Some(attempt), after: None }).await?.entries;
+    let log = shown.log(LogRequest { id, attempt: Some(attempt), after: None }).await?.entries;
     let request = DependentsRequest { id, after: None, limit: workflow::DEPENDENTS_MAX as u32 + 1 };
-    let dependents = backend.dependents(request).await?;
+    let dependents = shown.dependents(request).await?;
     let title = format!("Job {id}");
     let workflow = workflow::panel(&view, &detail, &dependents);
     let content = draw(&view, &detail, explanation.as_ref(), &workflow, (attempt, &log));
