@@ -7,7 +7,7 @@ use longshore::backend::{Actor, Deed, Touched, Via};
 use longshore_core::{Action, Actioned, Selection, StoreError};
 
 use crate::Access;
-use crate::state::WebState;
+use crate::state::{Mounted, WebState};
 
 /// What a handler changes is in the audit trail, with the user of the request.
 #[derive(Clone)]
@@ -33,15 +33,15 @@ impl Audit {
     }
 }
 
-impl FromRequestParts<WebState> for Audit {
+impl FromRequestParts<Mounted> for Audit {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, mounted: &Mounted) -> Result<Self, Infallible> {
         let is_api = parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains("/api/v1/"));
         // No route is without a user; one whose application gives it no name has none here.
         let name = parts.extensions.get::<Access>().map(|access| access.name().replace('\0', "\u{fffd}"));
         let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
         let actor = Actor { name, via: if is_api { Via::Api } else { Via::Dashboard } };
-        Ok(Self { state: state.clone(), actor })
+        Ok(Self { state: mounted.seen_by(&parts.extensions), actor })
     }
 }

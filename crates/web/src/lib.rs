@@ -23,7 +23,7 @@ mod snapshot;
 mod state;
 mod web;
 
-pub use access::{Access, Identified, Identify, Scope, Scopes, Secret, UnknownScope};
+pub use access::{Access, Identified, Identify, Scope, Scopes, Secret, UnknownScope, queue_of, queue_word};
 pub use error::ApiError;
 pub use redaction::{InvalidRedaction, Redaction};
 pub use server::ServeOptions;

@@ -1,19 +1,23 @@
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
+use axum::http::Extensions;
+use axum::http::request::Parts;
 use longshore::Queue;
 use longshore::remote::{PolicyOf, RemoteWorkers};
 use longshore_core::{JobData, JobId, NewJob, StoreError};
 use longshore_migrate::Migrator;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::Redaction;
 use crate::access::Identify;
 use crate::access::tokens::TokenAccess;
 use crate::metrics::counters::Counters;
 use crate::shown::Shown;
 use crate::snapshot::{Snapshot, Snapshots};
+use crate::{Access, Redaction};
 
 /// What [`Web`](crate::Web) was told.
 #[derive(Clone)]
@@ -81,10 +85,38 @@ impl fmt::Debug for Settings {
 #[derive(Clone)]
 pub(crate) struct WebState {
     shared: Arc<Shared>,
+    /// The queue as the user of the request sees it.
+    shown: Shown,
+}
+
+/// The state of the router. A handler cannot get at it: it asks for [`State`], which knows the user.
+#[derive(Clone)]
+pub(crate) struct Mounted(WebState);
+
+impl Mounted {
+    pub(crate) const fn new(state: WebState) -> Self {
+        Self(state)
+    }
+
+    /// The state as the user of a request sees it; without a user it shows no queue.
+    pub(crate) fn seen_by(&self, extensions: &Extensions) -> WebState {
+        let shown = self.0.shown.seen_by(extensions.get::<Access>());
+        WebState { shown, shared: Arc::clone(&self.0.shared) }
+    }
+}
+
+/// The state as the user of the request sees it.
+pub(crate) struct State(pub(crate) WebState);
+
+impl FromRequestParts<Mounted> for State {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, mounted: &Mounted) -> Result<Self, Infallible> {
+        Ok(Self(mounted.seen_by(&parts.extensions)))
+    }
 }
 
 struct Shared {
-    shown: Shown,
     settings: Settings,
     secret: [u8; 32],
     closing: watch::Sender<bool>,
@@ -107,10 +139,10 @@ impl WebState {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).expect("the operating system gives random bytes");
         Self {
+            shown: Shown::new(queue.clone(), settings.redaction.clone()),
             shared: Arc::new(Shared {
                 remote: RemoteWorkers::new(&queue, Arc::clone(&settings.policies)),
                 polls: Arc::new(Semaphore::new(POLLS_MAX)),
-                shown: Shown::new(queue, settings.redaction.clone()),
                 settings,
                 secret,
                 closing: watch::Sender::new(false),
@@ -122,9 +154,9 @@ impl WebState {
         }
     }
 
-    /// The queue, without what is hidden. There is no other way to it, except for workers and tokens.
+    /// The queue, without what is hidden from the user. There is no other way to it, except for workers and tokens.
     pub(crate) fn shown(&self) -> &Shown {
-        &self.shared.shown
+        &self.shown
     }
 
     pub(crate) fn settings(&self) -> &Settings {

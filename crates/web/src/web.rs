@@ -14,7 +14,7 @@ use crate::access::tokens::TokenAccess;
 use crate::access::{Identify, Nobody, Open};
 use crate::endpoint::Endpoint;
 use crate::guard::{headers, host, identity, origin, time_limit};
-use crate::state::{Settings, WebState};
+use crate::state::{Mounted, Settings, WebState};
 use crate::{Redaction, ServeOptions, api, assets, pages, server};
 
 /// Builds the router of a queue.
@@ -182,5 +182,5 @@ fn routes(state: &WebState) -> Router {
         .method_not_allowed_fallback(api::no_such_method)
         .layer(from_fn_with_state(state.clone(), host::check))
         .layer(from_fn(headers::add))
-        .with_state(state.clone())
+        .with_state(Mounted::new(state.clone()))
 }

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore_core::{
@@ -16,7 +15,7 @@ use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many batches or jobs a page has at most. One more is read, to see whether there is another page.
 const PAGE_MAX: u32 = 500;
@@ -59,7 +58,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let statuses: Option<Vec<BatchStatus>> = query.words("status")?;
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let before = query.one("after")?;
@@ -72,11 +71,7 @@ async fn list(State(state): State<WebState>, mut query: Query) -> Result<Respons
     Ok(json(&BatchList { batches, next }))
 }
 
-async fn show(
-    State(state): State<WebState>,
-    PathId(id): PathId<BatchId>,
-    mut query: Query,
-) -> Result<Response, ApiError> {
+async fn show(State(state): State, PathId(id): PathId<BatchId>, mut query: Query) -> Result<Response, ApiError> {
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let after: Option<JobId> = query.one("after")?;
     query.end()?;
@@ -92,22 +87,12 @@ pub(crate) fn no_such(id: BatchId) -> ApiError {
         .hint("list the batches with GET /api/v1/batches")
 }
 
-async fn retry(
-    State(state): State<WebState>,
-    audit: Audit,
-    id: PathId<BatchId>,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn retry(State(state): State, audit: Audit, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     changed(&state, audit, id.0, BatchChange::Retry).await
 }
 
-async fn cancel(
-    State(state): State<WebState>,
-    audit: Audit,
-    id: PathId<BatchId>,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn cancel(State(state): State, audit: Audit, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     changed(&state, audit, id.0, BatchChange::Cancel).await
 }
@@ -138,12 +123,7 @@ pub(crate) async fn change_members(
     }
 }
 
-async fn close(
-    State(state): State<WebState>,
-    audit: Audit,
-    id: PathId<BatchId>,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn close(State(state): State, audit: Audit, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     change_members(&state, audit, id.0, BatchChange::Close).await?;
     Ok(json(&ClosedBatch { batch_id: id.0, is_open: false }))
@@ -158,7 +138,7 @@ struct SignalBody {
 }
 
 async fn signal(
-    State(state): State<WebState>,
+    State(state): State,
     access: Access,
     audit: Audit,
     PathId(id): PathId<BatchId>,

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::response::Response;
 use longshore_core::{Deed, Due, JobData, JobEdit, Timestamp, deserialize_duration};
 use longshore_report::PlacedDetail;
@@ -14,7 +13,7 @@ use crate::endpoint::document::Body;
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::State;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -41,7 +40,7 @@ struct EditBody {
 }
 
 async fn edit(
-    State(state): State<WebState>,
+    State(state): State,
     access: Access,
     audit: Audit,
     PathId(id): PathId,

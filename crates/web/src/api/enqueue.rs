@@ -3,7 +3,7 @@ mod job_lines;
 use std::sync::Arc;
 
 use axum::body::HttpBody;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Enqueued, JobRequest, NewJob, ValidJob};
@@ -17,7 +17,7 @@ use crate::endpoint::document::Body;
 use crate::error::ApiError;
 use crate::input::{Query, json_body};
 use crate::json::json_with;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many jobs one request may create.
 const JOBS_MAX: usize = 10_000;
@@ -74,7 +74,7 @@ fn parse(bytes: &[u8]) -> Result<Requested, serde_json::Error> {
     serde_json::from_slice(bytes).map(|job| Requested::One(Box::new(job)))
 }
 
-async fn create(State(state): State<WebState>, query: Query, request: Request) -> Result<Response, ApiError> {
+async fn create(State(state): State, query: Query, request: Request) -> Result<Response, ApiError> {
     query.end()?;
     if json_body::is_lines(request.headers()) {
         return create_lines(&state, request).await;

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::response::Response;
 use longshore_core::{JobId, JobPageRequest, PageCursor, explain};
 use longshore_report::{JobList, PlacedDetail, PlacedExplanation};
@@ -10,7 +9,7 @@ use crate::endpoint::document::Parameter;
 use crate::error::ApiError;
 use crate::input::{PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many jobs a page has, and how many it has at most.
 pub(super) const PAGE: u32 = 20;
@@ -39,7 +38,7 @@ pub(super) fn page_parameters() -> [Parameter; 2] {
     ]
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let selection = filter::take(&mut query)?.into();
     let request = page(selection, &mut query)?;
     query.end()?;
@@ -51,13 +50,13 @@ pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> R
     Ok(JobPageRequest { selection, after, limit: query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE) })
 }
 
-async fn show(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     Ok(json(&PlacedDetail { detail: &detail, database: state.place_of(id) }))
 }
 
-async fn why(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+async fn why(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     Ok(json(&explanation(&state, id).await?))
 }

@@ -1,7 +1,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::Event;
@@ -17,7 +16,7 @@ use crate::endpoint::document::Parameter;
 use crate::error::ApiError;
 use crate::input::{PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How often a growing log is read again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -55,7 +54,7 @@ struct LogDocument {
     next: Option<String>,
 }
 
-async fn page(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+async fn page(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     let request = requested(id, query, None)?;
     if state.shown().job(id).await?.is_none() {
         return Err(ApiError::no_such_job(id));
@@ -108,7 +107,7 @@ impl<'a> JobProgress<'a> {
 }
 
 async fn stream(
-    State(state): State<WebState>,
+    State(state): State,
     PathId(id): PathId,
     query: Query,
     headers: HeaderMap,

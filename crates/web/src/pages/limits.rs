@@ -3,7 +3,6 @@ mod form;
 
 use std::collections::HashMap;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore::limits::{LimitPosition, LimitRow, LimitScope, LimitSelection, LimitSource};
 use longshore_core::LimitsRequest;
@@ -19,7 +18,7 @@ use super::layout::{Page, Section, framed, hidden};
 use super::view::View;
 use crate::error::ApiError;
 use crate::input::pairs::{Pairs, query};
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many limits a page lists.
 const PAGE: u32 = 100;
@@ -27,7 +26,7 @@ const PAGE: u32 = 100;
 const BESIDE_MAX: u32 = 500;
 
 /// What is limited: how much of it is used, what waits, and when it opens.
-pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let asked = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let cursor: Option<LimitCursor> = asked.get("after").map(str::parse).transpose().map_err(|error| {
         let error: longshore_report::InvalidLimitCursor = error;

@@ -1,6 +1,5 @@
 mod problems;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore::schedule::findings;
 use longshore_core::{MinuteStats, QueueStats, SchedulesRequest, Stats, Status, WorkerRecord};
@@ -17,13 +16,13 @@ use super::view::View;
 use super::workers::worker_table;
 use crate::error::ApiError;
 use crate::input::pairs::Pairs;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many schedules are looked at.
 const SCHEDULES_MAX: u32 = 200;
 
 /// What is wrong first, then what goes on.
-pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let span = span_of(&uri)?;
     let shown = state.shown();
     let mut stats = shown.stats(span.minutes()).await?;

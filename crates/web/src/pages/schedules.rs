@@ -1,6 +1,5 @@
 mod ticks;
 
-use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use longshore::schedule::{Finding, ScheduleError, findings};
@@ -19,7 +18,7 @@ use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::PathName;
 use crate::input::pairs::{Pairs, encode};
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many schedules the page lists.
 const SHOWN_MAX: u32 = 200;
@@ -29,7 +28,7 @@ const TICKS: u32 = 100;
 const NEXT: u32 = 10;
 
 /// All schedules: when they are next due and what became of their last tick.
-pub(super) async fn list(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn list(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let query = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let after = query.get("after").map(str::to_owned);
     let request = SchedulesRequest { names: None, after, limit: SHOWN_MAX };
@@ -54,11 +53,7 @@ pub(super) async fn list(State(state): State<WebState>, view: View, uri: Uri) ->
 }
 
 /// One schedule with its next and its last ticks.
-pub(super) async fn show(
-    State(state): State<WebState>,
-    view: View,
-    PathName(name): PathName,
-) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, PathName(name): PathName) -> Result<Markup, ApiError> {
     let record = state.shown().schedule(&name).await?;
     let record = record.ok_or_else(|| ApiError::not_found(format!("schedule {name}")))?;
     let request = |outcomes, limit| TicksRequest { schedule: name.clone(), outcomes, before: None, limit };
@@ -80,7 +75,7 @@ pub(super) async fn show(
 
 /// `POST /schedules/act`: runs, pauses or resumes a schedule.
 pub(super) async fn act(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,

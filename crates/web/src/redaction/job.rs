@@ -5,13 +5,15 @@ use super::{Redaction, Secrets};
 /// What is hidden in what a store says. Every field that can hold a part of a payload is here.
 impl Redaction {
     /// The values that are hidden in the texts of a job.
-    pub(crate) fn secrets_of(&self, job: &Job) -> Secrets {
-        Secrets::of(self, documents(job))
+    pub(crate) fn secrets_of(&self, detail: &JobDetail) -> Secrets {
+        let saved = &detail.checkpoints;
+        let stored = saved.checkpoint.iter().chain(saved.steps.iter().filter_map(|step| step.result.as_ref()));
+        Secrets::of(self, documents(&detail.job).chain(stored))
     }
 
     pub(crate) fn hide_in_job(&self, job: &mut Job) {
         if !self.is_empty() {
-            self.hide_in_job_with(job, &self.secrets_of(job));
+            self.hide_in_job_with(job, &Secrets::of(self, documents(job)));
         }
     }
 
@@ -36,9 +38,7 @@ impl Redaction {
         if self.is_empty() {
             return;
         }
-        let saved = &detail.checkpoints;
-        let stored = saved.checkpoint.iter().chain(saved.steps.iter().filter_map(|step| step.result.as_ref()));
-        let secrets = Secrets::of(self, documents(&detail.job).chain(stored));
+        let secrets = self.secrets_of(detail);
         self.hide_in_job_with(&mut detail.job, &secrets);
         for attempt in &mut detail.attempts {
             secrets.hide(&mut attempt.error_message);
@@ -62,7 +62,7 @@ impl Redaction {
             return;
         }
         for JobFacts { job, limits, unmet, .. } in std::iter::once(&mut facts.job).chain(&mut facts.root) {
-            let secrets = self.secrets_of(job);
+            let secrets = Secrets::of(self, documents(job));
             self.hide_in_job_with(job, &secrets);
             limits.iter_mut().for_each(|limit| secrets.hide(&mut limit.key));
             unmet.iter_mut().for_each(|unmet| self.hide_in_dependencies(unmet));

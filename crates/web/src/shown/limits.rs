@@ -6,6 +6,7 @@ use longshore_core::{
 };
 
 use super::Shown;
+use crate::error::ApiError;
 
 /// A key has at most 200 bytes, so this text comes behind every one.
 const BEYOND_KEYS: usize = 200 / '\u{10ffff}'.len_utf8() + 1;
@@ -14,6 +15,12 @@ impl Shown {
     /// A page of limits. The keys of a type are left out where the field of the key is hidden.
     pub(crate) async fn limit_page(&self, request: LimitsRequest) -> Result<LimitPage, StoreError> {
         let mut page = self.store().limit_page(request).await?;
+        if self.visible.is_some() {
+            // Types and keys count the jobs of all queues. Queues come first.
+            page.limits.retain(|row| row.scope == LimitScope::Queue && self.sees(&row.name));
+            page.next = page.next.filter(|next| next.scope == LimitScope::Queue);
+            return Ok(page);
+        }
         if self.redaction.is_empty() {
             return Ok(page);
         }
@@ -50,12 +57,20 @@ impl Shown {
     }
 
     /// Sets a rule by hand.
-    pub(crate) async fn set_limit(&self, subject: LimitSubject, rule: LimitRule) -> Result<bool, StoreError> {
-        self.store().change_limit(ChangeLimit { subject, rule: Some(rule) }).await
+    pub(crate) async fn set_limit(&self, subject: LimitSubject, rule: LimitRule) -> Result<bool, ApiError> {
+        self.change_limit(ChangeLimit { subject, rule: Some(rule) }).await
     }
 
     /// Removes the rule that was set by hand.
-    pub(crate) async fn unset_limit(&self, subject: LimitSubject) -> Result<bool, StoreError> {
-        self.store().change_limit(ChangeLimit { subject, rule: None }).await
+    pub(crate) async fn unset_limit(&self, subject: LimitSubject) -> Result<bool, ApiError> {
+        self.change_limit(ChangeLimit { subject, rule: None }).await
+    }
+
+    async fn change_limit(&self, change: ChangeLimit) -> Result<bool, ApiError> {
+        match &change.subject {
+            LimitSubject::Queue(queue) => self.check_queue(queue)?,
+            LimitSubject::Type(_) => self.check_all("the limit of a type concerns")?,
+        }
+        Ok(self.store().change_limit(change).await?)
     }
 }

@@ -14,4 +14,5 @@ mod metrics;
 mod redaction;
 mod site;
 mod streams;
+mod visibility;
 mod work;

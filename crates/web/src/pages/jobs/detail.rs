@@ -2,7 +2,6 @@ mod attempts;
 mod timeline;
 mod workflow;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore_core::{DependentsRequest, Explanation, Job, JobDetail, LogEntry, LogRequest, Priority, Status, explain};
 use maud::{Markup, html};
@@ -17,11 +16,11 @@ use crate::pages::drawing::table::{badge, job_link, queue_link, type_link};
 use crate::pages::drawing::text::{SHOWN_BYTES_MAX, boxed, bytes, tail, visible};
 use crate::pages::layout::{Page, Section, framed, hidden};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::State;
 
 /// One job: why it does not run, its time line, its attempts, what it was given and what came of it.
 pub(in crate::pages) async fn show(
-    State(state): State<WebState>,
+    State(state): State,
     view: View,
     PathId(id): PathId,
     uri: Uri,

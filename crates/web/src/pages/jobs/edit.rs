@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use longshore_core::{Deed, InvalidId, Job, JobData, JobEdit, JobId, NewJob, Status};
@@ -13,7 +12,7 @@ use crate::pages::drawing::text::visible;
 use crate::pages::form::{CheckedForm, done};
 use crate::pages::layout::{Page, Section, framed, hidden};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// The values of the fields of a form about one job.
 struct Fields {
@@ -38,7 +37,7 @@ impl Fields {
 }
 
 /// The form for a new job, filled in like another job if the query says so.
-pub(in crate::pages) async fn new(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(in crate::pages) async fn new(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let query = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let fields = match query.get("like") {
         Some(id) => {
@@ -54,7 +53,7 @@ pub(in crate::pages) async fn new(State(state): State<WebState>, view: View, uri
 
 /// `POST /jobs/new`: makes the job.
 pub(in crate::pages) async fn create(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
@@ -71,17 +70,13 @@ pub(in crate::pages) async fn create(
             priority.parse().map_err(|error: longshore_core::InvalidPriority| ApiError::invalid(error.to_string()))?;
     }
     let deed = Deed::new("enqueue", format!("a job of type {}", job.job_type));
-    let enqueued = audit.change(deed, state.shown().enqueue(vec![job])).await?;
+    let enqueued = audit.change(deed, state.shown().enqueue(job)).await?;
     let id = enqueued.first().ok_or_else(ApiError::internal)?.id;
     Ok(done(&view, &format!("/jobs/{id}"), &format!("Enqueued job {id}.")))
 }
 
 /// The form that changes a job.
-pub(in crate::pages) async fn show(
-    State(state): State<WebState>,
-    view: View,
-    PathId(id): PathId,
-) -> Result<Markup, ApiError> {
+pub(in crate::pages) async fn show(State(state): State, view: View, PathId(id): PathId) -> Result<Markup, ApiError> {
     let job = job(&state, id).await?;
     let title = format!("Edit job {}", job.id);
     let content = form(&view, &format!("/jobs/{}/edit", job.id), &Fields::of(&job), "Save", false);
@@ -97,7 +92,7 @@ pub(in crate::pages) async fn show(
 
 /// `POST /jobs/{id}/edit`: changes what differs.
 pub(in crate::pages) async fn save(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     PathId(id): PathId,

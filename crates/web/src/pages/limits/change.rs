@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::extract::State;
 use axum::response::Response;
 use longshore::limits::{LimitRule, LimitSource};
 
@@ -11,12 +10,12 @@ use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::pages::form::{CheckedForm, done};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::State;
 use longshore_core::Deed;
 
 /// `POST /limits/change`: sets or unsets a limit by hand.
 pub(in crate::pages) async fn change(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
