@@ -135,13 +135,13 @@ const STREAMS_MAX: usize = 256;
 const POLLS_MAX: usize = 512;
 
 impl WebState {
-    pub(crate) fn new(queue: Queue, settings: Settings) -> Self {
+    pub(crate) fn new(queue: &Queue, settings: Settings) -> Self {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).expect("the operating system gives random bytes");
         Self {
             shown: Shown::new(queue.clone(), settings.redaction.clone()),
             shared: Arc::new(Shared {
-                remote: RemoteWorkers::new(&queue, Arc::clone(&settings.policies)),
+                remote: RemoteWorkers::new(queue, Arc::clone(&settings.policies)),
                 polls: Arc::new(Semaphore::new(POLLS_MAX)),
                 settings,
                 secret,

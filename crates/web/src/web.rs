@@ -139,7 +139,7 @@ impl Web {
 
     /// The router. Mount it with `nest` at [`Web::base_path`].
     pub fn router(self) -> Router {
-        routes(&WebState::new(self.queue, self.settings))
+        routes(&WebState::new(&self.queue, self.settings))
     }
 
     /// Serves the router until `shutdown` resolves, then ends event streams and lets other requests end for a limited
@@ -150,7 +150,7 @@ impl Web {
         options: ServeOptions,
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
-        let state = WebState::new(self.queue, self.settings);
+        let state = WebState::new(&self.queue, self.settings);
         let mut router = routes(&state);
         if !state.settings().base_path.is_empty() {
             router = Router::new().nest(&state.settings().base_path, router.clone()).fallback_service(router);

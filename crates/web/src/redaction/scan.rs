@@ -19,7 +19,7 @@ pub(super) struct Level {
 
 /// Finds the values that are hidden in a document of valid JSON, from the beginning to the end, with the levels that lead
 /// to each. Linear in the length of the document, and not recursive.
-pub(super) fn values<'a>(redaction: &Redaction, text: &'a str, mut found: impl FnMut(&[Level], Range<usize>)) {
+pub(super) fn values(redaction: &Redaction, text: &str, mut found: impl FnMut(&[Level], Range<usize>)) {
     let bytes = text.as_bytes();
     let (mut levels, mut at): (Vec<Level>, usize) = (Vec::new(), 0);
     let mut pointers: Vec<usize> = (0..redaction.pointers.len()).collect();
