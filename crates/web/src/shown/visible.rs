@@ -122,8 +122,8 @@ impl Shown {
         }
     }
 
-    /// Fails for a new job that would be in another queue, wait for a job of one, or change one. Whether that job is in
-    /// another queue is not looked up here, so a user of some queues cannot change or name one at all.
+    /// Fails for a new job in another queue, and for one that may change the job that has its unique key: in which queue
+    /// that one is, nobody knows before the enqueue.
     pub(super) fn check_new(&self, job: &NewJob) -> Result<(), ApiError> {
         if self.visible.is_none() {
             return Ok(());
