@@ -4,6 +4,7 @@ pub(crate) mod scope;
 pub(crate) mod secret;
 pub(crate) mod tokens;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use longshore_core::StoreError;
 
-pub use self::scope::{Scope, Scopes, UnknownScope};
+pub use self::scope::{Scope, Scopes, UnknownScope, queue_of, queue_word};
 pub use self::secret::Secret;
 use self::tokens::TokenAccess;
 use crate::error::ApiError;
@@ -48,6 +49,8 @@ pub trait Identify: Send + Sync + 'static {
 pub struct Access {
     name: String,
     scopes: Scopes,
+    /// The only queues that the user sees; none if it sees all.
+    queues: Option<Arc<BTreeSet<String>>>,
     /// What a form of this user's pages must repeat; the same for all requests of one log-in.
     session: String,
 }
@@ -56,7 +59,31 @@ impl Access {
     /// A user with these rights. The name is shown on the pages.
     pub fn new(name: impl Into<String>, scopes: impl IntoIterator<Item = Scope>) -> Self {
         let name = name.into();
-        Self { session: name.clone(), name, scopes: scopes.into_iter().collect() }
+        Self { session: name.clone(), name, scopes: scopes.into_iter().collect(), queues: None }
+    }
+
+    /// The same user, who sees and uses these queues alone. All else is hidden: its jobs are not found, not counted, and
+    /// not changed.
+    ///
+    /// ```
+    /// # use longshore_web::{Access, Scope};
+    /// let access = Access::new("ada", [Scope::Operate]).only_queues(["mail", "import"]);
+    /// assert!(access.sees("mail") && !access.sees("billing"));
+    /// ```
+    #[must_use]
+    pub fn only_queues<Q: Into<String>>(mut self, queues: impl IntoIterator<Item = Q>) -> Self {
+        self.queues = Some(Arc::new(queues.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// Whether the user sees this queue.
+    pub fn sees(&self, queue: &str) -> bool {
+        self.queues.as_ref().is_none_or(|queues| queues.contains(queue))
+    }
+
+    /// The only queues that the user sees; none if it sees all.
+    pub(crate) const fn queues(&self) -> Option<&Arc<BTreeSet<String>>> {
+        self.queues.as_ref()
     }
 
     /// The name.

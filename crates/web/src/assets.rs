@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
 
-use crate::state::WebState;
+use crate::state::Mounted;
 
 /// A file that is built in. Its name contains a hash of its content, so a browser may keep it for ever.
 struct Asset {
@@ -48,7 +48,7 @@ pub(crate) fn path(file: &str) -> String {
     format!("/assets/{}", asset.name)
 }
 
-pub(crate) fn routes() -> Router<WebState> {
+pub(crate) fn routes() -> Router<Mounted> {
     Router::new().route("/assets/{name}", get(show))
 }
 

@@ -9,7 +9,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use self::document::{Body, Parameter, Words};
 use crate::Access;
 use crate::access::Scope;
-use crate::state::WebState;
+use crate::state::Mounted;
 
 /// One route: method, path, the right that it needs, its handler, and what the document of the API says of it. There is
 /// no other way to add a route that shows or changes something, so none can be without a right or undocumented.
@@ -18,31 +18,31 @@ pub(crate) struct Endpoint {
     pub(crate) path: &'static str,
     pub(crate) scope: Scope,
     pub(crate) words: Words,
-    handler: MethodRouter<WebState>,
+    handler: MethodRouter<Mounted>,
 }
 
 impl Endpoint {
-    pub(crate) fn get<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+    pub(crate) fn get<H: Handler<T, Mounted>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
         Self::of("get", MethodFilter::GET, path, scope, handler)
     }
 
-    pub(crate) fn post<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+    pub(crate) fn post<H: Handler<T, Mounted>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
         Self::of("post", MethodFilter::POST, path, scope, handler)
     }
 
-    pub(crate) fn put<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+    pub(crate) fn put<H: Handler<T, Mounted>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
         Self::of("put", MethodFilter::PUT, path, scope, handler)
     }
 
-    pub(crate) fn patch<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+    pub(crate) fn patch<H: Handler<T, Mounted>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
         Self::of("patch", MethodFilter::PATCH, path, scope, handler)
     }
 
-    pub(crate) fn delete<H: Handler<T, WebState>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
+    pub(crate) fn delete<H: Handler<T, Mounted>, T: 'static>(path: &'static str, scope: Scope, handler: H) -> Self {
         Self::of("delete", MethodFilter::DELETE, path, scope, handler)
     }
 
-    fn of<H: Handler<T, WebState>, T: 'static>(
+    fn of<H: Handler<T, Mounted>, T: 'static>(
         method: &'static str,
         filter: MethodFilter,
         path: &'static str,
@@ -78,7 +78,7 @@ impl Endpoint {
     }
 
     /// Adds the route, behind the check of its right.
-    pub(crate) fn add_to(self, router: Router<WebState>) -> Router<WebState> {
+    pub(crate) fn add_to(self, router: Router<Mounted>) -> Router<Mounted> {
         let scope = self.scope;
         let checked = from_fn(move |access: Access, request, next: Next| async move {
             match access.check(scope) {

@@ -76,6 +76,18 @@ impl ApiError {
             .hint("go back, reload the page, and send the form again")
     }
 
+    /// A queue that this user does not see.
+    pub(crate) fn hidden_queue(queue: &str) -> Self {
+        let message = format!("this user may not use queue {queue:?}");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message).hint("name a queue that GET /api/v1/queues lists")
+    }
+
+    /// Something that concerns all queues, for a user who sees some.
+    pub(crate) fn of_all_queues(what: &str) -> Self {
+        let message = format!("{what} all queues, and this user sees only some");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message).hint("use a token without --queue")
+    }
+
     /// A fault of this program.
     pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed in a way that it does not know")
@@ -100,6 +112,12 @@ impl ApiError {
     /// What to do.
     pub(crate) fn hint_words(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

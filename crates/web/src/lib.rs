@@ -16,12 +16,15 @@ mod input;
 mod json;
 mod metrics;
 mod pages;
+mod redaction;
 mod server;
+mod shown;
 mod snapshot;
 mod state;
 mod web;
 
-pub use access::{Access, Identified, Identify, Scope, Scopes, Secret, UnknownScope};
+pub use access::{Access, Identified, Identify, Scope, Scopes, Secret, UnknownScope, queue_of, queue_word};
 pub use error::ApiError;
+pub use redaction::{InvalidRedaction, Redaction};
 pub use server::ServeOptions;
 pub use web::Web;

@@ -4,7 +4,6 @@ pub(crate) mod counters;
 mod histograms;
 mod text;
 
-use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::StoreError;
@@ -14,7 +13,8 @@ use crate::access::Scope;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::input::Query;
-use crate::state::WebState;
+use crate::shown::AllQueues;
+use crate::state::{State, WebState};
 
 /// The format that Prometheus reads.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -23,9 +23,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get("/metrics", Scope::Read, show).says("The metrics of the queue for Prometheus")]
 }
 
-async fn show(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let body = match read(&state).await {
+    let all = state.shown().all_queues("the metrics count")?;
+    let body = match read(&state, &all).await {
         Ok(text) => text,
         // A scrape that fails is told apart from a queue that is down by this one value.
         Err(error) => {
@@ -42,11 +43,10 @@ async fn show(State(state): State<WebState>, query: Query) -> Result<Response, A
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))], body).into_response())
 }
 
-async fn read(state: &WebState) -> Result<String, StoreError> {
-    let backend = state.backend();
-    let health = backend.health().await?;
-    let workers = backend.workers().await?;
-    let counted = state.counters().read(backend).await?;
+async fn read(state: &WebState, all: &AllQueues<'_>) -> Result<String, StoreError> {
+    let health = all.health().await?;
+    let workers = all.workers().await?;
+    let counted = state.counters().read(all).await?;
     let mut text = Text::default();
     text.gauge("longshore_up", "Whether the database answers and its schema is understood.", &[], 1.0);
     text.schema(true);
@@ -54,7 +54,7 @@ async fn read(state: &WebState) -> Result<String, StoreError> {
     text.workers(&workers);
     text.database(&health);
     text.ended(&counted);
-    text.attempts(&state.queue().measures().read());
-    text.writes(&backend.writes());
+    text.attempts(&all.attempts());
+    text.writes(&all.writes());
     Ok(text.into_string())
 }

@@ -22,7 +22,7 @@ mod view;
 mod workers;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{self, Request};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -34,7 +34,7 @@ use crate::Access;
 use crate::access::Scope;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::state::WebState;
+use crate::state::{Mounted, State, WebState};
 
 /// The pages that need a right.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -73,20 +73,24 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Every path of the API, for people.
-async fn api_page(State(state): State<WebState>, view: View) -> Markup {
+async fn api_page(State(state): State, view: View) -> Markup {
     let content =
         html! { section.panel aria-label="Paths" { div.body.scroll { (crate::api::openapi::readable(&state)) } } };
     framed(&view, &Page { title: "API", section: Section::Api, aside: html! {}, content, dead_letters: None })
 }
 
 /// The pages for those who are not known yet.
-pub(crate) fn open_routes(state: &WebState) -> Router<WebState> {
+pub(crate) fn open_routes(state: &WebState) -> Router<Mounted> {
     log_in::open_routes(state)
 }
 
 /// What every page of a known user passes: an error becomes a page, whoever is not known is sent to the log-in, and a
 /// notice that was shown is taken back.
-pub(crate) async fn show_errors(State(state): State<WebState>, request: Request, next: Next) -> Response {
+pub(crate) async fn show_errors(
+    extract::State(state): extract::State<WebState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_read = request.method().is_safe();
     let wanted = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let had_notice = is_read && cookies::read(request.headers(), cookies::NOTICE).is_some();
@@ -109,7 +113,7 @@ pub(crate) async fn show_errors(State(state): State<WebState>, request: Request,
 }
 
 /// The answer for a path that does not exist: a page for a browser, else the error of the API.
-pub(crate) async fn no_such_path(State(state): State<WebState>, uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn no_such_path(State(state): State, uri: Uri, headers: HeaderMap) -> Response {
     let error = ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
         .hint("GET /api/v1/openapi.json lists every path of the API");
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longshore::backend::Backend;
-use longshore_core::{Clock, MinuteStats, Status, StoreError, SystemClock, Timestamp};
+use longshore_core::{Clock, MinuteStats, Stats, Status, StoreError, SystemClock, Timestamp};
 use longshore_report::QueueSummary;
 use serde::Serialize;
 use tokio::sync::Mutex;
+
+use crate::shown::Shown;
 
 /// How old a snapshot may be that is shown again.
 const FRESH: Duration = Duration::from_millis(900);
@@ -36,27 +37,37 @@ struct Document {
 /// Reads at most one snapshot at a time, however many streams are open.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
-    last: Mutex<Option<(Instant, Arc<Snapshot>)>>,
+    last: Mutex<Option<Read>>,
+}
+
+#[derive(Debug)]
+struct Read {
+    read_at: Instant,
+    now: Timestamp,
+    stats: Stats,
+    /// That of users who see all queues.
+    snapshot: Arc<Snapshot>,
 }
 
 impl Snapshots {
-    /// The last snapshot, or a new one. Cancellation safe.
-    pub(crate) async fn get(&self, backend: &dyn Backend) -> Result<Arc<Snapshot>, StoreError> {
+    /// What a user sees of the last snapshot, or of a new one. Cancellation safe.
+    pub(crate) async fn get(&self, shown: &Shown) -> Result<Arc<Snapshot>, StoreError> {
         let mut last = self.last.lock().await;
-        if let Some((read_at, snapshot)) = &*last
-            && read_at.elapsed() < FRESH
-        {
-            return Ok(Arc::clone(snapshot));
+        if last.as_ref().is_none_or(|last| last.read_at.elapsed() >= FRESH) {
+            let stats = shown.stats_of_all_queues(MINUTES).await?;
+            let now = SystemClock::new().now();
+            let snapshot = Arc::new(drawn(stats.clone(), now));
+            *last = Some(Read { read_at: Instant::now(), now, stats, snapshot });
         }
-        let snapshot = Arc::new(read(backend).await?);
-        *last = Some((Instant::now(), Arc::clone(&snapshot)));
-        Ok(snapshot)
+        let last = last.as_ref().expect("it was read just now");
+        if shown.sees_all() {
+            return Ok(Arc::clone(&last.snapshot));
+        }
+        Ok(Arc::new(drawn(shown.narrowed_stats(last.stats.clone()), last.now)))
     }
 }
 
-async fn read(backend: &dyn Backend) -> Result<Snapshot, StoreError> {
-    let stats = backend.stats(MINUTES).await?;
-    let now = SystemClock::new().now();
+fn drawn(stats: Stats, now: Timestamp) -> Snapshot {
     let mut jobs: BTreeMap<Status, u64> = Status::ALL.map(|status| (status, 0)).into();
     for (status, count) in stats.queues.iter().flat_map(|queue| &queue.jobs) {
         *jobs.entry(*status).or_default() += count;
@@ -65,5 +76,5 @@ async fn read(backend: &dyn Backend) -> Result<Snapshot, StoreError> {
     let changing = format!("{paused:?}{:?}{:?}", stats.minutes, stats.next_due_at);
     let queues = stats.queues.into_iter().map(|queue| QueueSummary::new(queue, now)).collect();
     let document = Document { now, jobs, queues, next_due_at: stats.next_due_at, minutes: stats.minutes };
-    Ok(Snapshot { document: serde_json::to_string(&document).expect("all keys are words"), changing })
+    Snapshot { document: serde_json::to_string(&document).expect("all keys are words"), changing }
 }

@@ -1,9 +1,12 @@
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
+use axum::http::Extensions;
+use axum::http::request::Parts;
 use longshore::Queue;
-use longshore::backend::Backend;
 use longshore::remote::{PolicyOf, RemoteWorkers};
 use longshore_core::{JobData, JobId, NewJob, StoreError};
 use longshore_migrate::Migrator;
@@ -12,7 +15,9 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use crate::access::Identify;
 use crate::access::tokens::TokenAccess;
 use crate::metrics::counters::Counters;
+use crate::shown::Shown;
 use crate::snapshot::{Snapshot, Snapshots};
+use crate::{Access, Redaction};
 
 /// What [`Web`](crate::Web) was told.
 #[derive(Clone)]
@@ -27,6 +32,8 @@ pub(crate) struct Settings {
     /// Empty, or with a slash in front and none at the end.
     pub(crate) base_path: String,
     pub(crate) database: String,
+    /// What is hidden from everybody.
+    pub(crate) redaction: Redaction,
     /// What a job of a type is where a request does not say otherwise.
     pub(crate) defaults: Arc<dyn Fn(&str) -> NewJob + Send + Sync>,
     /// How the jobs of a type are retried, if that is known.
@@ -51,6 +58,7 @@ impl Settings {
             hosts: Vec::new(),
             base_path: String::new(),
             database: String::new(),
+            redaction: Redaction::default(),
             defaults: Arc::new(|job_type| NewJob::new(job_type, JobData::default())),
             policies: Arc::new(|_| None),
             place: Arc::new(|_| None),
@@ -77,10 +85,38 @@ impl fmt::Debug for Settings {
 #[derive(Clone)]
 pub(crate) struct WebState {
     shared: Arc<Shared>,
+    /// The queue as the user of the request sees it.
+    shown: Shown,
+}
+
+/// The state of the router. A handler cannot get at it: it asks for [`State`], which knows the user.
+#[derive(Clone)]
+pub(crate) struct Mounted(WebState);
+
+impl Mounted {
+    pub(crate) const fn new(state: WebState) -> Self {
+        Self(state)
+    }
+
+    /// The state as the user of a request sees it; without a user it shows no queue.
+    pub(crate) fn seen_by(&self, extensions: &Extensions) -> WebState {
+        let shown = self.0.shown.seen_by(extensions.get::<Access>());
+        WebState { shown, shared: Arc::clone(&self.0.shared) }
+    }
+}
+
+/// The state as the user of the request sees it.
+pub(crate) struct State(pub(crate) WebState);
+
+impl FromRequestParts<Mounted> for State {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, mounted: &Mounted) -> Result<Self, Infallible> {
+        Ok(Self(mounted.seen_by(&parts.extensions)))
+    }
 }
 
 struct Shared {
-    queue: Queue,
     settings: Settings,
     secret: [u8; 32],
     closing: watch::Sender<bool>,
@@ -99,14 +135,14 @@ const STREAMS_MAX: usize = 256;
 const POLLS_MAX: usize = 512;
 
 impl WebState {
-    pub(crate) fn new(queue: Queue, settings: Settings) -> Self {
+    pub(crate) fn new(queue: &Queue, settings: Settings) -> Self {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).expect("the operating system gives random bytes");
         Self {
+            shown: Shown::new(queue.clone(), settings.redaction.clone()),
             shared: Arc::new(Shared {
-                remote: RemoteWorkers::new(&queue, Arc::clone(&settings.policies)),
+                remote: RemoteWorkers::new(queue, Arc::clone(&settings.policies)),
                 polls: Arc::new(Semaphore::new(POLLS_MAX)),
-                queue,
                 settings,
                 secret,
                 closing: watch::Sender::new(false),
@@ -118,12 +154,9 @@ impl WebState {
         }
     }
 
-    pub(crate) fn queue(&self) -> &Queue {
-        &self.shared.queue
-    }
-
-    pub(crate) fn backend(&self) -> &dyn Backend {
-        self.shared.queue.backend().as_ref()
+    /// The queue, without what is hidden from the user. There is no other way to it, except for workers and tokens.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -156,7 +189,7 @@ impl WebState {
 
     /// The counts, read at most about once a second.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
-        self.shared.snapshots.get(self.backend()).await
+        self.shared.snapshots.get(self.shown()).await
     }
 
     pub(crate) fn counters(&self) -> &Counters {

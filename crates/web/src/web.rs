@@ -14,8 +14,8 @@ use crate::access::tokens::TokenAccess;
 use crate::access::{Identify, Nobody, Open};
 use crate::endpoint::Endpoint;
 use crate::guard::{headers, host, identity, origin, time_limit};
-use crate::state::{Settings, WebState};
-use crate::{ServeOptions, api, assets, pages, server};
+use crate::state::{Mounted, Settings, WebState};
+use crate::{Redaction, ServeOptions, api, assets, pages, server};
 
 /// Builds the router of a queue.
 ///
@@ -96,6 +96,14 @@ impl Web {
         self
     }
 
+    /// Hides the values of these fields in every page and answer, and in the errors and logs of the jobs that have them.
+    /// Workers over HTTP get the values, because they run the jobs.
+    #[must_use]
+    pub fn redact(mut self, redaction: Redaction) -> Self {
+        self.settings.redaction = redaction;
+        self
+    }
+
     /// What a job of a type is where a request does not say otherwise, such as its queue.
     #[must_use]
     pub fn defaults(mut self, new_job: impl Fn(&str) -> NewJob + Send + Sync + 'static) -> Self {
@@ -131,7 +139,7 @@ impl Web {
 
     /// The router. Mount it with `nest` at [`Web::base_path`].
     pub fn router(self) -> Router {
-        routes(&WebState::new(self.queue, self.settings))
+        routes(&WebState::new(&self.queue, self.settings))
     }
 
     /// Serves the router until `shutdown` resolves, then ends event streams and lets other requests end for a limited
@@ -142,7 +150,7 @@ impl Web {
         options: ServeOptions,
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
-        let state = WebState::new(self.queue, self.settings);
+        let state = WebState::new(&self.queue, self.settings);
         let mut router = routes(&state);
         if !state.settings().base_path.is_empty() {
             router = Router::new().nest(&state.settings().base_path, router.clone()).fallback_service(router);
@@ -174,5 +182,5 @@ fn routes(state: &WebState) -> Router {
         .method_not_allowed_fallback(api::no_such_method)
         .layer(from_fn_with_state(state.clone(), host::check))
         .layer(from_fn(headers::add))
-        .with_state(state.clone())
+        .with_state(Mounted::new(state.clone()))
 }

@@ -1,4 +1,5 @@
 use clap::Subcommand;
+use longshore_core::InvalidJob;
 use longshore_web::Scope;
 
 /// The subcommands of `token`.
@@ -14,6 +15,10 @@ pub(crate) enum TokenCommand {
         /// What it permits: read, enqueue, work, operate (includes read) or admin (everything); may be repeated
         #[arg(long = "scope", value_name = "SCOPE", required = true, value_delimiter = ',')]
         scopes: Vec<Scope>,
+
+        /// Only this queue is seen and used, default: all; may be repeated
+        #[arg(long = "queue", value_name = "NAME", value_parser = queue_name)]
+        queues: Vec<String>,
     },
 
     /// List the tokens with their scopes
@@ -27,6 +32,10 @@ pub(crate) enum TokenCommand {
         #[arg(value_name = "NAME")]
         name: String,
     },
+}
+
+fn queue_name(text: &str) -> Result<String, InvalidJob> {
+    InvalidJob::check_queue(text).map(|()| text.to_owned())
 }
 
 const NAME_BYTES_MAX: usize = 100;

@@ -132,7 +132,8 @@ fn web(context: &Context, database: &Database, settings: &ServeSettings) -> anyh
         .defaults(move |job_type| config.new_job(job_type))
         .places(move |id| place.place_of(id))
         .migrations(migrate::inspector(context)?)
-        .base_path(&settings.base_path);
+        .base_path(&settings.base_path)
+        .redact(settings.redact.clone());
     for host in &settings.hosts {
         web = web.host(host);
     }

@@ -1,5 +1,5 @@
 use longshore_core::{Deed, NewToken, TokenRecord};
-use longshore_web::{Scope, Secret};
+use longshore_web::{Scope, Secret, queue_word};
 use serde::Serialize;
 
 use crate::arguments::TokenCommand;
@@ -15,7 +15,7 @@ use crate::suggestion::closest;
 /// Runs `longshore token`.
 pub(crate) fn run(context: &Context, command: TokenCommand) -> anyhow::Result<Exit> {
     match command {
-        TokenCommand::Add { name, scopes } => context.block_on(add(context, name, scopes)),
+        TokenCommand::Add { name, scopes, queues } => context.block_on(add(context, name, scopes, queues)),
         TokenCommand::List => context.block_on(list(context)),
         TokenCommand::Revoke { name } => context.block_on(revoke(context, &name)),
     }
@@ -29,11 +29,14 @@ struct AddedToken<'a> {
     token: &'a str,
 }
 
-async fn add(context: &Context, name: String, mut scopes: Vec<Scope>) -> anyhow::Result<Exit> {
+async fn add(context: &Context, name: String, mut scopes: Vec<Scope>, mut queues: Vec<String>) -> anyhow::Result<Exit> {
     scopes.sort_unstable();
     scopes.dedup();
+    queues.sort_unstable();
+    queues.dedup();
     let secret = Secret::random().map_err(std::io::Error::other)?;
-    let words: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+    let of_queues = queues.iter().map(|queue| queue_word(queue));
+    let words: Vec<String> = scopes.iter().map(ToString::to_string).chain(of_queues).collect();
     let database = Database::open(context, Prepare::New).await?;
     let token = NewToken { name: name.clone(), hash: secret.hash(), scopes: words.clone() };
     let deed = Deed::new("add_token", format!("token {name}: {}", words.join(", ")));
@@ -43,7 +46,9 @@ async fn add(context: &Context, name: String, mut scopes: Vec<Scope>) -> anyhow:
     let added = AddedToken { name: &name, scopes: &words, token: secret.as_str() };
     let told = context.output.result(&added, |output| output.line(secret.as_str()));
     CommandError::after(format_args!("token {name} was added; revoke it, because nobody has seen it"), told)?;
-    context.output.note(format!("token {name} may {}; it is not shown again", words.join(", ")));
+    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+    let of = if queues.is_empty() { String::new() } else { format!(" in {}", queues.join(", ")) };
+    context.output.note(format!("token {name} may {}{of}; it is not shown again", scopes.join(", ")));
     Ok(Exit::Done)
 }
 

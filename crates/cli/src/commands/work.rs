@@ -61,6 +61,9 @@ fn run(
             context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
         }
+        #[cfg(feature = "web")]
+        let lines = Arc::new(JobLines::redacting(config.serve.redact.clone()));
+        #[cfg(not(feature = "web"))]
         let lines = Arc::new(JobLines::default());
         let worker = worker(context, &database, &config, arguments)?.middleware(Arc::clone(&lines));
         if !types.is_empty() {

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use longshore_web::Redaction;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::arguments::{LISTEN, SiteArguments, base_path};
@@ -20,6 +21,9 @@ pub(crate) struct ServeConfig {
     /// Whether it refuses every change.
     #[serde(default)]
     read_only: bool,
+    /// The fields whose values are shown to nobody, in the log of a worker neither.
+    #[serde(default, deserialize_with = "redaction")]
+    pub(crate) redact: Redaction,
 }
 
 /// How a server is reached and what it permits, from flags and configuration.
@@ -30,6 +34,7 @@ pub(crate) struct ServeSettings {
     pub(crate) hosts: Vec<String>,
     pub(crate) base_path: String,
     pub(crate) read_only: bool,
+    pub(crate) redact: Redaction,
 }
 
 impl ServeSettings {
@@ -41,6 +46,7 @@ impl ServeSettings {
             hosts: hosts.clone(),
             base_path: base_path.clone(),
             read_only: site.read_only || config.read_only,
+            redact: config.redact.clone(),
         }
     }
 
@@ -63,6 +69,10 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAd
 
 fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     base_path(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+}
+
+fn redaction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Redaction, D::Error> {
+    Redaction::new(Vec::<String>::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 #[cfg(test)]
@@ -96,6 +106,7 @@ mod tests {
             ("base_path = \"a\"", "expected a path such as /jobs"),
             ("readonly = true", "unknown field `readonly`"),
             ("hosts = \"a\"", "expected a sequence"),
+            ("redact = [\"a\", \"\"]", "\"\" names no field to redact: expected a name such as password"),
         ] {
             let message = toml::from_str::<ServeConfig>(text).unwrap_err().to_string();
             assert!(message.contains(expected), "{text}: {message}");

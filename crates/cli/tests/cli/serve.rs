@@ -127,6 +127,49 @@ fn a_token_is_shown_once_and_has_its_scopes_until_it_is_revoked() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_token_for_a_queue_sees_no_other_one() {
+    let sandbox = Sandbox::new();
+    let ids = ["mail", "pay"].map(|queue| sandbox.json(&["enqueue", "send", "--queue", queue])["id"].to_string());
+    let added = sandbox.json(&["token", "add", "ada", "--scope", "admin", "--queue", "mail", "--queue", "a b"]);
+    assert_eq!(added["scopes"], json!(["admin", "queue:a%20b", "queue:mail"]));
+    assert_eq!(sandbox.run(&["token", "add", "eve", "--scope", "read", "--queue", ""]).exit, 2);
+    let served = Served::start(&sandbox, &["--host", "jobs.example"]);
+    let authorization = format!("authorization: Bearer {}", added["token"].as_str().unwrap());
+    let statuses = ids.map(|id| served.ask(&format!("GET /api/v1/jobs/{id}|{authorization}"))[9..12].to_owned());
+    assert_eq!(statuses, ["200", "404"]);
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+#[cfg(unix)]
+fn redacted_fields_are_in_no_answer_and_in_no_line_of_a_worker() {
+    let sandbox = Sandbox::new();
+    let mistake = "[jobs.login]\nrun = [\"false\"]\n[serve]\nredact = [\"password\", \"\"]\n";
+    sandbox.write("longshore.toml", mistake);
+    let refused = sandbox.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.exit, 2, "{refused:?}");
+    assert!(refused.stderr.contains("longshore.toml") && refused.stderr.contains("line 4"), "{refused:?}");
+    assert!(refused.stderr.contains("names no field to redact"), "{refused:?}");
+    let program = "grep -o hunter2-[0-9]* >&2; exit 65";
+    let config = format!("[jobs.login]\nrun = [\"sh\", \"-c\", \"{program}\"]\n[serve]\nredact = [\"password\"]\n");
+    sandbox.write("longshore.toml", config);
+    let id = sandbox.json(&["enqueue", "login", r#"{"password": "hunter2-17"}"#])["id"].to_string();
+    let worked = sandbox.run(&["work", "--drain"]);
+    assert!(worked.stderr.contains("[redacted]") && !worked.stderr.contains("hunter2"), "{worked:?}");
+    // The command opens the database itself.
+    assert_eq!(sandbox.json(&["jobs", "show", &id])["error_message"], "hunter2-17");
+    let served = Served::start(&sandbox, &[]);
+    for path in [format!("/api/v1/jobs/{id}"), format!("/api/v1/jobs/{id}/logs"), format!("/jobs/{id}"), "/dead".into()]
+    {
+        let answer = served.ask(&format!("GET {path}"));
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("[redacted]"), "{path}: {answer}");
+        assert!(!answer.contains("hunter2"), "{path}: {answer}");
+    }
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
 fn a_server_that_others_can_reach_needs_a_token() {
     let sandbox = Sandbox::new();
     for arguments in [&["--listen", "0.0.0.0:0"][..], &["--listen", "127.0.0.1:0", "--host", "jobs.example"]] {

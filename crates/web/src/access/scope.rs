@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::input::pairs::{decode, encode};
+
 /// A right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
@@ -74,6 +76,19 @@ impl Serialize for Scope {
     }
 }
 
+/// Before the name of a queue in the words of a token.
+const QUEUE: &str = "queue:";
+
+/// The word among the scopes of a token by which it sees this queue, and no queue without such a word.
+pub fn queue_word(queue: &str) -> String {
+    format!("{QUEUE}{}", encode(queue))
+}
+
+/// The queue of such a word.
+pub fn queue_of(word: &str) -> Option<String> {
+    word.strip_prefix(QUEUE).map(decode)
+}
+
 /// A set of rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Scopes(u8);
@@ -115,6 +130,17 @@ mod tests {
         let held: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| all.contain(*scope)).collect();
         assert_eq!(held, [Scope::Read]);
         assert_eq!(Scopes::from_iter([Scope::Enqueue]).reading_only(), Scopes::default());
+    }
+
+    #[test]
+    fn a_queue_is_a_word_without_spaces() {
+        for queue in ["mail", "a b", "ü/,:%", "queue:x"] {
+            let word = queue_word(queue);
+            assert!(word.is_ascii() && !word.contains([' ', ',']), "{word}");
+            assert_eq!(queue_of(&word).as_deref(), Some(queue));
+            assert!(word.parse::<Scope>().is_err());
+        }
+        assert_eq!(queue_of("read"), None);
     }
 
     #[test]

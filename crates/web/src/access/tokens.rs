@@ -7,6 +7,7 @@ use longshore::Queue;
 use longshore_core::{StoreError, TokenHash};
 
 use super::log_ins::LogIns;
+use super::scope::queue_of;
 use super::secret::Secret;
 use super::{Access, Identified, Identify, Scope};
 
@@ -29,7 +30,9 @@ impl TokenAccess {
         let Some(token) = self.queue.backend().token(hash).await? else { return Ok(None) };
         // A newer version may have written scopes that this one does not know; they give nothing here.
         let scopes = token.scopes.iter().filter_map(|word| word.parse::<Scope>().ok());
-        Ok(Some(Access::new(token.name, scopes)))
+        let access = Access::new(token.name, scopes);
+        let queues: Vec<String> = token.scopes.iter().filter_map(|word| queue_of(word)).collect();
+        Ok(Some(if queues.is_empty() { access } else { access.only_queues(queues) }))
     }
 }
 

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::response::Response;
 use longshore_core::{AuditId, AuditRequest};
 use longshore_report::AuditPage;
@@ -9,7 +8,7 @@ use crate::endpoint::document::Parameter;
 use crate::error::ApiError;
 use crate::input::Query;
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many entries a page has.
 const PAGE_MAX: u32 = 1000;
@@ -29,11 +28,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let (actor, action) = (query.one("actor")?, query.one("action")?);
     let before = query.one("after")?.map(AuditId);
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     query.end()?;
-    let entries = state.backend().audit_page(AuditRequest { before, actor, action, limit }).await?;
+    let entries = state.shown().audit_page(AuditRequest { before, actor, action, limit }).await?;
     Ok(json(&AuditPage::new(entries, limit)))
 }

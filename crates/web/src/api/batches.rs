@@ -1,9 +1,8 @@
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore_core::{
-    Actioned, BatchChange, BatchId, BatchJobsRequest, BatchStatus, BatchesRequest, ChangeBatch, Deed, JobData, JobId,
-    NewSignal, StoreError,
+    Actioned, BatchChange, BatchId, BatchJobsRequest, BatchStatus, BatchesRequest, Deed, JobData, JobId, NewSignal,
+    StoreError,
 };
 use longshore_report::{BatchDetail, BatchList, ChangedMembers, ClosedBatch, SentSignal};
 use serde::Deserialize;
@@ -16,7 +15,7 @@ use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many batches or jobs a page has at most. One more is read, to see whether there is another page.
 const PAGE_MAX: u32 = 500;
@@ -59,29 +58,25 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let statuses: Option<Vec<BatchStatus>> = query.words("status")?;
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let before = query.one("after")?;
     query.end()?;
     let request = BatchesRequest { statuses, before, limit: limit + 1 };
-    let mut batches = state.backend().batches(request).await?;
+    let mut batches = state.shown().batches(request).await?;
     let has_more = batches.len() > limit as usize;
     batches.truncate(limit as usize);
     let next = batches.last().filter(|_| has_more).map(|batch| batch.id.to_string());
     Ok(json(&BatchList { batches, next }))
 }
 
-async fn show(
-    State(state): State<WebState>,
-    PathId(id): PathId<BatchId>,
-    mut query: Query,
-) -> Result<Response, ApiError> {
+async fn show(State(state): State, PathId(id): PathId<BatchId>, mut query: Query) -> Result<Response, ApiError> {
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let after: Option<JobId> = query.one("after")?;
     query.end()?;
-    let batch = state.backend().batch(id).await?.ok_or_else(|| no_such(id))?;
-    let mut jobs = state.backend().batch_jobs(BatchJobsRequest { id, after, limit: limit + 1 }).await?;
+    let batch = state.shown().batch(id).await?.ok_or_else(|| no_such(id))?;
+    let mut jobs = state.shown().batch_jobs(BatchJobsRequest { id, after, limit: limit + 1 }).await?;
     let has_more = jobs.len() > limit as usize;
     jobs.truncate(limit as usize);
     Ok(json(&BatchDetail { batch, jobs, has_more }))
@@ -92,22 +87,12 @@ pub(crate) fn no_such(id: BatchId) -> ApiError {
         .hint("list the batches with GET /api/v1/batches")
 }
 
-async fn retry(
-    State(state): State<WebState>,
-    audit: Audit,
-    id: PathId<BatchId>,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn retry(State(state): State, audit: Audit, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     changed(&state, audit, id.0, BatchChange::Retry).await
 }
 
-async fn cancel(
-    State(state): State<WebState>,
-    audit: Audit,
-    id: PathId<BatchId>,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn cancel(State(state): State, audit: Audit, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     changed(&state, audit, id.0, BatchChange::Cancel).await
 }
@@ -124,23 +109,9 @@ pub(crate) async fn change_members(
     id: BatchId,
     change: BatchChange,
 ) -> Result<Actioned, ApiError> {
-    let queue = state.queue().clone();
+    let shown = state.shown().clone();
     let changing = tokio::spawn(async move {
-        let changing = async {
-            match change {
-                BatchChange::Retry => queue.retry_batch(id).await,
-                BatchChange::Cancel => queue.cancel_batch(id).await,
-                BatchChange::Close => {
-                    let close = ChangeBatch { id, change, after: None };
-                    let closed = queue.backend().change_batch(close).await;
-                    closed.and_then(|closed| match closed {
-                        Some(_) => Ok(Actioned::default()),
-                        None => Err(StoreError::UnknownBatch { batch: id }),
-                    })
-                }
-            }
-        };
-        let changed = audit.change(Deed::on_batch(change, id), changing).await;
+        let changed = audit.change(Deed::on_batch(change, id), shown.change_batch(id, change)).await;
         if let Err(error) = &changed {
             tracing::warn!(batch_id = id.0, code = error.code(), error = %error, "a change of a batch failed");
         }
@@ -152,12 +123,7 @@ pub(crate) async fn change_members(
     }
 }
 
-async fn close(
-    State(state): State<WebState>,
-    audit: Audit,
-    id: PathId<BatchId>,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn close(State(state): State, audit: Audit, id: PathId<BatchId>, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     change_members(&state, audit, id.0, BatchChange::Close).await?;
     Ok(json(&ClosedBatch { batch_id: id.0, is_open: false }))
@@ -172,7 +138,7 @@ struct SignalBody {
 }
 
 async fn signal(
-    State(state): State<WebState>,
+    State(state): State,
     access: Access,
     audit: Audit,
     PathId(id): PathId<BatchId>,
@@ -185,13 +151,9 @@ async fn signal(
         access.check(Scope::Enqueue)?;
     }
     let signal = NewSignal { batch: id, name: name.clone(), data };
-    signal.check(&state.backend().limits())?;
+    signal.check(&state.shown().limits())?;
     let deed = Deed::signal(&signal);
-    let send = async {
-        let sent = state.backend().signal(signal).await?;
-        sent.ok_or(StoreError::UnknownBatch { batch: id })
-    };
-    let is_first = match audit.change(deed, send).await {
+    let is_first = match audit.change(deed, state.shown().signal(signal)).await {
         Err(StoreError::UnknownBatch { batch }) => return Err(no_such(batch)),
         sent => sent?,
     };

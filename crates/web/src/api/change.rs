@@ -1,4 +1,4 @@
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use longshore_core::{Action, Actioned, JobId, Priority, Refusal, Selection};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::endpoint::document::Body;
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query, json_body};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::State;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -88,35 +88,20 @@ struct Refused<'a> {
     message: String,
 }
 
-async fn retry(
-    state: State<WebState>,
-    audit: Audit,
-    query: Query,
-    body: JsonBody<SelectionBody>,
-) -> Result<Response, ApiError> {
+async fn retry(state: State, audit: Audit, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
     change(state, audit, query, body.0, Action::Retry).await
 }
 
-async fn cancel(
-    state: State<WebState>,
-    audit: Audit,
-    query: Query,
-    body: JsonBody<SelectionBody>,
-) -> Result<Response, ApiError> {
+async fn cancel(state: State, audit: Audit, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
     change(state, audit, query, body.0, Action::Cancel).await
 }
 
-async fn delete(
-    state: State<WebState>,
-    audit: Audit,
-    query: Query,
-    body: JsonBody<SelectionBody>,
-) -> Result<Response, ApiError> {
+async fn delete(state: State, audit: Audit, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
     change(state, audit, query, body.0, Action::Delete).await
 }
 
 async fn reprioritise(
-    state: State<WebState>,
+    state: State,
     audit: Audit,
     query: Query,
     JsonBody(body): JsonBody<PrioritySelectionBody>,
@@ -127,7 +112,7 @@ async fn reprioritise(
 
 /// Changes the selected jobs, or counts them.
 pub(super) async fn change(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     query: Query,
     body: SelectionBody,
@@ -137,7 +122,7 @@ pub(super) async fn change(
     let is_dry_run = body.is_dry_run();
     let selection = body.into_selection(action.usual_statuses())?;
     if is_dry_run {
-        return Ok(json(&Counted { dry_run: true, matching: state.backend().count(selection).await? }));
+        return Ok(json(&Counted { dry_run: true, matching: state.shown().count(selection).await? }));
     }
     Ok(changed(&audit.act(selection, action).await?))
 }

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore_core::{Action, JobId, JobPageRequest, Selection, Status};
@@ -15,7 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -44,19 +43,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let filter = filter::take(&mut query)?;
     if filter.statuses.is_some() {
         return Err(ApiError::invalid("dead letters have one status, so the parameter status means nothing here"));
     }
     let request = jobs::page(filter.statuses([Status::DeadLetter]).into(), &mut query)?;
     query.end()?;
-    Ok(json(&JobList::new(state.backend().jobs(request).await?, |id| state.place_of(id))))
+    Ok(json(&JobList::new(state.shown().jobs(request).await?, |id| state.place_of(id))))
 }
 
-async fn show(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     if detail.job.status != Status::DeadLetter {
         return Err(not_dead(detail.job.id, detail.job.status));
     }
@@ -68,23 +67,18 @@ fn not_dead(id: JobId, status: Status) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "not_a_dead_letter", message)
 }
 
-async fn retry(
-    state: State<WebState>,
-    audit: Audit,
-    query: Query,
-    body: JsonBody<SelectionBody>,
-) -> Result<Response, ApiError> {
-    check(&state, &body.0).await?;
+async fn retry(state: State, audit: Audit, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
+    check(&state.0, &body.0).await?;
     change(state, audit, query, body.0.of_status(Status::DeadLetter), Action::Retry).await
 }
 
 async fn discard(
-    state: State<WebState>,
+    state: State,
     audit: Audit,
     query: Query,
     body: JsonBody<SelectionBody>,
 ) -> Result<Response, ApiError> {
-    check(&state, &body.0).await?;
+    check(&state.0, &body.0).await?;
     change(state, audit, query, body.0.of_status(Status::DeadLetter), Action::Discard).await
 }
 
@@ -94,7 +88,7 @@ async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
     let selection = Selection::Jobs(ids.to_vec());
     let request = JobPageRequest { selection, after: None, limit: jobs::PAGE_MAX };
     let known: HashMap<JobId, Status> =
-        state.backend().jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
+        state.shown().jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
     for id in ids.iter().copied() {
         match known.get(&id) {
             None => return Err(ApiError::no_such_job(id)),
@@ -105,8 +99,8 @@ async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn retry_one(state: State<WebState>, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    let status = state.0.backend().job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.job.status;
+async fn retry_one(state: State, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
+    let status = state.0.shown().job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.job.status;
     if status != Status::DeadLetter {
         return Err(not_dead(id.0, status));
     }

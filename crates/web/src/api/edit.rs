@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::response::Response;
 use longshore_core::{Deed, Due, JobData, JobEdit, Timestamp, deserialize_duration};
 use longshore_report::PlacedDetail;
@@ -14,7 +13,7 @@ use crate::endpoint::document::Body;
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::State;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -41,7 +40,7 @@ struct EditBody {
 }
 
 async fn edit(
-    State(state): State<WebState>,
+    State(state): State,
     access: Access,
     audit: Audit,
     PathId(id): PathId,
@@ -58,12 +57,16 @@ async fn edit(
         (Some(at), None) => Some(Due::At(at)),
         (None, delay) => delay.map(Due::After),
     };
-    let edit = JobEdit { job_type: body.job_type, job_data: body.job_data, queue: body.queue, due };
+    let job_data = match body.job_data {
+        Some(edited) => Some(state.shown().restored(edited, id).await?),
+        None => None,
+    };
+    let edit = JobEdit { job_type: body.job_type, job_data, queue: body.queue, due };
     let deed = Deed::edit(id, &edit);
-    let actioned = audit.change(deed, state.backend().edit(id, edit)).await?;
+    let actioned = audit.change(deed, state.shown().edit(id, edit)).await?;
     if let Some(refusal) = actioned.refused.first() {
         return Err((*refusal).into());
     }
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     Ok(json(&PlacedDetail { detail: &detail, database: state.place_of(id) }))
 }

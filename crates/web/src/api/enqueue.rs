@@ -3,7 +3,7 @@ mod job_lines;
 use std::sync::Arc;
 
 use axum::body::HttpBody;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Enqueued, JobRequest, NewJob, ValidJob};
@@ -17,7 +17,7 @@ use crate::endpoint::document::Body;
 use crate::error::ApiError;
 use crate::input::{Query, json_body};
 use crate::json::json_with;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many jobs one request may create.
 const JOBS_MAX: usize = 10_000;
@@ -74,7 +74,7 @@ fn parse(bytes: &[u8]) -> Result<Requested, serde_json::Error> {
     serde_json::from_slice(bytes).map(|job| Requested::One(Box::new(job)))
 }
 
-async fn create(State(state): State<WebState>, query: Query, request: Request) -> Result<Response, ApiError> {
+async fn create(State(state): State, query: Query, request: Request) -> Result<Response, ApiError> {
     query.end()?;
     if json_body::is_lines(request.headers()) {
         return create_lines(&state, request).await;
@@ -95,7 +95,7 @@ async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) 
         job.unique_key = Some(key);
     }
     let job = check(state, headers, job)?;
-    let enqueued = state.backend().enqueue_valid(vec![job]).await?;
+    let enqueued = state.shown().enqueue_valid(vec![job]).await?;
     let Some(Enqueued { id, is_duplicate, duplicate }) = enqueued.into_iter().next() else {
         return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "no_answer", "the database named no job"));
     };
@@ -105,7 +105,7 @@ async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) 
         return Ok((location, json_with(status, &Enqueued { id, is_duplicate, duplicate })).into_response());
     }
     // It may have run and been removed meanwhile.
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     Ok((location, json_with(status, &EnqueuedJob { job: detail.job, is_duplicate, duplicate })).into_response())
 }
 
@@ -127,7 +127,7 @@ async fn create_several(
                 .map_err(|error| error.within(format_args!("job {} of the list", index + 1)))?,
         );
     }
-    let jobs = if jobs.is_empty() { Vec::new() } else { state.backend().enqueue_valid(jobs).await? };
+    let jobs = if jobs.is_empty() { Vec::new() } else { state.shown().enqueue_valid(jobs).await? };
     let inserted = jobs.iter().filter(|job| !job.is_duplicate).count();
     Ok(json_with(StatusCode::CREATED, &Created { inserted, jobs }))
 }
@@ -142,8 +142,8 @@ async fn create_lines(state: &WebState, request: Request) -> Result<Response, Ap
     }
     let defaults = Arc::clone(&state.settings().defaults);
     let traceparent = traceparent(request.headers()).map(str::to_owned);
-    let (batch, lines) = JobLines::begin(request.into_body(), defaults, traceparent, state.backend().limits()).await?;
-    let enqueued = state.backend().enqueue_workflow_stream(batch, Box::pin(lines)).await?;
+    let (batch, lines) = JobLines::begin(request.into_body(), defaults, traceparent, state.shown().limits()).await?;
+    let enqueued = state.shown().enqueue_workflow_stream(batch, Box::pin(lines)).await?;
     Ok(json_with(StatusCode::CREATED, &enqueued))
 }
 
@@ -155,7 +155,7 @@ fn traceparent(headers: &HeaderMap) -> Option<&str> {
 fn check(state: &WebState, headers: &HeaderMap, request: JobRequest) -> Result<ValidJob, ApiError> {
     let defaults = (state.settings().defaults)(&request.job_type);
     let job: NewJob = request.into_new_job(defaults)?;
-    Ok(job.traced(traceparent(headers)).check(&state.backend().limits())?)
+    Ok(job.traced(traceparent(headers)).check(&state.shown().limits())?)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

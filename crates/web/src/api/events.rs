@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +15,7 @@ use crate::access::Scope;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::input::Query;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How often the counts are looked at for all streams together.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -32,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     )]
 }
 
-async fn events(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn events(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     open(&state, |state, events| Box::pin(tell(state, events)))
 }

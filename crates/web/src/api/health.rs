@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -6,7 +5,7 @@ use axum::{Json, Router};
 use longshore_core::{JobId, SchedulesRequest};
 use serde::Serialize;
 
-use crate::state::WebState;
+use crate::state::{Mounted, State};
 
 /// The answer of both, without anything that a stranger should not read.
 #[derive(Serialize)]
@@ -17,7 +16,7 @@ struct Health {
 }
 
 /// At exactly these paths: nothing below them is open.
-pub(crate) fn routes() -> Router<WebState> {
+pub(crate) fn routes() -> Router<Mounted> {
     Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
 }
 
@@ -27,11 +26,11 @@ async fn alive() -> Json<Health> {
 }
 
 /// The database answers, and its schema is understood: a store refuses to read from any other one.
-async fn ready(State(state): State<WebState>) -> Response {
-    let backend = state.backend();
+async fn ready(State(state): State) -> Response {
+    let shown = state.shown();
     let request = SchedulesRequest { names: Some(Vec::new()), after: None, limit: 1 };
-    let answer = match backend.job(JobId(1)).await {
-        Ok(_) => backend.schedules(request).await.map(drop),
+    let answer = match shown.job(JobId(1)).await {
+        Ok(_) => shown.schedules(request).await.map(drop),
         Err(error) => Err(error),
     };
     match answer {

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::response::Response;
 use longshore_core::{JobId, JobPageRequest, PageCursor, explain};
 use longshore_report::{JobList, PlacedDetail, PlacedExplanation};
@@ -10,7 +9,7 @@ use crate::endpoint::document::Parameter;
 use crate::error::ApiError;
 use crate::input::{PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many jobs a page has, and how many it has at most.
 pub(super) const PAGE: u32 = 20;
@@ -39,11 +38,11 @@ pub(super) fn page_parameters() -> [Parameter; 2] {
     ]
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let selection = filter::take(&mut query)?.into();
     let request = page(selection, &mut query)?;
     query.end()?;
-    Ok(json(&JobList::new(state.backend().jobs(request).await?, |id| state.place_of(id))))
+    Ok(json(&JobList::new(state.shown().jobs(request).await?, |id| state.place_of(id))))
 }
 
 pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> Result<JobPageRequest, ApiError> {
@@ -51,19 +50,19 @@ pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> R
     Ok(JobPageRequest { selection, after, limit: query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE) })
 }
 
-async fn show(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     Ok(json(&PlacedDetail { detail: &detail, database: state.place_of(id) }))
 }
 
-async fn why(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+async fn why(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     Ok(json(&explanation(&state, id).await?))
 }
 
 async fn explanation(state: &WebState, id: JobId) -> Result<serde_json::Value, ApiError> {
-    let facts = state.backend().waiting_facts(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let facts = state.shown().waiting_facts(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     let placed = PlacedExplanation { explanation: &explain(&facts), database: state.place_of(id) };
     Ok(serde_json::to_value(placed).expect("an explanation has only names as keys"))
 }

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::limits::{KeyPointer, LimitRow, LimitRule, LimitSelection, LimitSubject, Rate};
@@ -15,7 +14,7 @@ use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathName, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many limits a page has at most, and how many keys of a type are shown with it.
 const PAGE_MAX: u32 = 1000;
@@ -81,19 +80,18 @@ impl From<RuleBody> for LimitRule {
     }
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let saturated = query.one("saturated")?.unwrap_or(false);
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let after = query.one("after")?.map(|LimitCursor(position)| position);
     query.end()?;
     let selection = if saturated { LimitSelection::Saturated } else { LimitSelection::All };
-    let page = state.backend().limit_page(LimitsRequest { selection, after, limit }).await?;
+    let page = state.shown().limit_page(LimitsRequest { selection, after, limit }).await?;
     Ok(json(&LimitListPage::new(page)))
 }
 
 async fn of(state: &WebState, subject: &LimitSubject) -> Result<Vec<LimitRow>, ApiError> {
-    let selection = LimitSelection::Of(subject.clone());
-    Ok(state.queue().limits().list(selection, PAGE_MAX as usize).await?)
+    Ok(state.shown().limits_of(subject.clone(), PAGE_MAX).await?)
 }
 
 async fn show(state: &WebState, subject: &LimitSubject) -> Result<Response, ApiError> {
@@ -108,28 +106,28 @@ async fn show(state: &WebState, subject: &LimitSubject) -> Result<Response, ApiE
 
 async fn set(state: &WebState, audit: &Audit, subject: LimitSubject, rule: LimitRule) -> Result<Response, ApiError> {
     let deed = Deed::set_limit(&subject, &rule);
-    let changed = audit.change(deed, state.queue().limits().set(subject.clone(), rule)).await?;
+    let changed = audit.change(deed, state.shown().set_limit(subject.clone(), rule)).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }
 
 async fn unset(state: &WebState, audit: &Audit, subject: LimitSubject) -> Result<Response, ApiError> {
     let deed = Deed::unset_limit(&subject);
-    let changed = audit.change(deed, state.queue().limits().unset(subject.clone())).await?;
+    let changed = audit.change(deed, state.shown().unset_limit(subject.clone())).await?;
     Ok(json(&ChangedLimit::new(&subject, changed, of(state, &subject).await?)))
 }
 
-async fn show_queue(State(state): State<WebState>, name: PathName, query: Query) -> Result<Response, ApiError> {
+async fn show_queue(State(state): State, name: PathName, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     show(&state, &LimitSubject::Queue(name.0)).await
 }
 
-async fn show_type(State(state): State<WebState>, name: PathName, query: Query) -> Result<Response, ApiError> {
+async fn show_type(State(state): State, name: PathName, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     show(&state, &LimitSubject::Type(name.0)).await
 }
 
 async fn set_queue(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     name: PathName,
     query: Query,
@@ -140,7 +138,7 @@ async fn set_queue(
 }
 
 async fn set_type(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     name: PathName,
     query: Query,
@@ -150,22 +148,12 @@ async fn set_type(
     set(&state, &audit, LimitSubject::Type(name.0), body.0.into()).await
 }
 
-async fn unset_queue(
-    State(state): State<WebState>,
-    audit: Audit,
-    name: PathName,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn unset_queue(State(state): State, audit: Audit, name: PathName, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     unset(&state, &audit, LimitSubject::Queue(name.0)).await
 }
 
-async fn unset_type(
-    State(state): State<WebState>,
-    audit: Audit,
-    name: PathName,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn unset_type(State(state): State, audit: Audit, name: PathName, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     unset(&state, &audit, LimitSubject::Type(name.0)).await
 }

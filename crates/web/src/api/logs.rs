@@ -1,7 +1,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::Event;
@@ -17,7 +16,7 @@ use crate::endpoint::document::Parameter;
 use crate::error::ApiError;
 use crate::input::{PathId, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How often a growing log is read again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -55,12 +54,12 @@ struct LogDocument {
     next: Option<String>,
 }
 
-async fn page(State(state): State<WebState>, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
+async fn page(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     let request = requested(id, query, None)?;
-    if state.backend().job(id).await?.is_none() {
+    if state.shown().job(id).await?.is_none() {
         return Err(ApiError::no_such_job(id));
     }
-    let entries = state.backend().log(request).await?.entries;
+    let entries = state.shown().log(request).await?.entries;
     let next = entries.last().map(position);
     Ok(json(&LogDocument { log: JobLog { id, entries }, next }))
 }
@@ -108,14 +107,14 @@ impl<'a> JobProgress<'a> {
 }
 
 async fn stream(
-    State(state): State<WebState>,
+    State(state): State,
     PathId(id): PathId,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let request = requested(id, query, last_event)?;
-    if state.backend().job(id).await?.is_none() {
+    if state.shown().job(id).await?.is_none() {
         return Err(ApiError::no_such_job(id));
     }
     events::open(&state, move |state, events| Box::pin(follow(state, request, events)))
@@ -126,8 +125,8 @@ async fn follow(state: WebState, mut request: LogRequest, events: mpsc::Sender<R
     let mut told: Option<String> = None;
     loop {
         // The job before its log: otherwise the last lines of one that ends in between would be missed.
-        let Ok(Some(detail)) = state.backend().job(request.id).await else { return };
-        while let Ok(page) = state.backend().log(request).await {
+        let Ok(Some(detail)) = state.shown().job(request.id).await else { return };
+        while let Ok(page) = state.shown().log(request).await {
             let Some(last) = page.entries.last() else { break };
             request.after = Some((last.claim_number, last.chunk_number));
             for entry in &page.entries {

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore_migrate::{MigrateError, Migrator};
@@ -8,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::input::Query;
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -24,17 +23,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn status(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn status(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     read(&state, |migrator| migrator.status().map(|report| json(&report))).await
 }
 
-async fn verify(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn verify(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     read(&state, |migrator| migrator.verify().map(|report| json(&report))).await
 }
 
-async fn history(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn history(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     read(&state, |migrator| migrator.history(None).map(|report| json(&report))).await
 }

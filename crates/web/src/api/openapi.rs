@@ -1,6 +1,5 @@
 mod schemas;
 
-use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
@@ -11,13 +10,13 @@ use crate::endpoint::document::Words;
 use crate::error::ApiError;
 use crate::input::Query;
 use crate::json::json as document_answer;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get("/api/v1/openapi.json", Scope::Read, show).says("This document").answers(200, "OpenApi")]
 }
 
-async fn show(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     Ok(document_answer(&document(&state.settings().base_path)))
 }

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::response::Response;
 use longshore_core::{Clock, Deed, InvalidJob, QueueChange, SystemClock};
 use longshore_report::{ChangedQueue, QueueList, WorkerList};
@@ -9,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::input::{PathName, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::State;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -28,27 +27,27 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn list(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let stats = state.backend().stats(0).await?;
+    let stats = state.shown().stats(0).await?;
     Ok(json(&QueueList::new(stats.queues, SystemClock::new().now())))
 }
 
-async fn workers(State(state): State<WebState>, query: Query) -> Result<Response, ApiError> {
+async fn workers(State(state): State, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    Ok(json(&WorkerList { workers: state.backend().workers().await? }))
+    Ok(json(&WorkerList { workers: state.shown().workers().await? }))
 }
 
-async fn pause(state: State<WebState>, audit: Audit, queue: PathName, query: Query) -> Result<Response, ApiError> {
+async fn pause(state: State, audit: Audit, queue: PathName, query: Query) -> Result<Response, ApiError> {
     change(state, audit, queue, query, QueueChange::Pause).await
 }
 
-async fn resume(state: State<WebState>, audit: Audit, queue: PathName, query: Query) -> Result<Response, ApiError> {
+async fn resume(state: State, audit: Audit, queue: PathName, query: Query) -> Result<Response, ApiError> {
     change(state, audit, queue, query, QueueChange::Resume).await
 }
 
 async fn change(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     PathName(queue): PathName,
     query: Query,
@@ -57,6 +56,6 @@ async fn change(
     query.end()?;
     // No job can have this queue name, so it is a mistake.
     InvalidJob::check_queue(&queue)?;
-    audit.change(Deed::on_queue(change, &queue), state.backend().change_queue(queue.clone(), change)).await?;
+    audit.change(Deed::on_queue(change, &queue), state.shown().change_queue(queue.clone(), change)).await?;
     Ok(json(&ChangedQueue { queue: &queue, is_paused: change == QueueChange::Pause }))
 }

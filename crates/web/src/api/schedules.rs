@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::schedule::ScheduleError;
@@ -13,7 +12,7 @@ use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
 use crate::input::{JsonBody, PathName, Query};
 use crate::json::{json, json_with};
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many schedules or ticks a page has at most.
 const PAGE_MAX: u32 = 1000;
@@ -73,16 +72,16 @@ struct ScheduleRun {
     job_id: JobId,
 }
 
-async fn list(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE_MAX);
     let after = query.one("after")?;
     query.end()?;
-    let records = state.backend().schedules(SchedulesRequest { names: None, after, limit }).await?;
+    let records = state.shown().schedules(SchedulesRequest { names: None, after, limit }).await?;
     Ok(json(&ScheduleList::new(&records)))
 }
 
 async fn one(state: &WebState, name: &str) -> Result<ScheduleRecord, ApiError> {
-    state.queue().schedules().get(name).await?.ok_or_else(|| no_such(name))
+    state.shown().schedule(name).await?.ok_or_else(|| no_such(name))
 }
 
 fn no_such(name: &str) -> ApiError {
@@ -90,23 +89,19 @@ fn no_such(name: &str) -> ApiError {
         .hint("list the schedules with GET /api/v1/schedules")
 }
 
-async fn show(State(state): State<WebState>, PathName(name): PathName, query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, PathName(name): PathName, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 
-async fn next(State(state): State<WebState>, PathName(name): PathName, mut query: Query) -> Result<Response, ApiError> {
+async fn next(State(state): State, PathName(name): PathName, mut query: Query) -> Result<Response, ApiError> {
     let count = query.number("count", 1..=NEXT_MAX)?.unwrap_or(10);
     query.end()?;
     let record = one(&state, &name).await?;
     Ok(json(&NextTickList { schedules: vec![NextTicks::new(&record, count, None)] }))
 }
 
-async fn ticks(
-    State(state): State<WebState>,
-    PathName(name): PathName,
-    mut query: Query,
-) -> Result<Response, ApiError> {
+async fn ticks(State(state): State, PathName(name): PathName, mut query: Query) -> Result<Response, ApiError> {
     let outcomes: Option<Vec<TickOutcome>> = query.words("outcome")?;
     let before: Option<Timestamp> = query.one("before")?;
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(TICKS);
@@ -115,7 +110,7 @@ async fn ticks(
         return Err(ApiError::invalid(format!("there are only {} outcomes", OUTCOMES.len())));
     }
     let request = TicksRequest { schedule: name.clone(), outcomes, before, limit };
-    let page = state.backend().ticks(request).await?;
+    let page = state.shown().ticks(request).await?;
     // A schedule that was removed has ticks, and a new one has none yet.
     if page.ticks.is_empty() {
         one(&state, &name).await?;
@@ -123,20 +118,14 @@ async fn ticks(
     Ok(json(&page))
 }
 
-async fn run(
-    State(state): State<WebState>,
-    audit: Audit,
-    PathName(name): PathName,
-    query: Query,
-) -> Result<Response, ApiError> {
+async fn run(State(state): State, audit: Audit, PathName(name): PathName, query: Query) -> Result<Response, ApiError> {
     query.end()?;
-    let schedules = state.queue().schedules();
-    let job_id = audit.change(Deed::on_schedule("run", &name), schedules.run(&name)).await?;
+    let job_id = audit.change(Deed::on_schedule("run", &name), state.shown().run_schedule(&name)).await?;
     Ok(json_with(StatusCode::CREATED, &ScheduleRun { name, job_id }))
 }
 
 async fn pause(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     PathName(name): PathName,
     query: Query,
@@ -147,19 +136,19 @@ async fn pause(
         return Err(ApiError::invalid(format!("a reason has 1 to {REASON_BYTES_MAX} bytes, none of them zero")));
     }
     let deed = Deed::pause_schedule(&name, &reason);
-    known(&name, audit.change(deed, state.queue().schedules().pause(&name, reason)).await?)?;
+    known(&name, audit.change(deed, state.shown().pause_schedule(&name, reason)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 
 async fn resume(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     PathName(name): PathName,
     query: Query,
 ) -> Result<Response, ApiError> {
     query.end()?;
     let deed = Deed::on_schedule("resume", &name);
-    known(&name, audit.change(deed, state.queue().schedules().resume(&name)).await?)?;
+    known(&name, audit.change(deed, state.shown().resume_schedule(&name)).await?)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use axum::extract::State;
 use axum::response::Response;
 use longshore_core::{MinuteStats, Timestamp};
 use serde::Serialize;
@@ -11,7 +10,7 @@ use crate::endpoint::document::Parameter;
 use crate::error::ApiError;
 use crate::input::Query;
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::State;
 
 /// The store keeps minutes for a week.
 const MINUTES_MAX: u32 = 7 * 24 * 60;
@@ -51,12 +50,12 @@ struct Point {
     ran_ms: u64,
 }
 
-async fn show(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let minutes = query.number("minutes", 1..=MINUTES_MAX)?.unwrap_or(MINUTES);
     let step = query.number("step", 1..=MINUTES_MAX)?.unwrap_or(1);
     let queues = query.names("queue");
     query.end()?;
-    let stats = state.backend().stats(minutes).await?;
+    let stats = state.shown().stats(minutes).await?;
     let wanted = stats.minutes.into_iter().filter(|it| queues.as_ref().is_none_or(|queues| queues.contains(&it.queue)));
     Ok(json(&StatSeries { minutes, step, points: sum(wanted, step) }))
 }

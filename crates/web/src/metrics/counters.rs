@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
-use longshore::backend::Backend;
 use longshore_core::{Clock, MinuteStats, StoreError, SystemClock};
 use tokio::sync::Mutex;
+
+use crate::shown::AllQueues;
 
 /// A minute may still grow this long after it has ended, because counts are written together with later ones.
 const OPEN_MINUTES: i64 = 5;
@@ -67,10 +68,10 @@ impl From<&MinuteStats> for Ended {
 
 impl Counters {
     /// The counts so far, by queue. Reads the minutes that may have changed.
-    pub(crate) async fn read(&self, backend: &dyn Backend) -> Result<BTreeMap<String, Ended>, StoreError> {
+    pub(crate) async fn read(&self, all: &AllQueues<'_>) -> Result<BTreeMap<String, Ended>, StoreError> {
         let mut state = self.state.lock().await;
         let back = state.as_ref().map_or(1, Counting::back);
-        let minutes = backend.stats(back).await?.minutes;
+        let minutes = all.stats(back).await?.minutes;
         let now = minute_of(&minutes);
         let counting = state.get_or_insert_with(|| Counting::begin(&minutes, now));
         Ok(counting.count(&minutes, now))

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use longshore_core::{AuditEntry, AuditId, AuditRequest, DeedOutcome};
 use longshore_report::AuditPage;
 use maud::{Markup, html};
@@ -10,18 +9,18 @@ use super::view::View;
 use crate::error::ApiError;
 use crate::input::Query;
 use crate::input::pairs::encode;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many entries a page shows.
 const SHOWN: u32 = 100;
 
 /// What was changed by hand: who, through what, when, and with what result.
-pub(super) async fn show(State(state): State<WebState>, view: View, mut query: Query) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, mut query: Query) -> Result<Markup, ApiError> {
     let (actor, action): (Option<String>, Option<String>) = (query.one("actor")?, query.one("action")?);
     let before = query.one("after")?.map(AuditId);
     query.end()?;
     let request = AuditRequest { before, actor: actor.clone(), action: action.clone(), limit: SHOWN };
-    let page = AuditPage::new(state.backend().audit_page(request).await?, SHOWN);
+    let page = AuditPage::new(state.shown().audit_page(request).await?, SHOWN);
     let content = html! {
         (filter(&view, actor.as_deref(), action.as_deref()))
         div #audit data-live {

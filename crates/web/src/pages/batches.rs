@@ -3,7 +3,6 @@ mod drawing;
 mod graph;
 mod shown;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore_core::{BatchCounts, BatchId, BatchJob, BatchRecord, BatchStatus, BatchesRequest};
 use maud::{Markup, html};
@@ -17,19 +16,19 @@ use super::layout::{Page, Section, framed};
 use super::view::View;
 use crate::error::ApiError;
 use crate::input::pairs::{Pairs, query};
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many batches a page lists.
 const PAGE: u32 = 50;
 
 /// All batches, newest first, with how far each is.
-pub(super) async fn list(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn list(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let asked = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let status: Option<BatchStatus> = parsed(&asked, "status")?;
     let before: Option<BatchId> = parsed(&asked, "before")?;
     // One more says whether there are others.
     let request = BatchesRequest { statuses: status.map(|status| vec![status]), before, limit: PAGE + 1 };
-    let mut batches = state.backend().batches(request).await?;
+    let mut batches = state.shown().batches(request).await?;
     let has_more = batches.len() > PAGE as usize;
     batches.truncate(PAGE as usize);
     let next = batches.last().map(|batch| batch.id).filter(|_| has_more);

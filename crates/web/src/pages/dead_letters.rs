@@ -2,7 +2,6 @@ mod groups;
 
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Action, Job, JobId, JobPageRequest, Selection, Status};
@@ -24,7 +23,7 @@ use crate::access::csrf;
 use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::pairs::query;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many of the newest dead letters are grouped.
 const GROUPED_MAX: u32 = 500;
@@ -37,10 +36,10 @@ const FIRST: usize = 3;
 const TREND: Duration = Duration::from_secs(86_400);
 
 /// Jobs that were given up, grouped by their error.
-pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = of_query(&uri)?;
     let jobs = newest(&state, &filter).await?;
-    let queues = state.backend().stats(0).await?.queues;
+    let queues = state.shown().stats(0).await?.queues;
     let groups = groups(&jobs, view.now, TREND);
     let content = html! {
         div #dead data-live data-gap="5000" {
@@ -59,7 +58,7 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
 
 /// `POST /dead/act`: retries or discards the jobs of one error.
 pub(super) async fn act(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,

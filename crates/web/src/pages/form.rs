@@ -11,7 +11,7 @@ use crate::Access;
 use crate::access::csrf;
 use crate::error::ApiError;
 use crate::input::pairs::Pairs;
-use crate::state::WebState;
+use crate::state::Mounted;
 
 /// The fields of a form that was sent by a page of this log-in. There is no other way to read a form, so no change is
 /// made without that check.
@@ -43,20 +43,21 @@ impl CheckedForm {
     }
 }
 
-impl FromRequest<WebState> for CheckedForm {
+impl FromRequest<Mounted> for CheckedForm {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &WebState) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, mounted: &Mounted) -> Result<Self, ApiError> {
+        let state = mounted.seen_by(request.extensions());
         let access = request.extensions().get::<Access>().cloned().ok_or_else(ApiError::unauthenticated)?;
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
             return Err(ApiError::invalid("a page expects the content type application/x-www-form-urlencoded"));
         }
-        let body = Bytes::from_request(request, state)
+        let body = Bytes::from_request(request, mounted)
             .await
             .map_err(|rejection| ApiError::new(rejection.status(), "invalid_request", rejection.body_text()))?;
         let fields = Pairs::parse(&body).map_err(ApiError::invalid)?;
-        csrf::check(state, &access, fields.get(csrf::FIELD).unwrap_or_default())?;
+        csrf::check(&state, &access, fields.get(csrf::FIELD).unwrap_or_default())?;
         Ok(Self { fields })
     }
 }

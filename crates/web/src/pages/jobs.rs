@@ -7,7 +7,6 @@ pub(super) mod listing;
 pub(super) mod search;
 pub(super) mod table;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore_core::{FailureType, JobPage, JobPageRequest, QueueStats, Status};
 use maud::{Markup, html};
@@ -21,15 +20,15 @@ use super::layout::{Page, Section, framed};
 use super::overview::total;
 use super::view::View;
 use crate::error::ApiError;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many jobs a page lists.
 pub(super) const PAGE: u32 = 50;
 
 /// The jobs that a filter selects, newest first.
-pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = JobFilter::of_query(uri.query().unwrap_or_default())?;
-    let queues = state.backend().stats(0).await?.queues;
+    let queues = state.shown().stats(0).await?.queues;
     if !filter.contents.is_empty() {
         let found = contents::search(&state, &filter).await?;
         let content = draw_found(&view, &filter, &found, &queues);

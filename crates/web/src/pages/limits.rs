@@ -3,7 +3,6 @@ mod form;
 
 use std::collections::HashMap;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore::limits::{LimitPosition, LimitRow, LimitScope, LimitSelection, LimitSource};
 use longshore_core::LimitsRequest;
@@ -19,7 +18,7 @@ use super::layout::{Page, Section, framed, hidden};
 use super::view::View;
 use crate::error::ApiError;
 use crate::input::pairs::{Pairs, query};
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How many limits a page lists.
 const PAGE: u32 = 100;
@@ -27,7 +26,7 @@ const PAGE: u32 = 100;
 const BESIDE_MAX: u32 = 500;
 
 /// What is limited: how much of it is used, what waits, and when it opens.
-pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let asked = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let cursor: Option<LimitCursor> = asked.get("after").map(str::parse).transpose().map_err(|error| {
         let error: longshore_report::InvalidLimitCursor = error;
@@ -36,7 +35,7 @@ pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) ->
     let is_saturated = asked.get("saturated").is_some();
     let selection = if is_saturated { LimitSelection::Saturated } else { LimitSelection::All };
     let after = cursor.as_ref().map(|LimitCursor(position)| position.clone());
-    let page = state.backend().limit_page(LimitsRequest { selection, after, limit: PAGE }).await?;
+    let page = state.shown().limit_page(LimitsRequest { selection, after, limit: PAGE }).await?;
     let edited = form::of_query(&state, &asked).await?;
     let next = page.next.map(|position| LimitCursor(position).to_string());
     let content = html! {
@@ -60,7 +59,7 @@ pub(super) async fn beside(state: &WebState, scope: LimitScope) -> Result<HashMa
     // Queues come first, then types; a position without a name is before all of its scope.
     let after = Some(LimitPosition { scope, name: String::new(), key: None });
     let request = LimitsRequest { selection: LimitSelection::All, after, limit: BESIDE_MAX };
-    let limits = state.backend().limit_page(request).await?.limits;
+    let limits = state.shown().limit_page(request).await?.limits;
     Ok(limits.into_iter().filter(|row| row.scope == scope).map(|row| (row.name.clone(), row)).collect())
 }
 

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Form, Request, State};
+use axum::extract::{Form, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -22,10 +22,10 @@ use crate::error::ApiError;
 use crate::guard::origin;
 use crate::input::Query;
 use crate::server::Peer;
-use crate::state::WebState;
+use crate::state::{Mounted, State, WebState};
 
 /// The log-in, which needs no right.
-pub(super) fn open_routes(state: &WebState) -> Router<WebState> {
+pub(super) fn open_routes(state: &WebState) -> Router<Mounted> {
     Router::new()
         .route("/login", get(show).post(log_in))
         .layer(from_fn(origin::check))
@@ -37,7 +37,7 @@ pub(super) fn endpoint() -> Endpoint {
     Endpoint::post("/logout", Scope::Read, log_out)
 }
 
-async fn show(State(state): State<WebState>, mut query: Query) -> Result<Response, ApiError> {
+async fn show(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let to: Option<String> = query.one("to")?;
     query.end()?;
     if !state.settings().has_log_in() {
@@ -75,7 +75,7 @@ struct LogInForm {
 /// The largest form: a token and a path.
 const FORM_BYTES_MAX: usize = 16 * 1024;
 
-async fn log_in(State(state): State<WebState>, request: Request) -> Result<Response, ApiError> {
+async fn log_in(State(state): State, request: Request) -> Result<Response, ApiError> {
     let Some(tokens) = state.settings().tokens.clone() else {
         return Err(ApiError::not_found("log-in: this server has no tokens of its own"));
     };
@@ -141,7 +141,7 @@ struct LogOutForm {
 }
 
 async fn log_out(
-    State(state): State<WebState>,
+    State(state): State,
     access: Access,
     headers: HeaderMap,
     request: Request,

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use axum::extract::State;
 use longshore_migrate::ledger::Event;
 use longshore_migrate::report::{
     Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, State as Applied, StatusReport,
@@ -14,13 +13,13 @@ use super::layout::{Page, Section, framed};
 use super::view::View;
 use crate::api::migrations::read;
 use crate::error::ApiError;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many events of the history are shown, the newest ones.
 const EVENTS_MAX: usize = 100;
 
 /// The ledger beside the real schema, and what was ever done. Only shown: changes are made by the command line.
-pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View) -> Result<Markup, ApiError> {
     // Before the first migration there is no history.
     let look = |migrator: &mut longshore_migrate::Migrator<'static>| {
         let status = migrator.status()?;

@@ -1,6 +1,5 @@
 mod problems;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore::schedule::findings;
 use longshore_core::{MinuteStats, QueueStats, SchedulesRequest, Stats, Status, WorkerRecord};
@@ -17,19 +16,19 @@ use super::view::View;
 use super::workers::worker_table;
 use crate::error::ApiError;
 use crate::input::pairs::Pairs;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many schedules are looked at.
 const SCHEDULES_MAX: u32 = 200;
 
 /// What is wrong first, then what goes on.
-pub(super) async fn show(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let span = span_of(&uri)?;
-    let backend = state.backend();
-    let mut stats = backend.stats(span.minutes()).await?;
-    let workers = backend.workers().await?;
+    let shown = state.shown();
+    let mut stats = shown.stats(span.minutes()).await?;
+    let workers = shown.workers().await?;
     let schedules = SchedulesRequest { names: None, after: None, limit: SCHEDULES_MAX };
-    let schedules = backend.schedules(schedules).await?;
+    let schedules = shown.schedules(schedules).await?;
     // Missed ticks would be a read for each schedule; the page of the schedules has them.
     let overdue: Vec<String> =
         schedules.iter().flat_map(|record| findings(record, &[])).map(|finding| finding.message).collect();

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::header;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -9,10 +8,10 @@ use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
 use super::view::{Theme, View};
 use crate::error::ApiError;
-use crate::state::WebState;
+use crate::state::State;
 
 /// The time zone and the theme of a user. A browser keeps them; the database does not.
-pub(super) async fn show(State(_): State<WebState>, view: View) -> Markup {
+pub(super) async fn show(State(_): State, view: View) -> Markup {
     let content = html! {
         section.panel aria-label="Preferences" { div.body {
             form.form method="post" action=(view.link("/preferences")) {
@@ -37,7 +36,7 @@ pub(super) async fn show(State(_): State<WebState>, view: View) -> Markup {
 }
 
 /// `POST /preferences`
-pub(super) async fn save(State(_): State<WebState>, view: View, form: CheckedForm) -> Result<Response, ApiError> {
+pub(super) async fn save(State(_): State, view: View, form: CheckedForm) -> Result<Response, ApiError> {
     let zone = Zone::find(form.required("zone")?).map_err(ApiError::invalid)?;
     let theme = form.required("theme")?;
     let theme = Theme::of_word(theme).ok_or_else(|| ApiError::invalid("the theme must be system, light or dark"))?;

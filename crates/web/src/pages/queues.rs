@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 
-use axum::extract::State;
 use axum::response::Response;
 use longshore::limits::{LimitRow, LimitScope};
 use longshore_core::{Deed, InvalidJob, MinuteStats, QueueChange, Status};
@@ -21,14 +20,14 @@ use super::view::View;
 use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::pairs::query;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many queues the page lists, those with the most waiting jobs first if there are more.
 const SHOWN_MAX: usize = 500;
 
 /// All queues with what waits in them.
-pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
-    let stats = state.backend().stats(Span::Hour.minutes()).await?;
+pub(super) async fn show(State(state): State, view: View) -> Result<Markup, ApiError> {
+    let stats = state.shown().stats(Span::Hour.minutes()).await?;
     let dead_letters = Some(total(&stats.queues, Status::DeadLetter));
     let mut queues: Vec<QueueSummary> =
         stats.queues.into_iter().map(|queue| QueueSummary::new(queue, view.now)).collect();
@@ -51,7 +50,7 @@ pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Ma
 
 /// `POST /queues/change`: pauses or resumes a queue.
 pub(super) async fn change(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
@@ -63,7 +62,7 @@ pub(super) async fn change(
         "resume" => (QueueChange::Resume, "is not paused any more."),
         _ => return Err(ApiError::invalid("the change must be pause or resume")),
     };
-    audit.change(Deed::on_queue(change, queue), state.backend().change_queue(queue.to_owned(), change)).await?;
+    audit.change(Deed::on_queue(change, queue), state.shown().change_queue(queue.to_owned(), change)).await?;
     Ok(done(&view, form.back(), &format!("Queue {queue} {words}")))
 }
 

@@ -1,6 +1,5 @@
 mod ticks;
 
-use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use longshore::schedule::{Finding, ScheduleError, findings};
@@ -19,7 +18,7 @@ use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::input::PathName;
 use crate::input::pairs::{Pairs, encode};
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many schedules the page lists.
 const SHOWN_MAX: u32 = 200;
@@ -29,11 +28,11 @@ const TICKS: u32 = 100;
 const NEXT: u32 = 10;
 
 /// All schedules: when they are next due and what became of their last tick.
-pub(super) async fn list(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(super) async fn list(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let query = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let after = query.get("after").map(str::to_owned);
     let request = SchedulesRequest { names: None, after, limit: SHOWN_MAX };
-    let schedules = state.backend().schedules(request).await?;
+    let schedules = state.shown().schedules(request).await?;
     let next = (schedules.len() == SHOWN_MAX as usize).then(|| schedules.last()).flatten();
     let content = html! {
         div #schedules data-live {
@@ -54,17 +53,12 @@ pub(super) async fn list(State(state): State<WebState>, view: View, uri: Uri) ->
 }
 
 /// One schedule with its next and its last ticks.
-pub(super) async fn show(
-    State(state): State<WebState>,
-    view: View,
-    PathName(name): PathName,
-) -> Result<Markup, ApiError> {
-    let request = SchedulesRequest { names: Some(vec![name.clone()]), after: None, limit: 1 };
-    let record = state.backend().schedules(request).await?.pop();
+pub(super) async fn show(State(state): State, view: View, PathName(name): PathName) -> Result<Markup, ApiError> {
+    let record = state.shown().schedule(&name).await?;
     let record = record.ok_or_else(|| ApiError::not_found(format!("schedule {name}")))?;
     let request = |outcomes, limit| TicksRequest { schedule: name.clone(), outcomes, before: None, limit };
-    let decided = state.backend().ticks(request(None, TICKS)).await?;
-    let missed = state.backend().ticks(request(Some(vec![TickOutcome::Missed]), TICKS)).await?;
+    let decided = state.shown().ticks(request(None, TICKS)).await?;
+    let missed = state.shown().ticks(request(Some(vec![TickOutcome::Missed]), TICKS)).await?;
     let found = findings(&record, &missed.ticks);
     let content = html! {
         div #schedule data-live {
@@ -81,25 +75,27 @@ pub(super) async fn show(
 
 /// `POST /schedules/act`: runs, pauses or resumes a schedule.
 pub(super) async fn act(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
     let name = form.required("name")?;
-    let schedules = state.queue().schedules();
+    let shown = state.shown();
     let on = |action, more: &str| Deed::new(action, format!("schedule {name}{more}"));
     let found = match form.required("action")? {
         "run" => {
-            let id = audit.change(on("run", ""), schedules.run(name)).await.map_err(of_schedule)?;
+            let id = audit.change(on("run", ""), shown.run_schedule(name)).await.map_err(of_schedule)?;
             return Ok(done(&view, form.back(), &format!("Schedule {name} made job {id}.")));
         }
         "pause" => {
             let reason = form.get("reason").unwrap_or("paused in the dashboard");
-            audit.change(on("pause", &format!(": {reason}")), schedules.pause(name, reason)).await?
+            audit.change(on("pause", &format!(": {reason}")), shown.pause_schedule(name, reason.to_owned())).await?
         }
-        "resume" => audit.change(on("resume", ""), schedules.resume(name)).await?,
-        "catch_up" => audit.change(on("resume", " and its missed ticks"), schedules.resume_and_catch_up(name)).await?,
+        "resume" => audit.change(on("resume", ""), shown.resume_schedule(name)).await?,
+        "catch_up" => {
+            audit.change(on("resume", " and its missed ticks"), shown.resume_schedule_and_catch_up(name)).await?
+        }
         _ => return Err(ApiError::invalid("the action must be run, pause, resume or catch_up")),
     };
     if !found {

@@ -2,7 +2,6 @@ mod runs;
 
 use std::collections::HashMap;
 
-use axum::extract::State;
 use longshore::limits::{LimitRow, LimitScope};
 use longshore_core::{Filter, JobPageRequest, Status};
 use longshore_report::relative_time::short;
@@ -17,20 +16,20 @@ use super::limits;
 use super::view::View;
 use crate::error::ApiError;
 use crate::input::pairs::query;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many of the newest ended jobs count.
 const JOBS_MAX: u32 = 500;
 const ENDED: [Status; 2] = [Status::Completed, Status::DeadLetter];
 
 /// Job types: how often they fail and how long they take, by the newest ended jobs.
-pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
-    let backend = state.backend();
+pub(super) async fn show(State(state): State, view: View) -> Result<Markup, ApiError> {
+    let shown = state.shown();
     let request = JobPageRequest { selection: Filter::all().statuses(ENDED).into(), after: None, limit: JOBS_MAX };
     let read = listing::read(&state, request).await?;
     let is_given_up = read.is_none();
     let jobs = read.map(|page| page.jobs).unwrap_or_default();
-    let workers = backend.workers().await?;
+    let workers = shown.workers().await?;
     let types = runs_by_type(&jobs, &workers);
     let limits = limits::beside(&state, LimitScope::Type).await?;
     let content = html! {

@@ -8,7 +8,7 @@ use crate::Access;
 use crate::access::{Scope, csrf};
 use crate::error::ApiError;
 use crate::input::pairs::encode;
-use crate::state::WebState;
+use crate::state::{Mounted, WebState};
 
 /// How a user sees every page: who it is, what it may do, its time zone and theme.
 #[derive(Clone, Debug)]
@@ -120,11 +120,11 @@ fn here(parts: &Parts) -> String {
     parts.uri.path_and_query().map_or("/", |asked| asked.as_str()).to_owned()
 }
 
-impl FromRequestParts<WebState> for View {
+impl FromRequestParts<Mounted> for View {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, mounted: &Mounted) -> Result<Self, ApiError> {
         let access = parts.extensions.get::<Access>().cloned().ok_or_else(ApiError::unauthenticated)?;
-        Ok(Self::of_request(state, parts, Some(access)))
+        Ok(Self::of_request(&mounted.seen_by(&parts.extensions), parts, Some(access)))
     }
 }

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use longshore_core::WorkerRecord;
 use maud::{Markup, html};
 
@@ -9,7 +8,7 @@ use super::drawing::text::{counted, line, visible};
 use super::layout::{Page, Section, framed};
 use super::view::View;
 use crate::error::ApiError;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many workers the page lists.
 const SHOWN_MAX: usize = 500;
@@ -17,8 +16,8 @@ const SHOWN_MAX: usize = 500;
 const NAMED_MAX: usize = 5;
 
 /// Who is alive, since when, running what.
-pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
-    let workers = state.backend().workers().await?;
+pub(super) async fn show(State(state): State, view: View) -> Result<Markup, ApiError> {
+    let workers = state.shown().workers().await?;
     let shown = &workers[..workers.len().min(SHOWN_MAX)];
     let content = html! {
         div #workers data-live {

@@ -76,8 +76,15 @@ impl Client {
 
     /// Opens a stream of events.
     pub(crate) async fn events(&self, path: &str) -> Events {
+        self.events_of(path, &[]).await
+    }
+
+    /// The same with more headers.
+    pub(crate) async fn events_of(&self, path: &str, headers: &[(&str, &str)]) -> Events {
         let mut stream = self.connect().await;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: text/event-stream\r\n\r\n", self.address);
+        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let address = self.address;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: text/event-stream\r\n{more}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut events = Events { reader: BufReader::new(stream) };
         let status = events.line().await.expect("the server answers");

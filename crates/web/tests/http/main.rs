@@ -11,6 +11,8 @@ mod fuzz;
 mod limits;
 mod limits_and_batches;
 mod metrics;
+mod redaction;
 mod site;
 mod streams;
+mod visibility;
 mod work;

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use longshore::{FailureType, HandlerError, Payload, Queue};
@@ -103,6 +104,27 @@ impl Site {
         self.client().send("GET", path, &[], "").await
     }
 
+    /// Checks every page that a link of another page leads to, beginning with the overview; of those that differ only in
+    /// numbers and in values of the query, a few. Returns their paths.
+    pub(crate) async fn crawl(&self, headers: &[(&str, &str)], check: impl Fn(&str, &Answer)) -> BTreeSet<String> {
+        let (mut found, mut kinds, mut new) = (BTreeSet::new(), BTreeMap::new(), vec!["/".to_owned()]);
+        while let Some(path) = new.pop() {
+            if found.contains(&path) || count(&mut kinds, &path) > ALIKE_MAX {
+                continue;
+            }
+            let page = self.client().send("GET", &path, headers, "").await;
+            check(&path, &page);
+            for link in page.body.split(" href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                let link = link.split('#').next().unwrap_or_default().replace("&amp;", "&");
+                if link.starts_with('/') && !link.starts_with("/assets") && !link.starts_with("/api/") {
+                    new.push(link);
+                }
+            }
+            found.insert(path);
+        }
+        found
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.client().send("POST", path, &[("content-type", "application/json")], &body.to_string()).await
     }
@@ -152,6 +174,20 @@ impl Site {
         drop(self.stop.take());
         self.serving.await.unwrap()
     }
+}
+
+/// How many pages that are alike a crawl looks at: more than a test has jobs.
+const ALIKE_MAX: usize = 12;
+
+/// Counts a path among those that are alike.
+fn count(kinds: &mut BTreeMap<String, usize>, path: &str) -> usize {
+    let (place, query) = path.split_once('?').unwrap_or((path, ""));
+    let place = place.split('/').map(|part| if part.parse::<u64>().is_ok() { "#" } else { part });
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let kind = place.collect::<Vec<_>>().join("/") + "?" + &names.collect::<Vec<_>>().join("&");
+    let count = kinds.entry(kind).or_default();
+    *count += 1;
+    *count
 }
 
 #[derive(longshore::Job, Serialize, Deserialize)]

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use longshore::{BoxFuture, CurrentAttempt, HandlerError, Middleware, StopCause};
-use longshore_core::{Failure, Outcome};
+use longshore_core::{Failure, JobData, Outcome};
 
 use crate::output::log_format::WORKER;
 use crate::output::relative_time::short;
@@ -16,6 +16,9 @@ const ERROR_CHARS_MAX: usize = 500;
 #[derive(Debug, Default)]
 pub(super) struct JobLines {
     counts: Arc<WorkCounts>,
+    /// The fields whose values an error must not repeat.
+    #[cfg(feature = "web")]
+    redaction: longshore_web::Redaction,
 }
 
 /// What a worker has done so far, and does now.
@@ -62,6 +65,22 @@ impl WorkCounts {
 }
 
 impl JobLines {
+    /// Hides the values of these fields in errors.
+    #[cfg(feature = "web")]
+    pub(super) fn redacting(redaction: longshore_web::Redaction) -> Self {
+        Self { redaction, ..Self::default() }
+    }
+
+    fn shown(&self, payload: &JobData, error: &str) -> String {
+        #[cfg(feature = "web")]
+        return self.redaction.text_of_job(payload, error);
+        #[cfg(not(feature = "web"))]
+        {
+            let _ = payload;
+            error.to_owned()
+        }
+    }
+
     /// The counts, which go on.
     pub(super) fn counts(&self) -> Arc<WorkCounts> {
         Arc::clone(&self.counts)
@@ -81,13 +100,17 @@ impl Middleware for JobLines {
         if attempt.stop_requested() == Some(StopCause::LeaseLost) {
             tracing::warn!(target: WORKER, "lost {job} to another worker; the outcome of this attempt does not count");
         } else {
-            tell(&job, attempt.ran().unwrap_or_default(), outcome);
+            let error = |failure: &Failure| {
+                // The whole error, because a part of a value is not found.
+                one_line(&self.shown(attempt.payload(), &failure.message), ERROR_CHARS_MAX)
+            };
+            tell(&job, attempt.ran().unwrap_or_default(), outcome, error);
         }
         Box::pin(async {})
     }
 }
 
-fn tell(job: &str, ran: Duration, outcome: &Outcome) {
+fn tell(job: &str, ran: Duration, outcome: &Outcome, error: impl Fn(&Failure) -> String) {
     let ran = short(ran);
     match outcome {
         Outcome::Completed { .. } => tracing::info!(target: WORKER, "completed {job} in {ran}"),
@@ -117,10 +140,6 @@ fn tell(job: &str, ran: Duration, outcome: &Outcome) {
     }
 }
 
-fn error(failure: &Failure) -> String {
-    one_line(&failure.message, ERROR_CHARS_MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use longshore_core::{DeadLetterReason, FailureType, Timestamp};
@@ -137,8 +156,18 @@ mod tests {
             .without_time()
             .with_target(false)
             .finish();
-        tracing::subscriber::with_default(subscriber, || tell("mail #12", Duration::from_millis(812), outcome));
+        let lines = JobLines::default();
+        let error = |failure: &Failure| one_line(&lines.shown(&JobData::default(), &failure.message), ERROR_CHARS_MAX);
+        tracing::subscriber::with_default(subscriber, || tell("mail #12", Duration::from_millis(812), outcome, error));
         written.text()
+    }
+
+    #[cfg(feature = "web")]
+    #[test]
+    fn an_error_does_not_repeat_the_value_of_a_redacted_field() {
+        let lines = JobLines::redacting(longshore_web::Redaction::new(["password"]).unwrap());
+        let payload = JobData::parse(r#"{"password": "hunter2"}"#).unwrap();
+        assert_eq!(lines.shown(&payload, "no user with hunter2"), "no user with [redacted]");
     }
 
     #[test]

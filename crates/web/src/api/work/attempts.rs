@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::remote::{ClaimNumber, RemoteEnd};
@@ -10,10 +9,10 @@ use super::path::PathAttempt;
 use crate::error::ApiError;
 use crate::input::{JsonBody, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 pub(super) async fn complete(
-    State(state): State<WebState>,
+    State(state): State,
     path: PathAttempt,
     query: Query,
     JsonBody(CompletedAttempt { claim_number, result, log }): JsonBody<CompletedAttempt>,
@@ -23,7 +22,7 @@ pub(super) async fn complete(
 }
 
 pub(super) async fn fail(
-    State(state): State<WebState>,
+    State(state): State,
     path: PathAttempt,
     query: Query,
     JsonBody(body): JsonBody<FailedAttempt>,
@@ -42,7 +41,7 @@ pub(super) async fn fail(
 }
 
 pub(super) async fn snooze(
-    State(state): State<WebState>,
+    State(state): State,
     path: PathAttempt,
     query: Query,
     JsonBody(SnoozedAttempt { claim_number, delay, log }): JsonBody<SnoozedAttempt>,
@@ -52,7 +51,7 @@ pub(super) async fn snooze(
 }
 
 pub(super) async fn give_back(
-    State(state): State<WebState>,
+    State(state): State,
     path: PathAttempt,
     query: Query,
     JsonBody(ReturnedAttempt { claim_number, log }): JsonBody<ReturnedAttempt>,
@@ -80,7 +79,7 @@ struct SavedCheckpoint {
 }
 
 pub(super) async fn checkpoint(
-    State(state): State<WebState>,
+    State(state): State,
     path: PathAttempt,
     query: Query,
     JsonBody(NewCheckpoint { claim_number, value, step }): JsonBody<NewCheckpoint>,
@@ -100,11 +99,7 @@ struct StepResult {
     result: JobData,
 }
 
-pub(super) async fn step(
-    State(state): State<WebState>,
-    path: PathAttempt,
-    mut query: Query,
-) -> Result<Response, ApiError> {
+pub(super) async fn step(State(state): State, path: PathAttempt, mut query: Query) -> Result<Response, ApiError> {
     let claim_number: Option<i64> = query.one("claim_number")?;
     query.end()?;
     let claim_number = claim_number.ok_or_else(|| ApiError::invalid("the query must name the claim_number"))?;

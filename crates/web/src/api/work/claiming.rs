@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::remote::{ClaimedJob, RemoteClaim};
@@ -11,7 +10,7 @@ use super::path::PathWorker;
 use crate::error::ApiError;
 use crate::input::{JsonBody, Query};
 use crate::json::json;
-use crate::state::WebState;
+use crate::state::State;
 
 /// The jobs that a worker has claimed.
 #[derive(Serialize)]
@@ -22,7 +21,7 @@ struct ClaimedJobs {
 /// Waits at most as long as the claim says. If the client hangs up, this future is dropped, and what it would have got is
 /// given back.
 pub(super) async fn claim(
-    State(state): State<WebState>,
+    State(state): State,
     PathWorker(worker_id): PathWorker,
     query: Query,
     JsonBody(body): JsonBody<Claim>,
@@ -36,7 +35,7 @@ pub(super) async fn claim(
     let request = RemoteClaim {
         worker_id,
         job_types: body.job_types,
-        queues: body.queues,
+        queues: state.shown().claimable(body.queues)?,
         limit: body.limit,
         wait: body.wait.unwrap_or(Duration::ZERO),
         holds: body.holds.iter().map(|held| (held.id, held.claim_number)).collect(),

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::remote::{HeldAttempt, NewRemoteWorker, RemoteWorkers, WorkerId};
@@ -8,11 +7,11 @@ use longshore_core::Progress;
 use serde::Serialize;
 
 use super::bodies::{HeldWithNews, LEASE, NewWorker, WorkerHeartbeat};
-use super::path::PathWorker;
+use super::path::{PathWorker, no_worker};
 use crate::error::ApiError;
 use crate::input::{JsonBody, Query};
 use crate::json::{json, json_with};
-use crate::state::WebState;
+use crate::state::State;
 
 /// A worker that was registered.
 #[derive(Serialize)]
@@ -30,7 +29,7 @@ struct RetiredWorker {
 }
 
 pub(super) async fn register(
-    State(state): State<WebState>,
+    State(state): State,
     query: Query,
     JsonBody(body): JsonBody<NewWorker>,
 ) -> Result<Response, ApiError> {
@@ -43,7 +42,13 @@ pub(super) async fn register(
     };
     let worker_id = body.worker_id.as_ref().map(identity).transpose()?;
     let lease = body.lease.unwrap_or(LEASE);
+    if let Some(worker_id) = &worker_id
+        && !state.shown().may_be(worker_id).await?
+    {
+        return Err(no_worker());
+    }
     let NewWorker { job_types, queues, host, pid, concurrency, .. } = body;
+    let queues = state.shown().claimable(queues)?;
     let worker = NewRemoteWorker { worker_id, host, pid, lease, queues, job_types, concurrency };
     let worker_id = state.remote().register(worker).await?;
     let heartbeat_seconds = (lease / 6).max(Duration::from_millis(200)).as_secs_f64();
@@ -52,7 +57,7 @@ pub(super) async fn register(
 }
 
 pub(super) async fn heartbeat(
-    State(state): State<WebState>,
+    State(state): State,
     PathWorker(worker_id): PathWorker,
     query: Query,
     JsonBody(body): JsonBody<WorkerHeartbeat>,
@@ -74,7 +79,7 @@ fn held(job: HeldWithNews) -> Result<HeldAttempt, ApiError> {
 }
 
 pub(super) async fn retire(
-    State(state): State<WebState>,
+    State(state): State,
     PathWorker(worker_id): PathWorker,
     query: Query,
 ) -> Result<Response, ApiError> {

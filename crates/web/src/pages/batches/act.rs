@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use longshore_core::{BatchChange, BatchId, BatchRecord};
 use maud::{Markup, html};
@@ -13,14 +12,14 @@ use crate::pages::drawing::text::{counted, line};
 use crate::pages::form::{CheckedForm, done, in_words};
 use crate::pages::layout::{Page, Section, framed};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How long a page waits for a change. A longer one goes on without it.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// `POST /batches/act`: retries or cancels members, or closes a batch, after a confirmation that says how many.
 pub(in crate::pages) async fn act(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
@@ -36,7 +35,7 @@ pub(in crate::pages) async fn act(
         _ => return Err(ApiError::invalid("the action must be retry, cancel or close")),
     };
     if form.get("confirmed").is_none() {
-        let batch = state.backend().batch(id).await?.ok_or_else(|| no_such(id))?;
+        let batch = state.shown().batch(id).await?.ok_or_else(|| no_such(id))?;
         return Ok(ask(&view, &form, &batch, change).into_response());
     }
     let words = match tokio::time::timeout(WAIT_MAX, change_members(&state, audit, id, change)).await {

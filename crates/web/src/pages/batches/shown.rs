@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::Uri;
 use longshore_core::{
     BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole, BatchStatus, Dependency, DependencyTarget, JobId,
@@ -18,7 +17,7 @@ use crate::pages::drawing::table::{badge as job_badge, job_link, type_link};
 use crate::pages::drawing::text::{counted, line, number};
 use crate::pages::layout::{Page, Section, framed, hidden};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::State;
 
 /// How many jobs the graph is made of, and how many a page lists.
 const GRAPH_MAX: u32 = 1000;
@@ -26,16 +25,16 @@ const LISTED: usize = 100;
 
 /// One batch: its counts, its jobs as a graph and as a list, what its callbacks are.
 pub(in crate::pages) async fn show(
-    State(state): State<WebState>,
+    State(state): State,
     view: View,
     PathId(id): PathId<BatchId>,
     uri: Uri,
 ) -> Result<Markup, ApiError> {
     let asked = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let after: Option<JobId> = parsed(&asked, "after")?;
-    let batch = state.backend().batch(id).await?.ok_or_else(|| no_such(id))?;
+    let batch = state.shown().batch(id).await?.ok_or_else(|| no_such(id))?;
     let request = BatchJobsRequest { id, after, limit: GRAPH_MAX };
-    let jobs = state.backend().batch_jobs(request).await?;
+    let jobs = state.shown().batch_jobs(request).await?;
     let title = format!("Batch {id}");
     let content = html! {
         div #batch data-live {

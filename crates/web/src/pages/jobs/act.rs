@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Action, Actioned, InvalidPriority, JobId, Priority, Selection, StoreError};
 use maud::{Markup, html};
@@ -14,7 +13,7 @@ use crate::pages::drawing::text::counted;
 use crate::pages::form::{CheckedForm, done, in_words};
 use crate::pages::layout::{Page, Section, framed};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// How long a page waits for an action. A longer one goes on without it.
 const WAIT_MAX: Duration = Duration::from_secs(20);
@@ -34,7 +33,7 @@ struct Verb {
 /// `POST /jobs/act`: changes the selected jobs, or all that a filter selects. What cannot be taken back, and all of a
 /// filter, is confirmed first, with the number said.
 pub(in crate::pages) async fn act(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
@@ -100,11 +99,11 @@ fn of_filter(form: &CheckedForm, verb: &Verb) -> Result<(Selection, Option<JobFi
 /// How many jobs an action on a filter means: by the kept counts if they know, else counted.
 async fn count(state: &WebState, filter: Option<&JobFilter>, selection: &Selection) -> Result<u64, ApiError> {
     if let Some(filter) = filter.filter(|filter| filter.status.is_some())
-        && let Some(jobs) = filter.count_of(&state.backend().stats(0).await?.queues)
+        && let Some(jobs) = filter.count_of(&state.shown().stats(0).await?.queues)
     {
         return Ok(jobs);
     }
-    Ok(state.backend().count(selection.clone()).await?)
+    Ok(state.shown().count(selection.clone()).await?)
 }
 
 /// Runs an action to its end, even if the browser does not wait for it.

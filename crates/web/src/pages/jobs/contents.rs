@@ -125,7 +125,7 @@ pub(super) async fn search(state: &WebState, filter: &JobFilter) -> Result<Found
     let mut limit = FIRST_READ;
     loop {
         let request = JobPageRequest { selection: filter.selection(), after: found.next.clone(), limit };
-        let Ok(page) = timeout_at(deadline, state.backend().jobs(request)).await else {
+        let Ok(page) = timeout_at(deadline, state.shown().jobs(request)).await else {
             found.is_late = true;
             return Ok(found);
         };

@@ -2,7 +2,6 @@ mod attempts;
 mod timeline;
 mod workflow;
 
-use axum::extract::State;
 use axum::http::Uri;
 use longshore_core::{DependentsRequest, Explanation, Job, JobDetail, LogEntry, LogRequest, Priority, Status, explain};
 use maud::{Markup, html};
@@ -17,22 +16,22 @@ use crate::pages::drawing::table::{badge, job_link, queue_link, type_link};
 use crate::pages::drawing::text::{SHOWN_BYTES_MAX, boxed, bytes, tail, visible};
 use crate::pages::layout::{Page, Section, framed, hidden};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::State;
 
 /// One job: why it does not run, its time line, its attempts, what it was given and what came of it.
 pub(in crate::pages) async fn show(
-    State(state): State<WebState>,
+    State(state): State,
     view: View,
     PathId(id): PathId,
     uri: Uri,
 ) -> Result<Markup, ApiError> {
-    let backend = state.backend();
-    let detail = backend.job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
-    let explanation = backend.waiting_facts(id).await?.as_ref().map(explain);
+    let shown = state.shown();
+    let detail = shown.job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let explanation = shown.waiting_facts(id).await?.as_ref().map(explain);
     let attempt = attempt_of(&uri, &detail)?;
-    let log = backend.log(LogRequest { id, attempt: Some(attempt), after: None }).await?.entries;
+    let log = shown.log(LogRequest { id, attempt: Some(attempt), after: None }).await?.entries;
     let request = DependentsRequest { id, after: None, limit: workflow::DEPENDENTS_MAX as u32 + 1 };
-    let dependents = backend.dependents(request).await?;
+    let dependents = shown.dependents(request).await?;
     let title = format!("Job {id}");
     let workflow = workflow::panel(&view, &detail, &dependents);
     let content = draw(&view, &detail, explanation.as_ref(), &workflow, (attempt, &log));

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use longshore_core::{Deed, InvalidId, Job, JobData, JobEdit, JobId, NewJob, Status};
@@ -13,31 +12,39 @@ use crate::pages::drawing::text::visible;
 use crate::pages::form::{CheckedForm, done};
 use crate::pages::layout::{Page, Section, framed, hidden};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::{State, WebState};
 
 /// The values of the fields of a form about one job.
 struct Fields {
     job_type: String,
     queue: String,
     job_data: String,
+    /// The job whose hidden values the placeholders of the payload stand for, if the form makes another one.
+    like: Option<JobId>,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self { job_type: String::new(), queue: "default".to_owned(), job_data: "{}".to_owned(), like: None }
+    }
 }
 
 impl Fields {
     fn of(job: &Job) -> Self {
         let job_data = json::indented(job.job_data.as_str());
-        Self { job_type: job.job_type.clone(), queue: job.queue.clone(), job_data }
+        Self { job_type: job.job_type.clone(), queue: job.queue.clone(), job_data, like: None }
     }
 }
 
 /// The form for a new job, filled in like another job if the query says so.
-pub(in crate::pages) async fn new(State(state): State<WebState>, view: View, uri: Uri) -> Result<Markup, ApiError> {
+pub(in crate::pages) async fn new(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let query = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let fields = match query.get("like") {
         Some(id) => {
             let id: JobId = id.parse().map_err(|error: InvalidId| ApiError::invalid(error.to_string()))?;
-            Fields::of(&job(&state, id).await?)
+            Fields { like: Some(id), ..Fields::of(&job(&state, id).await?) }
         }
-        None => Fields { job_type: String::new(), queue: "default".to_owned(), job_data: "{}".to_owned() },
+        None => Fields::default(),
     };
     let content = form(&view, "/jobs/new", &fields, "Enqueue", true);
     let page = Page { title: "Enqueue a job", section: Section::Jobs, aside: html! {}, content, dead_letters: None };
@@ -46,29 +53,30 @@ pub(in crate::pages) async fn new(State(state): State<WebState>, view: View, uri
 
 /// `POST /jobs/new`: makes the job.
 pub(in crate::pages) async fn create(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
-    let mut job = NewJob::new(form.required("job_type")?, data(&form)?);
+    let mut job_data = data(&form)?;
+    if let Some(id) = form.get("like") {
+        let id: JobId = id.parse().map_err(|error: InvalidId| ApiError::invalid(error.to_string()))?;
+        job_data = state.shown().restored(job_data, id).await?;
+    }
+    let mut job = NewJob::new(form.required("job_type")?, job_data);
     job.queue = form.required("queue")?.to_owned();
     if let Some(priority) = form.get("priority") {
         job.priority =
             priority.parse().map_err(|error: longshore_core::InvalidPriority| ApiError::invalid(error.to_string()))?;
     }
     let deed = Deed::new("enqueue", format!("a job of type {}", job.job_type));
-    let enqueued = audit.change(deed, state.backend().enqueue(vec![job])).await?;
+    let enqueued = audit.change(deed, state.shown().enqueue(job)).await?;
     let id = enqueued.first().ok_or_else(ApiError::internal)?.id;
     Ok(done(&view, &format!("/jobs/{id}"), &format!("Enqueued job {id}.")))
 }
 
 /// The form that changes a job.
-pub(in crate::pages) async fn show(
-    State(state): State<WebState>,
-    view: View,
-    PathId(id): PathId,
-) -> Result<Markup, ApiError> {
+pub(in crate::pages) async fn show(State(state): State, view: View, PathId(id): PathId) -> Result<Markup, ApiError> {
     let job = job(&state, id).await?;
     let title = format!("Edit job {}", job.id);
     let content = form(&view, &format!("/jobs/{}/edit", job.id), &Fields::of(&job), "Save", false);
@@ -84,7 +92,7 @@ pub(in crate::pages) async fn show(
 
 /// `POST /jobs/{id}/edit`: changes what differs.
 pub(in crate::pages) async fn save(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     PathId(id): PathId,
@@ -97,13 +105,15 @@ pub(in crate::pages) async fn save(
     edit.queue = (queue != old.queue).then(|| queue.to_owned());
     // White space alone is no change, because the form shows the document with its own.
     let is_same = json::indented(job_data.as_str()) == json::indented(old.job_data.as_str());
-    edit.job_data = (!is_same).then_some(job_data);
+    if !is_same {
+        edit.job_data = Some(state.shown().restored(job_data, id).await?);
+    }
     let back = format!("/jobs/{}", old.id);
     if edit == JobEdit::default() {
         return Ok(done(&view, &back, "Nothing differs, so nothing was changed."));
     }
     let deed = Deed::edit(old.id, &edit);
-    let actioned = audit.change(deed, state.backend().edit(old.id, edit)).await?;
+    let actioned = audit.change(deed, state.shown().edit(old.id, edit)).await?;
     if let Some(refusal) = actioned.refused.first() {
         return Err(ApiError::from(*refusal));
     }
@@ -111,7 +121,7 @@ pub(in crate::pages) async fn save(
 }
 
 async fn job(state: &WebState, id: JobId) -> Result<Job, ApiError> {
-    let detail = state.backend().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
     Ok(detail.job)
 }
 
@@ -128,6 +138,7 @@ fn form(view: &View, path: &str, fields: &Fields, button: &str, is_new: bool) ->
         section.panel aria-label="Job" { div.body {
             form.form method="post" action=(view.link(path)) {
                 (hidden(view))
+                @if let Some(like) = fields.like { input type="hidden" name="like" value=(like); }
                 div.field { label for="job_type" { "Type" } input #job_type name="job_type" required maxlength="200" value=(fields.job_type); }
                 div.field { label for="queue" { "Queue" } input #queue name="queue" required maxlength="200" value=(fields.queue); }
                 @if is_new {

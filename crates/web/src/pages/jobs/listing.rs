@@ -11,7 +11,7 @@ const LOOK_MAX: Duration = Duration::from_secs(3);
 
 /// A page of jobs, or nothing if it could not be read in time.
 pub(in crate::pages) async fn read(state: &WebState, request: JobPageRequest) -> Result<Option<JobPage>, ApiError> {
-    match tokio::time::timeout(LOOK_MAX, state.backend().jobs(request)).await {
+    match tokio::time::timeout(LOOK_MAX, state.shown().jobs(request)).await {
         Ok(page) => Ok(Some(page?)),
         Err(_) => Ok(None),
     }

@@ -1,4 +1,3 @@
-use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use longshore_core::{FailureType, JobId};
@@ -7,7 +6,7 @@ use super::filter::JobFilter;
 use crate::error::ApiError;
 use crate::input::pairs::{Pairs, query};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::State;
 
 /// The words of the search field with what they filter by.
 const WORDS: [(&str, &str); 7] = [
@@ -21,7 +20,7 @@ const WORDS: [(&str, &str); 7] = [
 ];
 
 /// Goes to the job or to the list that the words of the search field name. Reads nothing itself.
-pub(in crate::pages) async fn go(State(_): State<WebState>, view: View, uri: Uri) -> Result<Response, ApiError> {
+pub(in crate::pages) async fn go(State(_): State, view: View, uri: Uri) -> Result<Response, ApiError> {
     let asked = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
     let path = target(asked.get("q").unwrap_or_default())?;
     Ok(Redirect::to(&view.link(&path)).into_response())

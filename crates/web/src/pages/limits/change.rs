@@ -2,38 +2,37 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::extract::State;
 use axum::response::Response;
-use longshore::limits::{LimitRule, LimitSelection, LimitSource};
+use longshore::limits::{LimitRule, LimitSource};
 
 use super::form::subject_of;
 use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::pages::form::{CheckedForm, done};
 use crate::pages::view::View;
-use crate::state::WebState;
+use crate::state::State;
 use longshore_core::Deed;
 
 /// `POST /limits/change`: sets or unsets a limit by hand.
 pub(in crate::pages) async fn change(
-    State(state): State<WebState>,
+    State(state): State,
     audit: Audit,
     view: View,
     form: CheckedForm,
 ) -> Result<Response, ApiError> {
     let subject = subject_of(form.required("scope")?, form.required("name")?.trim())?;
-    let limits = state.queue().limits();
+    let shown = state.shown();
     let words = match form.required("action")? {
         "set" => {
             let rule = rule(&form)?;
             let deed = Deed::set_limit(&subject, &rule);
-            let is_new = audit.change(deed, limits.set(subject.clone(), rule)).await?;
+            let is_new = audit.change(deed, shown.set_limit(subject.clone(), rule)).await?;
             let what = if is_new { "is set" } else { "was set before" };
             format!("The limit of {subject} {what}. It holds until it is unset.")
         }
         "unset" => {
-            let is_changed = audit.change(Deed::unset_limit(&subject), limits.unset(subject.clone())).await?;
-            let rest = limits.list(LimitSelection::Of(subject.clone()), 1).await?;
+            let is_changed = audit.change(Deed::unset_limit(&subject), shown.unset_limit(subject.clone())).await?;
+            let rest = shown.limits_of(subject.clone(), 1).await?;
             match (is_changed, rest.first().and_then(|row| row.source)) {
                 (false, _) => format!("{subject} has no limit, so nothing was changed."),
                 (true, Some(LimitSource::Config)) => format!("The configured limit of {subject} holds again."),

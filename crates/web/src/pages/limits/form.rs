@@ -1,4 +1,4 @@
-use longshore::limits::{LimitRow, LimitScope, LimitSelection, LimitSubject};
+use longshore::limits::{LimitRow, LimitScope, LimitSubject};
 use maud::{Markup, html};
 
 use crate::error::ApiError;
@@ -35,7 +35,7 @@ pub(super) async fn of_query(state: &WebState, asked: &Pairs) -> Result<Edited, 
     let (Some(scope), Some(name)) = (asked.get("scope"), asked.get("name")) else { return Ok(Edited::default()) };
     let subject = subject_of(scope, name)?;
     let (scope, name) = (Some(subject.scope()), name.to_owned());
-    let limits = state.queue().limits().list(LimitSelection::Of(subject), 1).await?;
+    let limits = state.shown().limits_of(subject, 1).await?;
     Ok(Edited { scope, name, limit: limits.into_iter().next() })
 }
 
