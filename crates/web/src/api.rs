@@ -9,7 +9,7 @@ mod enqueue;
 pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod health;
-mod jobs;
+pub(crate) mod jobs;
 mod limits;
 mod logs;
 pub(crate) mod migrations;

@@ -44,15 +44,15 @@ async fn show(State(state): State<WebState>, query: Query) -> Result<Response, A
 
 async fn read(state: &WebState) -> Result<String, StoreError> {
     let backend = state.backend();
-    let health = backend.health().await?;
+    let condition = backend.condition().await?;
     let workers = backend.workers().await?;
-    let counted = state.counters().read(backend).await?;
+    let (queues, counted) = state.counters().read(backend).await?;
     let mut text = Text::default();
     text.gauge("longshore_up", "Whether the database answers and its schema is understood.", &[], 1.0);
     text.schema(true);
-    text.queues(&health);
+    text.queues(&queues, condition.now);
     text.workers(&workers);
-    text.database(&health);
+    text.database(&condition);
     text.ended(&counted);
     text.attempts(&state.queue().measures().read());
     text.writes(&backend.writes());

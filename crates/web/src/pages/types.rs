@@ -15,6 +15,7 @@ use super::jobs::listing;
 use super::layout::{Page, Section, framed};
 use super::limits;
 use super::view::View;
+use crate::api::jobs::LOOKED_MAX;
 use crate::error::ApiError;
 use crate::input::pairs::query;
 use crate::state::WebState;
@@ -26,7 +27,12 @@ const ENDED: [Status; 2] = [Status::Completed, Status::DeadLetter];
 /// Job types: how often they fail and how long they take, by the newest ended jobs.
 pub(super) async fn show(State(state): State<WebState>, view: View) -> Result<Markup, ApiError> {
     let backend = state.backend();
-    let request = JobPageRequest { selection: Filter::all().statuses(ENDED).into(), after: None, limit: JOBS_MAX };
+    let request = JobPageRequest {
+        selection: Filter::all().statuses(ENDED).into(),
+        after: None,
+        limit: JOBS_MAX,
+        looked_max: Some(LOOKED_MAX),
+    };
     let read = listing::read(&state, request).await?;
     let is_given_up = read.is_none();
     let jobs = read.map(|page| page.jobs).unwrap_or_default();
