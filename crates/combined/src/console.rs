@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Actioned, Backend, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreError, StoreFuture, WaitingFacts,
+    Action, Actioned, Backend, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest,
+    LogPage, LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreError, StoreFuture, WaitingFacts,
     WorkerRecord, WriteReading,
 };
 
@@ -35,7 +35,15 @@ impl Console for CombinedStore {
             let parts = self.selected(&request.selection)?.into_iter().map(|(place, selection)| {
                 let range = self.shared.members.all()[place].range();
                 let id = request.after.as_ref().zip(range).and_then(|(after, range)| after.in_range(range));
-                (place, JobPageRequest { selection, after: id.map(Into::into), limit: request.limit })
+                (
+                    place,
+                    JobPageRequest {
+                        selection,
+                        after: id.map(Into::into),
+                        limit: request.limit,
+                        looked_max: request.looked_max,
+                    },
+                )
             });
             let parts: Vec<_> = parts.collect();
             let afters: Vec<_> = parts
@@ -163,6 +171,15 @@ impl Console for CombinedStore {
         Box::pin(async move {
             let answers = self.shared.members.ask_all(LONG, |store| Box::pin(async move { store.health().await }));
             let merged = health::merge(reachable(answers.await)?, |queue| self.shared.members.home(queue));
+            merged.ok_or_else(|| StoreError::Closed { database: "no database".into() })
+        })
+    }
+
+    fn condition(&self) -> StoreFuture<'_, Condition> {
+        Box::pin(async move {
+            let answers = self.shared.members.ask_all(LONG, |store| Box::pin(async move { store.condition().await }));
+            let parts = reachable(answers.await)?.into_iter().map(|(_, condition)| condition);
+            let merged = parts.reduce(health::both);
             merged.ok_or_else(|| StoreError::Closed { database: "no database".into() })
         })
     }

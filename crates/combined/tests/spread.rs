@@ -222,7 +222,7 @@ async fn pages_show_the_newest_jobs_of_all_databases_first() {
     expected.reverse();
     let (mut found, mut after) = (Vec::new(), None::<PageCursor>);
     for _ in 0..5 {
-        let request = JobPageRequest { selection: Filter::all().into(), after, limit: 2 };
+        let request = JobPageRequest { selection: Filter::all().into(), after, limit: 2, looked_max: None };
         let page = spread.both.jobs(request).await.unwrap();
         found.extend(page.jobs.iter().map(|job| job.id));
         // What comes in between is on no later page.

@@ -79,7 +79,7 @@ pub use store::console::{
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{
-    DeadRows, Health, HeldSnapshot, JobKeeper, LocalHealth, LongAttempt, ServerHealth, StuckCause, StuckJob,
+    Condition, DeadRows, Health, HeldSnapshot, JobKeeper, LocalHealth, LongAttempt, ServerHealth, StuckCause, StuckJob,
     TypeBacklog,
 };
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};

@@ -76,6 +76,8 @@ pub struct LimitsRequest {
 pub enum LimitSelection {
     /// All.
     All,
+    /// All of queues and of types, without those of keys, of which there may be many.
+    Rules,
     /// Those at which nothing may start now: all places are taken, or the rate is spent.
     Saturated,
     /// The limit of this queue, or of this type with its keys.

@@ -28,7 +28,8 @@ pub use files::script::{Bounds, IntendedLoss};
 pub use files::source::{Elsewhere, NewPair, Source, SourceError};
 pub use longshore_cause::OutsideCause;
 pub use migrator::{
-    AdoptRequest, Author, Backup, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification,
+    AdoptRequest, Author, Backup, Chains, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest,
+    Verification,
 };
 pub use plan::Goal;
 pub use report::agreement::Agreement;

@@ -1,6 +1,7 @@
 //! The commands. Each looks first, plans, and only then writes; what it answers is its JSON.
 
 mod adopt;
+mod chains;
 mod inspect;
 mod lint;
 mod mark;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use longshore_cause::OutsideCause;
 
 pub use adopt::AdoptRequest;
+pub use chains::Chains;
 pub use mark::{Marking, Verification};
 pub use mend::{RepairMode, RepairRequest};
 pub use run::{Backup, RunMode, RunRequest};
@@ -75,12 +77,20 @@ pub struct Migrator<'t> {
     author: Author,
     clock: fn() -> Timestamp,
     lock_wait: Duration,
+    chains: Option<Chains>,
 }
 
 impl<'t> Migrator<'t> {
     /// Migrations of `sources`, run in that order, on `target`.
     pub fn new(target: Box<dyn Target + 't>, sources: Vec<Source>) -> Self {
-        Self { target, sources, author: Author::from_environment(), clock: Timestamp::now, lock_wait: LOCK_WAIT }
+        Self {
+            target,
+            sources,
+            author: Author::from_environment(),
+            clock: Timestamp::now,
+            lock_wait: LOCK_WAIT,
+            chains: None,
+        }
     }
 
     /// The same with another author.
@@ -101,6 +111,13 @@ impl<'t> Migrator<'t> {
     #[must_use]
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
+        self
+    }
+
+    /// The same with a memory of what files make, which other migrators share.
+    #[must_use]
+    pub fn chains(mut self, chains: Chains) -> Self {
+        self.chains = Some(chains);
         self
     }
 
@@ -136,7 +153,15 @@ impl<'t> Migrator<'t> {
     }
 
     fn survey(&mut self) -> Result<Survey, MigrateError> {
-        Ok(Survey::take(self.target.as_mut(), &self.sources)?)
+        let memory = self.chains.clone().zip(chains::identity(&self.target.name(), &self.sources));
+        let Some((chains, sources)) = memory else { return Ok(Survey::take(self.target.as_mut(), &self.sources)?) };
+        let now = (self.clock)();
+        if let Some(chain) = chains.find(&sources, now) {
+            return Ok(Survey::take_with(self.target.as_mut(), &self.sources, chain)?);
+        }
+        let survey = Survey::take(self.target.as_mut(), &self.sources)?;
+        chains.keep(sources, now, &survey.chain);
+        Ok(survey)
     }
 
     /// The ledger as it is now, attributed as `survey` was.

@@ -1,5 +1,5 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
     LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
     WriteReading,
 };
@@ -62,6 +62,10 @@ impl Console for PostgresStore {
 
     fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
         self.run("taking a range of ids", move |parts| upkeep::id_range::take_id_range(parts, range))
+    }
+
+    fn condition(&self) -> StoreFuture<'_, Condition> {
+        self.run("reading the condition of the database", upkeep::health::condition)
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

@@ -7,8 +7,8 @@ mod template;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Action, Actioned, Console, Filter, JobId, JobKeeper, Lease, Maintenance, Priority, Refusal, Retention, Selection,
-    Status, Store, WorkerId, WorkerSession,
+    Action, Actioned, Console, Filter, JobId, JobKeeper, JobPageRequest, Lease, Maintenance, PageCursor, Priority,
+    Refusal, Retention, Selection, Status, Store, WorkerId, WorkerSession,
 };
 use longshore_postgres::{PostgresOptions, PostgresStore};
 use longshore_testkit::{claim, ended, job, worker};
@@ -94,6 +94,25 @@ async fn a_foreign_key_of_the_application_keeps_its_job_and_no_other() {
         scene.database.sql("DROP TABLE note");
         assert_eq!(scene.act(Filter::all(), Action::Delete).await.touched, 1);
     }
+}
+
+#[tokio::test]
+async fn a_page_looks_at_as_many_jobs_as_it_may_and_says_where_it_stopped() {
+    let scene = Scene::new().await;
+    let rare = scene.store.enqueue(vec![job().queue("rare")]).await.expect("the job is acceptable")[0].id;
+    let mut others = scene.enqueue(30).await;
+    others.sort_unstable();
+    let (mut found, mut ends, mut after) = (Vec::new(), Vec::new(), None);
+    for _ in 0..4 {
+        let selection = Filter::all().queues(["rare"]).into();
+        let request = JobPageRequest { selection, after, limit: 5, looked_max: Some(10) };
+        let page = scene.store.jobs(request).await.expect("jobs can be read");
+        found.push(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>());
+        ends.push(page.next.as_ref().map(PageCursor::id));
+        after = page.next;
+    }
+    assert_eq!(found, [vec![], vec![], vec![], vec![rare]]);
+    assert_eq!(ends, [Some(others[20]), Some(others[10]), Some(others[0]), None]);
 }
 
 /// The outcome's statement has read the old priority before it waits for the lock of the action.

@@ -10,6 +10,8 @@ mod limits;
 mod notes;
 #[path = "hot/plans.rs"]
 mod plans;
+#[path = "hot/reading.rs"]
+mod reading;
 #[path = "hot/scene.rs"]
 mod scene;
 #[path = "hot/sessions.rs"]

@@ -1,17 +1,19 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
     LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
     WriteReading,
 };
 use rusqlite::{Connection, params};
 
+use crate::database::readers::ReadTx;
 use crate::jobs::actions::action::act;
 use crate::jobs::actions::edit::Edit;
+use crate::jobs::actions::page::page;
 use crate::jobs::actions::selection::Conditions;
 use crate::jobs::job_row::detail;
 use crate::jobs::outcomes::attempt_log::log_entry;
 use crate::store::SqliteStore;
-use crate::upkeep::health::health;
+use crate::upkeep::health::{condition, health};
 use crate::upkeep::housekeeping::maintain;
 use crate::upkeep::id_range::{TakeIdRange, id_range};
 use crate::upkeep::queue_change::ChangeQueue;
@@ -28,9 +30,7 @@ impl Console for SqliteStore {
     }
 
     fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage> {
-        let conditions = Conditions::of(&request.selection);
-        let read = self.parts.readers.run("listing jobs", move |tx| Ok(conditions.page(tx.connection, &request)?));
-        Box::pin(read)
+        Box::pin(self.parts.readers.run("listing jobs", move |tx| Ok(page(tx.connection, &request)?)))
     }
 
     fn count(&self, selection: Selection) -> StoreFuture<'_, u64> {
@@ -93,6 +93,12 @@ impl Console for SqliteStore {
 
     fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
         Box::pin(self.parts.writer.run(TakeIdRange { range }))
+    }
+
+    fn condition(&self) -> StoreFuture<'_, Condition> {
+        let path = self.parts.options.path.clone();
+        let read = move |tx: &ReadTx<'_>| Ok(condition(tx.connection, tx.now, &path)?);
+        Box::pin(self.parts.readers.run("reading the condition of the database", read))
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 13] = [
+const FILES: [[(&str, &str); 2]; 14] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -36,6 +36,7 @@ const FILES: [[(&str, &str); 2]; 13] = [
     pair!("011_add_limits"),
     pair!("012_keep_tokens"),
     pair!("013_keep_audit_trail"),
+    pair!("014_index_jobs_by_status"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts, with the views.

@@ -108,7 +108,7 @@ impl LastMembers {
         let (mut statuses, mut after) = (BTreeMap::new(), None);
         loop {
             let selection = Selection::Jobs(self.ids.values().copied().collect());
-            let page = store.jobs(JobPageRequest { selection, after, limit: PAGE }).await.unwrap();
+            let page = store.jobs(JobPageRequest { selection, after, limit: PAGE, looked_max: None }).await.unwrap();
             statuses.extend(page.jobs.iter().map(|job| (job.id, job.status)));
             after = page.next;
             if after.is_none() {

@@ -44,15 +44,15 @@ async fn show(State(state): State, query: Query) -> Result<Response, ApiError> {
 }
 
 async fn read(state: &WebState, all: &AllQueues<'_>) -> Result<String, StoreError> {
-    let health = all.health().await?;
+    let condition = all.condition().await?;
     let workers = all.workers().await?;
-    let counted = state.counters().read(all).await?;
+    let (queues, counted) = state.counters().read(all).await?;
     let mut text = Text::default();
     text.gauge("longshore_up", "Whether the database answers and its schema is understood.", &[], 1.0);
     text.schema(true);
-    text.queues(&health);
+    text.queues(&queues, condition.now);
     text.workers(&workers);
-    text.database(&health);
+    text.database(&condition);
     text.ended(&counted);
     text.attempts(&all.attempts());
     text.writes(&all.writes());

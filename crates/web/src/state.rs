@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use longshore::Queue;
 use longshore::remote::{PolicyOf, RemoteWorkers};
 use longshore_core::{JobData, JobId, NewJob, StoreError};
-use longshore_migrate::Migrator;
+use longshore_migrate::{Chains, Migrator};
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::Identify;
@@ -125,8 +125,9 @@ struct Shared {
     remote: RemoteWorkers,
     snapshots: Snapshots,
     counters: Counters,
-    /// Comparing a schema replays migrations, so one request does it at a time.
-    migrating: Mutex<()>,
+    /// Comparing a schema costs a connection and much reading, so one request does it at a time. What the files make is
+    /// remembered, so that they are not replayed for each.
+    migrating: Mutex<Chains>,
 }
 
 /// How many event streams may be open.
@@ -197,7 +198,7 @@ impl WebState {
     }
 
     /// Waits until no other request reads the state of the migrations.
-    pub(crate) async fn migrating(&self) -> MutexGuard<'_, ()> {
+    pub(crate) async fn migrating(&self) -> MutexGuard<'_, Chains> {
         self.shared.migrating.lock().await
     }
 

@@ -41,7 +41,9 @@ async fn deferred_jobs(database: &Database, types: Vec<String>) -> Result<BTreeM
     let mut deferred: BTreeMap<String, Vec<Job>> = BTreeMap::new();
     let mut after = None;
     for _ in 0..JOBS_MAX / PAGE_JOBS {
-        let page = database.jobs(JobPageRequest { selection: selection.clone(), after, limit: PAGE_JOBS }).await?;
+        let page = database
+            .jobs(JobPageRequest { selection: selection.clone(), after, limit: PAGE_JOBS, looked_max: None })
+            .await?;
         for job in page.jobs.into_iter().filter(|job| job.deferral_count > 0) {
             let jobs = deferred.entry(job.job_type.clone()).or_default();
             if jobs.len() < LOGS_MAX {

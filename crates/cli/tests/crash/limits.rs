@@ -130,7 +130,8 @@ impl Site {
 
     /// How many jobs of each key hold a lease, as one snapshot of the database says it.
     fn running(&self) -> BTreeMap<String, usize> {
-        let request = JobPageRequest { selection: selection(Status::Running), after: None, limit: 1000 };
+        let request =
+            JobPageRequest { selection: selection(Status::Running), after: None, limit: 1000, looked_max: None };
         let page = self.runtime.block_on(self.queue.backend().jobs(request));
         let mut running = BTreeMap::new();
         for job in page.unwrap().jobs {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use longshore_core::{
-    Health, LocalHealth, LongAttempt, MovePhase, MoveState, ServerHealth, StuckJob, TypeBacklog, WorkerId,
+    Condition, Health, LocalHealth, LongAttempt, MovePhase, MoveState, ServerHealth, StuckJob, TypeBacklog, WorkerId,
 };
 
 use super::stats::merge_queues;
@@ -24,12 +24,29 @@ pub(crate) fn merge(mut parts: Vec<(usize, Health)>, home: impl Fn(&str) -> usiz
     Some(all)
 }
 
-fn add(all: &mut Health, health: Health) {
-    all.latest_record_at = all.latest_record_at.max(health.latest_record_at);
-    all.local = match (all.local, health.local) {
+/// The conditions of two databases together.
+pub(crate) fn both(first: Condition, second: Condition) -> Condition {
+    Condition {
+        now: first.now,
+        local: either_local(first.local, second.local),
+        server_bytes: match (first.server_bytes, second.server_bytes) {
+            (Some(first), Some(second)) => Some(first + second),
+            (first, second) => first.or(second),
+        },
+        stuck_jobs: (first.stuck_jobs + second.stuck_jobs).min(StuckJob::TOLD_MAX),
+    }
+}
+
+fn either_local(first: Option<LocalHealth>, second: Option<LocalHealth>) -> Option<LocalHealth> {
+    match (first, second) {
         (Some(first), Some(second)) => Some(both_local(first, second)),
         (first, second) => first.or(second),
-    };
+    }
+}
+
+fn add(all: &mut Health, health: Health) {
+    all.latest_record_at = all.latest_record_at.max(health.latest_record_at);
+    all.local = either_local(all.local, health.local);
     match (&mut all.server, health.server) {
         (Some(first), Some(second)) => add_server(first, second),
         (first @ None, second) => *first = second,

@@ -19,8 +19,8 @@ pub(crate) fn merge(parts: Vec<Part>, limit: usize) -> JobPage {
         let Some(job) = newest.and_then(Run::take) else { break };
         jobs.push(job);
     }
-    let has_more = runs.iter().any(|run| run.has_more || !run.jobs.is_empty());
-    let next = if has_more { PageCursor::behind(runs.iter().map(|run| run.last)) } else { None };
+    let has_more = runs.iter().any(|run| run.next.is_some() || !run.jobs.is_empty());
+    let next = if has_more { PageCursor::behind(runs.iter().map(Run::end)) } else { None };
     JobPage { jobs, next }
 }
 
@@ -28,7 +28,8 @@ struct Run {
     jobs: VecDeque<Job>,
     /// The last job that was taken, or where the run began.
     last: JobId,
-    has_more: bool,
+    /// Where the next page of its database begins. It lies behind the last job if the database stopped to look.
+    next: Option<JobId>,
 }
 
 impl Run {
@@ -37,7 +38,11 @@ impl Run {
         let jobs = VecDeque::from(page.jobs);
         // Jobs that are enqueued from now on come before all pages. Without any job the run is at its end.
         let first = jobs.front().map_or(range.before_first() + 1, |job| job.id.0 + 1);
-        Self { jobs, last: after.unwrap_or(JobId(first)), has_more: page.next.is_some() }
+        Self { jobs, last: after.unwrap_or(JobId(first)), next: page.next.map(|next| next.id()) }
+    }
+
+    fn end(&self) -> JobId {
+        if self.jobs.is_empty() { self.next.unwrap_or(self.last) } else { self.last }
     }
 
     fn key(&self) -> Option<(Timestamp, JobId)> {

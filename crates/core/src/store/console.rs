@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    Attempt, BatchId, BatchRole, ClaimNumber, DeadLetterCode, Dependency, FailureType, Health, IdRange, Job,
+    Attempt, BatchId, BatchRole, ClaimNumber, Condition, DeadLetterCode, Dependency, FailureType, Health, IdRange, Job,
     JobCheckpoints, JobEdit, JobId, PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts, WorkerId,
     WriteReading,
 };
@@ -55,6 +55,11 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
 
     /// The facts that `doctor` checks.
     fn health(&self) -> StoreFuture<'_, Health>;
+
+    /// The facts that are measured again and again.
+    fn condition(&self) -> StoreFuture<'_, Condition> {
+        Box::pin(async move { Ok(Condition::from(&self.health().await?)) })
+    }
 
     /// How this process writes to its databases, one entry for each. Empty for a backend that does not measure it.
     fn writes(&self) -> Vec<WriteReading> {
@@ -228,12 +233,15 @@ pub struct JobPageRequest {
     pub after: Option<PageCursor>,
     /// The maximum number of jobs on the page, from 1 to 1000.
     pub limit: u32,
+    /// About how many jobs are looked at for the page; `None` means all. No index knows every condition of a filter, so
+    /// a filter that few jobs match makes a store look at many others. Jobs named one by one are always looked at.
+    pub looked_max: Option<u32>,
 }
 
 /// A page of jobs, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JobPage {
-    /// The jobs.
+    /// The jobs. A page that ended at [`JobPageRequest::looked_max`] has fewer than asked for, perhaps none.
     pub jobs: Vec<Job>,
     /// The cursor of the next page, if there is one.
     pub next: Option<PageCursor>,

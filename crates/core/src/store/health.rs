@@ -44,6 +44,36 @@ pub struct Health {
     pub moving: Option<MoveState>,
 }
 
+/// The few facts that a scrape of metrics needs beside the counts. They cost little however many jobs there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// When the facts were collected, by the database's clock.
+    pub now: Timestamp,
+    /// Facts about files and disk, if the database is a file on this machine.
+    pub local: Option<LocalHealth>,
+    /// The database's size in bytes, if it is on a server.
+    pub server_bytes: Option<u64>,
+    /// The number of jobs that cannot continue until housekeeping fixes them, up to [`StuckJob::TOLD_MAX`] and among
+    /// the first [`Condition::BLOCKED_MAX`] blocked ones.
+    pub stuck_jobs: usize,
+}
+
+impl Condition {
+    /// How many of the blocked jobs are looked at.
+    pub const BLOCKED_MAX: u32 = 500;
+}
+
+impl From<&Health> for Condition {
+    fn from(health: &Health) -> Self {
+        Self {
+            now: health.now,
+            local: health.local,
+            server_bytes: health.server.as_ref().map(|server| server.database_bytes),
+            stuck_jobs: health.stuck.len(),
+        }
+    }
+}
+
 /// Facts about a database that is a file on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LocalHealth {

@@ -122,7 +122,8 @@ pub async fn waiting<T: Payload>(queue: &Queue) -> Result<Vec<T>, QueueError> {
             .statuses(vec![Status::Pending, Status::Retrying, Status::Blocked])
             .job_types(vec![T::JOB_TYPE.to_owned()]),
     );
-    let page = queue.backend().jobs(JobPageRequest { selection, after: None, limit: WAITING_MAX }).await?;
+    let page =
+        queue.backend().jobs(JobPageRequest { selection, after: None, limit: WAITING_MAX, looked_max: None }).await?;
     let oldest_first = page.jobs.into_iter().rev();
     oldest_first.map(|job| job.job_data.decode().map_err(QueueError::Encode)).collect()
 }

@@ -41,15 +41,15 @@ pub(crate) async fn jobs(parts: Arc<Parts>, request: JobPageRequest) -> Result<J
     let limit = request.limit.clamp(1, PAGE_MAX) as usize;
     let after = request.after.as_ref().map(PageCursor::id);
     // One more than requested shows whether there is a next page.
-    let mut jobs = match &request.selection {
-        Selection::Jobs(ids) => named(&transaction, ids, after, limit + 1).await?,
-        Selection::Matching(filter) => matching(&transaction, filter, after, limit + 1).await?,
+    let (mut jobs, end) = match &request.selection {
+        Selection::Jobs(ids) => (named(&transaction, ids, after, limit + 1).await?, None),
+        Selection::Matching(filter) => matching(&transaction, filter, after, limit + 1, request.looked_max).await?,
     };
     transaction.commit().await?;
     let has_more = jobs.len() > limit;
     jobs.truncate(limit);
-    let next = jobs.last().map(|job| job.id.into()).filter(|_| has_more);
-    Ok(JobPage { jobs, next })
+    let next = if has_more { jobs.last().map(|job| job.id) } else { end };
+    Ok(JobPage { jobs, next: next.map(Into::into) })
 }
 
 async fn named(session: &Session, ids: &[JobId], after: Option<JobId>, limit: usize) -> Result<Vec<Job>, Error> {
@@ -68,16 +68,32 @@ async fn named(session: &Session, ids: &[JobId], after: Option<JobId>, limit: us
     Ok(jobs)
 }
 
-async fn matching(session: &Session, filter: &Filter, after: Option<JobId>, limit: usize) -> Result<Vec<Job>, Error> {
+/// The jobs, and the last one that was looked at, unless that was the last of all.
+async fn matching(
+    session: &Session,
+    filter: &Filter,
+    after: Option<JobId>,
+    limit: usize,
+    looked_max: Option<u32>,
+) -> Result<(Vec<Job>, Option<JobId>), Error> {
     let mut walk = Walk::new(filter, Order::Newest, after);
+    // By status alone, every job that is looked at is on the page.
+    let is_by_status_alone = Filter { statuses: None, ..filter.clone() } == Filter::all();
+    let end = match looked_max.filter(|_| !is_by_status_alone) {
+        Some(looked_max) => walk.bound(session, looked_max).await?,
+        None => None,
+    };
     let mut jobs = Vec::new();
+    let mut step = limit;
     while jobs.len() < limit
-        && let Some(ids) = walk.next(session, limit).await?
+        && let Some(mut ids) = walk.next(session, step).await?
     {
+        ids.truncate(limit - jobs.len());
         jobs.extend(select_jobs(session, &ids).await?);
+        // If few of them are meant, the next step looks at more.
+        step = (step * 4).min(STEP.max(limit));
     }
-    jobs.truncate(limit);
-    Ok(jobs)
+    Ok((jobs, end))
 }
 
 /// The number of jobs in a selection. It is known without counting them if the filter names statuses and queues alone.

@@ -26,7 +26,7 @@ pub(super) async fn page(parts: Arc<Parts>, request: LimitsRequest) -> Result<Li
     let (types, queues): (Option<Vec<&str>>, Option<Vec<&str>>) = match &request.selection {
         LimitSelection::Of(LimitSubject::Type(name)) => (Some(vec![name]), Some(Vec::new())),
         LimitSelection::Of(LimitSubject::Queue(name)) => (Some(Vec::new()), Some(vec![name])),
-        LimitSelection::All | LimitSelection::Saturated => (None, None),
+        LimitSelection::All | LimitSelection::Rules | LimitSelection::Saturated => (None, None),
     };
     let stored = limits(&transaction, types.as_deref(), queues.as_deref(), now).await?;
     let wanted = usize::try_from(request.limit.clamp(1, 1000)).unwrap_or(1000);
@@ -37,7 +37,8 @@ pub(super) async fn page(parts: Arc<Parts>, request: LimitsRequest) -> Result<Li
         Some(LimitPosition { scope: LimitScope::Key, name, key }) => (name.clone(), key.clone().unwrap_or_default()),
         _ => (String::new(), String::new()),
     };
-    let keyed: Vec<&StoredLimit> = stored.iter().filter(|stored| stored.rule.key.is_some()).collect();
+    let has_keys = |stored: &&StoredLimit| request.selection != LimitSelection::Rules && stored.rule.key.is_some();
+    let keyed: Vec<&StoredLimit> = stored.iter().filter(has_keys).collect();
     while !keyed.is_empty() && !selected.is_full() {
         let keys = keys(&transaction, &keyed, &after, now).await?;
         keys.iter().for_each(|row| selected.add(row));
@@ -102,7 +103,7 @@ impl Selected<'_> {
         let is_behind = self.request.after.as_ref().is_none_or(|after| row.position() > *after);
         let is_of_selection = match self.request.selection {
             LimitSelection::Saturated => row.is_saturated(),
-            LimitSelection::All | LimitSelection::Of(_) => true,
+            LimitSelection::All | LimitSelection::Rules | LimitSelection::Of(_) => true,
         };
         // A limit that holds nothing and has no rule is only not removed yet.
         let is_there = row.source.is_some() || row.opens_at.is_some();

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    DeadRows, Health, HeldSnapshot, ServerHealth, Status, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
+    Condition, DeadRows, Health, HeldSnapshot, ServerHealth, Status, StuckJob, Timestamp, TypeBacklog, WorkerId,
+    WorkerRecord,
 };
 use postgres_types::Type;
 use tokio_postgres::Error;
@@ -55,7 +56,7 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
         dead_workers: holding(session, &dead).await?,
         known_job_types: known.into_iter().collect(),
         living_workers: living.len() as u64,
-        stuck: stuck(session).await?,
+        stuck: stuck(session, BLOCKED_MAX).await?,
         keepers: Keepers::read(session).await?.tell(session).await?,
         long_attempts: long_attempts(session, now).await?,
         dead_letters,
@@ -66,14 +67,28 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
     Ok(health)
 }
 
+/// The facts that are measured again and again.
+pub(crate) async fn condition(parts: Arc<Parts>) -> Result<Condition, Fault> {
+    let transaction = parts.pool.begin_reading().await?;
+    let condition = Condition {
+        now: now(&transaction).await?,
+        local: None,
+        server_bytes: Some(database_bytes(&transaction).await?),
+        stuck_jobs: stuck(&transaction, Condition::BLOCKED_MAX).await?.len(),
+    };
+    transaction.commit().await?;
+    Ok(condition)
+}
+
+async fn database_bytes(session: &Session) -> Result<u64, Error> {
+    let size = session.query_opt(sql!("upkeep/select_database_size"), &[]).await?;
+    Columns::of(&size.expect("a size is one row")).size()
+}
+
 async fn server(session: &Session) -> Result<ServerHealth, Fault> {
     let schema: Parameter<'_> = (&session.schema(), Type::TEXT);
-    let size = session.query_opt(sql!("upkeep/select_database_size"), &[]).await?;
     let held_min = i64::try_from(ServerHealth::HELD_MAX.as_secs()).unwrap_or(i64::MAX);
-    let mut server = ServerHealth {
-        database_bytes: Columns::of(&size.expect("a size is one row")).size()?,
-        ..ServerHealth::default()
-    };
+    let mut server = ServerHealth { database_bytes: database_bytes(session).await?, ..ServerHealth::default() };
     for row in session.query(sql!("upkeep/select_held_snapshots"), &[(&held_min, Type::INT8)]).await? {
         let columns = &mut Columns::of(&row);
         let (holder, seconds) = (columns.read()?, columns.read::<Option<i64>>()?);
@@ -112,8 +127,8 @@ async fn partition_obstacle(session: &Session) -> Result<Option<String>, Fault> 
     Ok(obstacle.filter(Obstacle::is_of_rights).map(|obstacle| obstacle.to_string()))
 }
 
-async fn stuck(session: &Session) -> Result<Vec<StuckJob>, Fault> {
-    let page = blocked_page(session, (i64::MIN, i64::MIN), BLOCKED_MAX).await?;
+async fn stuck(session: &Session, blocked_max: u32) -> Result<Vec<StuckJob>, Fault> {
+    let page = blocked_page(session, (i64::MIN, i64::MIN), blocked_max).await?;
     let mut stuck: Vec<StuckJob> = page.stuck.iter().map(super::stuck::Blocked::told).collect();
     stuck.extend(strays(session).await?);
     stuck.sort_unstable_by_key(|job| job.id);

@@ -1,7 +1,7 @@
 use longshore_testkit_postgres::TestDatabase;
 use tokio_postgres::Client;
 
-use super::limits;
+use super::{limits, reading};
 use crate::template;
 
 /// A statement of a busy queue, the types of its parameters, and values that concern a few jobs of [`FILL`].
@@ -111,7 +111,7 @@ const GROWING: [&str; 16] = [
 ];
 
 fn hot_statements() -> impl Iterator<Item = (usize, &'static HotStatement)> {
-    HOT.iter().chain(&limits::HOT).enumerate()
+    HOT.iter().chain(&limits::HOT).chain(&reading::HOT).enumerate()
 }
 
 const WORKER: &str = "

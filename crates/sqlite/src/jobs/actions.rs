@@ -3,4 +3,5 @@
 pub(crate) mod action;
 pub(crate) mod edit;
 pub(crate) mod keepers;
+pub(crate) mod page;
 pub(crate) mod selection;

@@ -36,6 +36,9 @@ pub(crate) fn page(connection: &Connection, request: &LimitsRequest, now: Timest
             return Ok(page);
         }
     }
+    if request.selection == LimitSelection::Rules {
+        return Ok(page);
+    }
     for subject in subjects.iter().filter(|subject| subject.rule.key.is_some()) {
         let mut key = match &request.after {
             Some(after) if after.scope == LimitScope::Key && after.name == subject.name => {
@@ -79,7 +82,7 @@ impl Limits {
                 let (scope, name) = words(subject);
                 (Some(scope), Some(name))
             }
-            LimitSelection::All | LimitSelection::Saturated => (None, None),
+            LimitSelection::All | LimitSelection::Rules | LimitSelection::Saturated => (None, None),
         };
         connection
             .prepare_cached(include_str!("../sql/limits/select_limit_rows.sql"))?

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use longshore_core::{
-    Health, LocalHealth, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
+    Condition, Health, LocalHealth, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
 };
 use rusqlite::{Connection, params};
 
@@ -39,7 +39,7 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
         dead_workers: holding(connection, &dead)?,
         known_job_types: known.into_iter().collect(),
         living_workers: living.len() as u64,
-        stuck: stuck(connection)?,
+        stuck: stuck(connection, BLOCKED_MAX)?,
         keepers: Keepers::read(connection)?.tell(connection)?,
         long_attempts: long_attempts(connection, now)?,
         dead_letters: number(connection, include_str!("../sql/upkeep/count_dead_letters.sql"), params![])?,
@@ -52,6 +52,12 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
     })
 }
 
+/// The facts that are measured again and again.
+pub(crate) fn condition(connection: &Connection, now: Timestamp, path: &Path) -> rusqlite::Result<Condition> {
+    let stuck_jobs = stuck(connection, Condition::BLOCKED_MAX)?.len();
+    Ok(Condition { now, local: Some(local(path)), server_bytes: None, stuck_jobs })
+}
+
 fn local(path: &Path) -> LocalHealth {
     let (disk_free_bytes, disk_total_bytes) = disk(path);
     let (database_bytes, wal_bytes) = (file_bytes(path), file_bytes(&wal_path(path)));
@@ -61,10 +67,10 @@ fn local(path: &Path) -> LocalHealth {
 /// How many of the blocked jobs are read.
 const BLOCKED_MAX: u32 = 10_000;
 
-fn stuck(connection: &Connection) -> rusqlite::Result<Vec<StuckJob>> {
+fn stuck(connection: &Connection, blocked_max: u32) -> rusqlite::Result<Vec<StuckJob>> {
     let rows = stuck_rows(connection, StuckJob::TOLD_MAX as u32)?;
     let mut stuck: Vec<StuckJob> = rows.into_iter().map(|id| StuckJob { id, cause: StuckCause::UnusableRow }).collect();
-    for job in blocked_page(connection, (i64::MIN, i64::MIN), BLOCKED_MAX)? {
+    for job in blocked_page(connection, (i64::MIN, i64::MIN), blocked_max)? {
         match job.cause {
             Some(BlockedCause::Hopeless(cause)) => stuck.push(StuckJob { id: job.id, cause }),
             Some(BlockedCause::ParentCompleted) => {

@@ -21,7 +21,7 @@ async fn page(
     after: Option<PageCursor>,
     limit: u32,
 ) -> (Vec<i64>, Option<PageCursor>) {
-    let page = database.store.jobs(JobPageRequest { selection, after, limit }).await.unwrap();
+    let page = database.store.jobs(JobPageRequest { selection, after, limit, looked_max: None }).await.unwrap();
     (page.jobs.iter().map(|job| job.id.0).collect(), page.next)
 }
 
@@ -50,6 +50,28 @@ async fn pages_follow_each_other_newest_first() {
         (vec![3, 2], Some(JobId(2).into()))
     );
     assert_eq!(page(&database, Selection::from(Filter::all()), Some(JobId(2).into()), 2).await, (vec![1], None));
+}
+
+#[tokio::test]
+async fn a_page_looks_at_as_many_jobs_as_it_may_and_says_where_it_stopped() {
+    let database = Database::new();
+    let rare = database.enqueue(job().queue("rare")).await;
+    for _ in 0..30 {
+        database.enqueue(job()).await;
+    }
+
+    let (mut found, mut ends, mut after) = (Vec::new(), Vec::new(), None);
+    for _ in 0..4 {
+        let selection = Filter::all().queues(["rare"]).into();
+        let request = JobPageRequest { selection, after, limit: 5, looked_max: Some(10) };
+        let page = database.store.jobs(request).await.unwrap();
+        found.push(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>());
+        ends.push(page.next.as_ref().map(PageCursor::id));
+        after = page.next;
+    }
+
+    assert_eq!(found, [vec![], vec![], vec![], vec![rare]]);
+    assert_eq!(ends, [Some(JobId(22)), Some(JobId(12)), Some(JobId(2)), None]);
 }
 
 #[tokio::test]

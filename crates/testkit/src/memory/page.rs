@@ -7,11 +7,17 @@ const PAGE_MAX: u32 = 1000;
 impl State {
     pub(super) fn jobs(&self, request: &JobPageRequest) -> JobPage {
         let limit = request.limit.clamp(1, PAGE_MAX) as usize;
-        let mut found = self.rows.values().rev().map(|row| &row.job).filter(|job| {
-            request.after.as_ref().is_none_or(|after| job.id < after.id()) && is_selected(job, &request.selection)
-        });
+        let is_after = |job: &&Job| request.after.as_ref().is_none_or(|after| job.id < after.id());
+        let mut behind = self.rows.values().rev().map(|row| &row.job).filter(is_after);
+        let looked_max = request.looked_max.map_or(usize::MAX, |looked| looked as usize);
+        let looked: Vec<&Job> = behind.by_ref().take(looked_max).collect();
+        let end = behind.next().and_then(|_| looked.last()).map(|job| job.id.into());
+        let mut found = looked.into_iter().filter(|job| is_selected(job, &request.selection));
         let jobs: Vec<Job> = found.by_ref().take(limit).cloned().collect();
-        let next = found.next().and_then(|_| jobs.last()).map(|job| job.id.into());
+        let next = match found.next() {
+            Some(_) => jobs.last().map(|job| job.id.into()),
+            None => end,
+        };
         JobPage { jobs, next }
     }
 

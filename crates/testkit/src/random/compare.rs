@@ -38,7 +38,8 @@ impl<H: Harness> Run<H> {
         let known = self.known();
         let selection = draw::selection(&mut self.random, &known);
         let after = draw::is_lucky(&mut self.random, 0.5).then(|| JobId(self.random.i64(..200)).into());
-        let request = JobPageRequest { selection: selection.clone(), after, limit: self.random.u32(1..20) };
+        let request =
+            JobPageRequest { selection: selection.clone(), after, limit: self.random.u32(1..20), looked_max: None };
         self.trail.both(&self.main, &format!("{request:?}"), |store| store.jobs(request.clone())).await;
         self.trail.both(&self.main, &format!("count {selection:?}"), |store| store.count(selection.clone())).await;
     }
@@ -46,7 +47,8 @@ impl<H: Harness> Run<H> {
     pub(super) async fn all_jobs(&self, store: &dyn Console) -> Vec<Job> {
         let (mut jobs, mut after) = (Vec::new(), None);
         loop {
-            let request = JobPageRequest { selection: Selection::from(Filter::all()), after, limit: PAGE };
+            let request =
+                JobPageRequest { selection: Selection::from(Filter::all()), after, limit: PAGE, looked_max: None };
             let page = store.jobs(request).await.expect("without faults jobs can be read");
             jobs.extend(page.jobs);
             after = page.next;

@@ -47,7 +47,7 @@ impl<H: Harness> Pair<H> {
         }
         let (store, mut after, mut given) = (self.subject.inner(), None, BTreeMap::new());
         loop {
-            let request = JobPageRequest { selection: Filter::all().into(), after, limit: 1000 };
+            let request = JobPageRequest { selection: Filter::all().into(), after, limit: 1000, looked_max: None };
             let page = store.jobs(request).await.expect("without faults jobs can be read");
             given.extend(page.jobs.iter().map(|job| (job.id, job.claim_number)));
             after = page.next;

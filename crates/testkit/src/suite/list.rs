@@ -354,6 +354,7 @@ macro_rules! store_suite {
                 a_last_page_that_is_full_has_no_next
                 a_page_of_nothing_is_empty
                 a_filtered_page_goes_on_where_it_stopped
+                pages_that_look_at_few_jobs_find_all_of_them
                 a_filter_by_status_shows_jobs_in_that_state
                 filters_by_type_queue_and_id_hold_together
                 a_filter_by_failure_shows_what_failed_so_last

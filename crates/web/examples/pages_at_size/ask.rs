@@ -60,7 +60,7 @@ fn report(paths: &[String], times: &mut [Vec<Duration>]) {
 /// Everything that can be asked for, with the filters that people use, and the rare ones that make a store look far.
 async fn paths(address: SocketAddr) -> Result<Vec<String>, Box<dyn Error>> {
     let id = async |filter: &str| -> Result<i64, Box<dyn Error>> {
-        let (_, body) = get(address, &format!("/api/v1/jobs?limit=1&{filter}")).await?;
+        let (_, body) = get(address, &format!("/api/v1/jobs?limit=1&look=1000000&{filter}")).await?;
         let jobs: Value = serde_json::from_str(&body)?;
         jobs["jobs"][0]["id"].as_i64().ok_or_else(|| format!("no job has {filter}").into())
     };
@@ -92,6 +92,8 @@ async fn paths(address: SocketAddr) -> Result<Vec<String>, Box<dyn Error>> {
         "failure_type=resource_error",
         "failure_type=resource_error&status=dead_letter",
         "failure_type=resource_error&status=retrying",
+        "type=rare_type&status=blocked",
+        "queue=rare_queue&status=running",
     ];
     for list in ["/jobs", "/api/v1/jobs"] {
         paths.extend(filters.map(|filter| format!("{list}?{filter}")));

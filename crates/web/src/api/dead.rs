@@ -86,7 +86,7 @@ async fn discard(
 async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
     let Some(ids) = body.named()? else { return Ok(()) };
     let selection = Selection::Jobs(ids.to_vec());
-    let request = JobPageRequest { selection, after: None, limit: jobs::PAGE_MAX };
+    let request = JobPageRequest { selection, after: None, limit: jobs::PAGE_MAX, looked_max: None };
     let known: HashMap<JobId, Status> =
         state.shown().jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
     for id in ids.iter().copied() {

@@ -14,6 +14,10 @@ use crate::state::{State, WebState};
 /// How many jobs a page has, and how many it has at most.
 pub(super) const PAGE: u32 = 20;
 pub(super) const PAGE_MAX: u32 = 1000;
+/// How many jobs a page looks at, and how many at most. No index knows types, queues and failures, so what is rare lies
+/// behind many others.
+const LOOKED: u32 = 100_000;
+const LOOKED_MAX: u32 = 1_000_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -31,10 +35,16 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-pub(super) fn page_parameters() -> [Parameter; 2] {
+pub(super) fn page_parameters() -> [Parameter; 3] {
     [
         Parameter::number("limit", "How many jobs the page has; default 20.", 1..=PAGE_MAX),
         Parameter::text("after", "The `next` of the page before."),
+        Parameter::number(
+            "look",
+            "About how many jobs are looked at for the page; default 100000. A page that finds too few among them has fewer \
+             jobs, perhaps none, and a `next`: only a page without `next` is the last one.",
+            1..=LOOKED_MAX,
+        ),
     ]
 }
 
@@ -47,7 +57,9 @@ async fn list(State(state): State, mut query: Query) -> Result<Response, ApiErro
 
 pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> Result<JobPageRequest, ApiError> {
     let after: Option<PageCursor> = query.one("after")?;
-    Ok(JobPageRequest { selection, after, limit: query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE) })
+    let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
+    let looked_max = Some(query.number("look", 1..=LOOKED_MAX)?.unwrap_or(LOOKED));
+    Ok(JobPageRequest { selection, after, limit, looked_max })
 }
 
 async fn show(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {

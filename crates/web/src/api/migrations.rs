@@ -47,9 +47,10 @@ pub(crate) async fn read<T: Send + 'static>(
         return Err(ApiError::new(StatusCode::NOT_FOUND, "no_migrations", "this server does not show migrations")
             .hint("an application that mounts the router names them with Web::migrations"));
     };
-    let _alone = state.migrating().await;
+    let alone = state.migrating().await;
+    let chains = alone.clone();
     let looked = tokio::task::spawn_blocking(move || {
-        let mut migrator = open().map_err(|error| unreadable(&error.to_string()))?;
+        let mut migrator = open().map_err(|error| unreadable(&error.to_string()))?.chains(chains);
         look(&mut migrator).map_err(|error| unreadable(&error.to_string()))
     });
     looked.await.unwrap_or_else(|_| Err(unreadable("reading the migrations panicked")))

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{Clock, MinuteStats, StoreError, SystemClock};
+use longshore_core::{Clock, MinuteStats, QueueStats, Stats, StoreError, SystemClock};
 use tokio::sync::Mutex;
 
 use crate::shown::AllQueues;
@@ -67,14 +67,17 @@ impl From<&MinuteStats> for Ended {
 }
 
 impl Counters {
-    /// The counts so far, by queue. Reads the minutes that may have changed.
-    pub(crate) async fn read(&self, all: &AllQueues<'_>) -> Result<BTreeMap<String, Ended>, StoreError> {
+    /// The queues, and the counts so far by queue. Reads the minutes that may have changed.
+    pub(crate) async fn read(
+        &self,
+        all: &AllQueues<'_>,
+    ) -> Result<(Vec<QueueStats>, BTreeMap<String, Ended>), StoreError> {
         let mut state = self.state.lock().await;
         let back = state.as_ref().map_or(1, Counting::back);
-        let minutes = all.stats(back).await?.minutes;
+        let Stats { queues, minutes, .. } = all.stats(back).await?;
         let now = minute_of(&minutes);
         let counting = state.get_or_insert_with(|| Counting::begin(&minutes, now));
-        Ok(counting.count(&minutes, now))
+        Ok((queues, counting.count(&minutes, now)))
     }
 }
 

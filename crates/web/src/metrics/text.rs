@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use longshore_core::{Health, Status, WorkerRecord};
+use longshore_core::{Condition, QueueStats, Status, Timestamp, WorkerRecord};
 
 use super::counters::Ended;
 
@@ -54,20 +54,20 @@ impl Text {
         write_to(&mut self.text, format_args!(" {value}\n"));
     }
 
-    pub(super) fn queues(&mut self, health: &Health) {
-        for queue in &health.queues {
+    pub(super) fn queues(&mut self, queues: &[QueueStats], now: Timestamp) {
+        for queue in queues {
             for status in Status::ALL {
                 let count = queue.jobs.get(&status).copied().unwrap_or(0);
                 let labels = [("queue", queue.queue.as_str()), ("status", status.as_str())];
                 self.gauge("longshore_jobs", "Jobs in each status.", &labels, count as f64);
             }
         }
-        for queue in &health.queues {
-            let age = queue.oldest_waiting_at.map_or(0.0, |at| health.now.since(at).as_secs_f64());
+        for queue in queues {
+            let age = queue.oldest_waiting_at.map_or(0.0, |at| now.since(at).as_secs_f64());
             let help = "For how long the oldest claimable job has waited.";
             self.gauge("longshore_oldest_waiting_seconds", help, &[("queue", &queue.queue)], age);
         }
-        for queue in &health.queues {
+        for queue in queues {
             let is_paused = f64::from(u8::from(queue.paused_at.is_some()));
             self.gauge("longshore_queue_paused", "Whether a queue is paused.", &[("queue", &queue.queue)], is_paused);
         }
@@ -87,12 +87,12 @@ impl Text {
         self.gauge("longshore_schema_understood", help, &[], f64::from(u8::from(is_understood)));
     }
 
-    pub(super) fn database(&mut self, health: &Health) {
-        let server = health.server.as_ref().map(|server| server.database_bytes);
-        if let Some(bytes) = health.local.map(|local| local.database_bytes).or(server) {
+    pub(super) fn database(&mut self, condition: &Condition) {
+        let own = condition.local.map(|local| local.database_bytes);
+        if let Some(bytes) = own.or(condition.server_bytes) {
             self.gauge("longshore_database_bytes", "The size of the database.", &[], bytes as f64);
         }
-        if let Some(local) = health.local {
+        if let Some(local) = condition.local {
             self.gauge("longshore_wal_bytes", "The size of the write-ahead log.", &[], local.wal_bytes as f64);
             if let Some(free) = local.disk_free_bytes {
                 self.gauge("longshore_disk_free_bytes", "Free bytes on the database's disk.", &[], free as f64);
@@ -102,7 +102,7 @@ impl Text {
             "longshore_stuck_jobs",
             "Jobs that only housekeeping can fix, up to 100.",
             &[],
-            health.stuck.len() as f64,
+            condition.stuck_jobs as f64,
         );
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Action, Job, JobId, JobPageRequest, Selection, Status};
+use longshore_core::{Action, JobId, JobPage, JobPageRequest, Selection, Status};
 use maud::{Markup, html};
 
 use self::groups::{ErrorGroup, groups};
@@ -14,7 +14,7 @@ use super::drawing::table::type_link;
 use super::drawing::text::{counted, line, number};
 use super::form::{CheckedForm, done, in_words};
 use super::jobs::filter::JobFilter;
-use super::jobs::listing;
+use super::jobs::listing::{self, LOOKED_MAX};
 use super::jobs::table::{Bulk, job_table};
 use super::layout::{Page, Section, framed, hidden};
 use super::overview::total;
@@ -38,12 +38,16 @@ const TREND: Duration = Duration::from_secs(86_400);
 /// Jobs that were given up, grouped by their error.
 pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = of_query(&uri)?;
-    let jobs = newest(&state, &filter).await?;
+    let JobPage { jobs, next } = newest(&state, &filter).await?;
     let queues = state.shown().stats(0).await?.queues;
     let groups = groups(&jobs, view.now, TREND);
+    let is_short = next.is_some() && jobs.len() < GROUPED_MAX as usize;
     let content = html! {
         div #dead data-live data-gap="5000" {
-            (grouped(&view, &filter, &groups, jobs.len()))
+            @if !is_short || !groups.is_empty() { (grouped(&view, &filter, &groups, &extent(jobs.len(), is_short))) }
+            @if is_short {
+                p.notice { "None but the newest " (number(u64::from(LOOKED_MAX))) " dead letters were looked at. " a href=(view.link(&filter.path())) { "Look further in pages" } "." }
+            }
             section.panel aria-labelledby="newest" {
                 header { h2 #newest { "Newest dead letters" } a href=(view.link(&filter.path())) { "All in pages" } }
                 @let bulk = Bulk { filter: &filter, count: filter.count_of(&queues), actions: Bulk::FOR_DEAD_LETTERS };
@@ -66,7 +70,7 @@ pub(super) async fn act(
     let asked = JobFilter::of_pairs(form.fields())?.without_contents();
     let filter = JobFilter { status: Some(Status::DeadLetter), ..asked };
     let key = form.required("group")?;
-    let jobs = newest(&state, &filter).await?;
+    let jobs = newest(&state, &filter).await?.jobs;
     let groups = groups(&jobs, view.now, TREND);
     let Some(group) = groups.iter().find(|group| group.key == key) else {
         return Ok(done(&view, form.back(), "No dead letter has this error any more, so nothing was changed."));
@@ -90,23 +94,34 @@ fn of_query(uri: &Uri) -> Result<JobFilter, ApiError> {
     Ok(JobFilter { status: Some(Status::DeadLetter), after: None, ..asked })
 }
 
-async fn newest(state: &WebState, filter: &JobFilter) -> Result<Vec<Job>, ApiError> {
-    let request = JobPageRequest { selection: filter.selection(), after: None, limit: GROUPED_MAX };
+async fn newest(state: &WebState, filter: &JobFilter) -> Result<JobPage, ApiError> {
+    let request =
+        JobPageRequest { selection: filter.selection(), after: None, limit: GROUPED_MAX, looked_max: Some(LOOKED_MAX) };
     let page = listing::read(state, request).await?;
     let page = page.ok_or_else(|| {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", "the dead letters were not read in time")
     });
-    Ok(page.map_err(|error| error.hint("try again, or look at one queue"))?.jobs)
+    page.map_err(|error| error.hint("try again, or look at one queue"))
 }
 
-fn grouped(view: &View, filter: &JobFilter, groups: &[ErrorGroup<'_>], jobs: usize) -> Markup {
+/// Of how many dead letters the groups are.
+fn extent(found: usize, is_short: bool) -> String {
+    match found {
+        found if found >= GROUPED_MAX as usize => format!("of the newest {}", number(u64::from(GROUPED_MAX))),
+        found if is_short => {
+            let looked = number(u64::from(LOOKED_MAX));
+            format!("{} among the newest {looked}", counted(found as u64, "dead letter"))
+        }
+        found => counted(found as u64, "dead letter"),
+    }
+}
+
+fn grouped(view: &View, filter: &JobFilter, groups: &[ErrorGroup<'_>], extent: &str) -> Markup {
     html! {
         section.panel aria-labelledby="errors" {
             header {
                 h2 #errors { "By error" }
-                span.muted {
-                    @if jobs >= GROUPED_MAX as usize { "of the newest " (number(u64::from(GROUPED_MAX))) } @else { (counted(jobs as u64, "dead letter")) }
-                }
+                span.muted { (extent) }
             }
             @if groups.is_empty() {
                 p.empty { "There is no dead letter." }

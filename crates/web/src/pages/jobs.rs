@@ -38,7 +38,9 @@ pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Ma
         // The counts know that there is none, and a search for it would look at every job.
         Some(0) => Some(JobPage { jobs: Vec::new(), next: None }),
         _ => {
-            let request = JobPageRequest { selection: filter.selection(), after: filter.after.clone(), limit: PAGE };
+            let looked_max = Some(filter.reach.looked_max());
+            let after = filter.after.clone();
+            let request = JobPageRequest { selection: filter.selection(), after, limit: PAGE, looked_max };
             listing::read(&state, request).await?
         }
     };
@@ -63,10 +65,13 @@ fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[Queue
         div #jobs data-live[is_live] {
             @match jobs {
                 None => (listing::gave_up()),
-                Some(jobs) => section.panel aria-label="Jobs" {
-                    @let bulk = Bulk { filter, count: filter.count_of(queues), actions: Bulk::FOR_JOBS };
-                    (job_table(view, &bulk, &jobs.jobs))
-                    (pager(view, filter, jobs))
+                Some(jobs) => {
+                    (listing::extent(view, filter, jobs, PAGE))
+                    section.panel aria-label="Jobs" {
+                        @let bulk = Bulk { filter, count: filter.count_of(queues), actions: Bulk::FOR_JOBS };
+                        (job_table(view, &bulk, &jobs.jobs))
+                        (pager(view, filter, jobs))
+                    }
                 },
             }
         }
@@ -94,7 +99,7 @@ fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
     let is_counted = filter.count_of(&[]).is_some();
     let all: u64 = Status::ALL.into_iter().map(|status| total(&of_queue, status)).sum();
     let tab = |status: Option<Status>, name: &str, count: u64| {
-        let path = JobFilter { status, after: None, ..filter.clone() }.path();
+        let path = JobFilter { status, ..filter.clone().from_newest() }.path();
         html! {
             a href=(view.link(&path)) aria-current=[(filter.status == status).then_some("page")] {
                 (name)
@@ -111,7 +116,7 @@ fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
 }
 
 fn filters(view: &View, filter: &JobFilter) -> Markup {
-    let is_filtered = JobFilter { status: None, after: None, ..filter.clone() } != JobFilter::default();
+    let is_filtered = JobFilter { status: None, ..filter.clone().from_newest() } != JobFilter::default();
     let clear = JobFilter { status: filter.status, ..JobFilter::default() };
     html! {
         form.filters method="get" action=(view.link("/jobs")) aria-label="Filter" {
@@ -144,7 +149,7 @@ fn pager(view: &View, filter: &JobFilter, jobs: &JobPage) -> Markup {
         @if filter.after.is_some() || jobs.next.is_some() {
             nav.pager aria-label="Pages of jobs" {
                 @if filter.after.is_some() {
-                    a.button.small href=(view.link(&JobFilter { after: None, ..filter.clone() }.path())) { "Newest" }
+                    a.button.small href=(view.link(&filter.clone().from_newest().path())) { "Newest" }
                 }
                 span.spacer {}
                 @match &jobs.next {

@@ -58,7 +58,7 @@ pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Ma
 pub(super) async fn beside(state: &WebState, scope: LimitScope) -> Result<HashMap<String, LimitRow>, ApiError> {
     // Queues come first, then types; a position without a name is before all of its scope.
     let after = Some(LimitPosition { scope, name: String::new(), key: None });
-    let request = LimitsRequest { selection: LimitSelection::All, after, limit: BESIDE_MAX };
+    let request = LimitsRequest { selection: LimitSelection::Rules, after, limit: BESIDE_MAX };
     let limits = state.shown().limit_page(request).await?.limits;
     Ok(limits.into_iter().filter(|row| row.scope == scope).map(|row| (row.name.clone(), row)).collect())
 }

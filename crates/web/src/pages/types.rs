@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use self::runs::{TypeRuns, runs_by_type};
 use super::drawing::table::type_link;
 use super::drawing::text::number;
-use super::jobs::listing;
+use super::jobs::listing::{self, LOOKED_MAX};
 use super::layout::{Page, Section, framed};
 use super::limits;
 use super::view::View;
@@ -25,7 +25,12 @@ const ENDED: [Status; 2] = [Status::Completed, Status::DeadLetter];
 /// Job types: how often they fail and how long they take, by the newest ended jobs.
 pub(super) async fn show(State(state): State, view: View) -> Result<Markup, ApiError> {
     let shown = state.shown();
-    let request = JobPageRequest { selection: Filter::all().statuses(ENDED).into(), after: None, limit: JOBS_MAX };
+    let request = JobPageRequest {
+        selection: Filter::all().statuses(ENDED).into(),
+        after: None,
+        limit: JOBS_MAX,
+        looked_max: Some(LOOKED_MAX),
+    };
     let read = listing::read(&state, request).await?;
     let is_given_up = read.is_none();
     let jobs = read.map(|page| page.jobs).unwrap_or_default();

@@ -1,5 +1,5 @@
 use longshore::measures::KindReading;
-use longshore_core::{Health, JobId, Stats, StoreError, WorkerRecord, WriteReading};
+use longshore_core::{Condition, JobId, Stats, StoreError, WorkerRecord, WriteReading};
 
 use super::Shown;
 use crate::error::ApiError;
@@ -54,8 +54,8 @@ impl AllQueues<'_> {
         self.0.store().workers().await
     }
 
-    pub(crate) async fn health(&self) -> Result<Health, StoreError> {
-        self.0.store().health().await
+    pub(crate) async fn condition(&self) -> Result<Condition, StoreError> {
+        self.0.store().condition().await
     }
 
     /// How this process writes to its databases.

@@ -99,7 +99,7 @@ impl Shown {
         let mut seen = HashSet::new();
         for some in ids.chunks(LOOKED_UP) {
             let selection = Selection::Jobs(some.to_vec());
-            let request = JobPageRequest { selection, after: None, limit: LOOKED_UP as u32 };
+            let request = JobPageRequest { selection, after: None, limit: LOOKED_UP as u32, looked_max: None };
             let jobs = self.store().jobs(request).await?.jobs;
             seen.extend(jobs.into_iter().filter(|job| visible.queues.contains(&job.queue)).map(|job| job.id));
         }

@@ -96,7 +96,7 @@ impl Site {
     /// The newest job of a type.
     pub(crate) fn newest(&self, job_type: &str) -> JobId {
         let selection = Filter::all().job_types([job_type]).into();
-        let request = JobPageRequest { selection, after: None, limit: 1 };
+        let request = JobPageRequest { selection, after: None, limit: 1, looked_max: None };
         self.run(self.queue.backend().jobs(request)).unwrap().jobs[0].id
     }
 }

@@ -13,6 +13,7 @@ on_both!(
     the_trace_context_of_a_request_is_that_of_its_jobs,
     a_repeated_request_with_an_idempotency_key_creates_one_job,
     pages_of_jobs_have_no_gap_and_no_double,
+    a_page_without_a_job_says_where_to_look_for_more,
     a_dry_run_counts_and_changes_nothing,
     a_change_by_filter_leaves_other_jobs_alone,
     a_change_that_the_state_forbids_is_a_conflict,
@@ -134,6 +135,28 @@ async fn pages_of_jobs_have_no_gap_and_no_double(engine: Engine) {
     }
     assert_eq!(seen.len(), 5);
     assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?}");
+}
+
+async fn a_page_without_a_job_says_where_to_look_for_more(engine: Engine) {
+    let site = Site::open(engine).await;
+    let rare = site.enqueue("rare").await;
+    for _ in 0..6 {
+        site.enqueue("common").await;
+    }
+    let (mut pages, mut after) = (Vec::new(), String::new());
+    for _ in 0..3 {
+        let page = site.get(&format!("/api/v1/jobs?type=rare&look=3{after}")).await.json();
+        let ids: Vec<i64> = page["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_i64().unwrap()).collect();
+        after = page["next"].as_str().map_or_else(String::new, |next| format!("&after={next}"));
+        pages.push((ids, !after.is_empty()));
+    }
+    assert_eq!(pages, [(vec![], true), (vec![], true), (vec![rare.0], false)]);
+    for look in ["0", "1000001", "all"] {
+        let refused = site.get(&format!("/api/v1/jobs?look={look}")).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_request"), "{refused:?}");
+    }
+    assert_eq!(site.get("/jobs?type=rare&look=everywhere").await.status, 400);
+    assert!(site.get("/jobs?type=rare&look=far").await.body.contains(&format!("/jobs/{rare}")));
 }
 
 async fn a_dry_run_counts_and_changes_nothing(engine: Engine) {

@@ -20,7 +20,8 @@ pub(in crate::commands) async fn list(
     columns: Columns,
 ) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    let request = JobPageRequest { selection: selection.clone(), after: page.after, limit: page.limit };
+    let request =
+        JobPageRequest { selection: selection.clone(), after: page.after, limit: page.limit, looked_max: None };
     let found = database.jobs(request).await?;
     let now = context.now();
     let (is_empty, next) = (found.jobs.is_empty(), found.next.as_ref().map(ToString::to_string));

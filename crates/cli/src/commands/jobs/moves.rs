@@ -113,7 +113,7 @@ const NAMES_STEP: usize = 1000;
 async fn check_names(database: &Database, ids: &[JobId], verb: &Verb) -> anyhow::Result<()> {
     for ids in ids.chunks(NAMES_STEP) {
         let named = Selection::Jobs(ids.to_vec());
-        let request = JobPageRequest { selection: named, after: None, limit: NAMES_STEP as u32 };
+        let request = JobPageRequest { selection: named, after: None, limit: NAMES_STEP as u32, looked_max: None };
         let jobs: HashMap<JobId, Status> =
             database.jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
         for id in ids.iter().copied() {

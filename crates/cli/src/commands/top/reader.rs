@@ -102,7 +102,8 @@ impl Reader {
 
 /// The newest jobs; of all states, running ones first.
 async fn jobs(database: &Database, states: States) -> anyhow::Result<Vec<Job>> {
-    let page = |filter: Filter| JobPageRequest { selection: filter.into(), after: None, limit: JOBS_MAX };
+    let page =
+        |filter: Filter| JobPageRequest { selection: filter.into(), after: None, limit: JOBS_MAX, looked_max: None };
     match states {
         States::One(status) => Ok(database.jobs(page(Filter::all().statuses([status]))).await?.jobs),
         States::All => {

@@ -27,6 +27,8 @@ pub(crate) struct Walk<'a> {
     order: Order,
     /// The last id that was looked at.
     place: i64,
+    /// The last id that may be looked at.
+    end: i64,
     is_over: bool,
 }
 
@@ -35,6 +37,8 @@ pub(crate) struct Walk<'a> {
 struct Source {
     newest: &'static Sql,
     oldest: &'static Sql,
+    /// Where a look at so many jobs ends. None if an index knows every condition.
+    end: Option<&'static Sql>,
 }
 
 /// A statement without its order, in both orders.
@@ -46,9 +50,11 @@ macro_rules! source {
             };
         }
         const NEWEST: &Sql =
-            &Sql::new(concat!($name, ", newest"), text!("  AND id < $1\nORDER BY id DESC\nLIMIT $2\n"));
+            &Sql::new(concat!($name, ", newest"), text!("  AND id < $1\n  AND id >= $6\nORDER BY id DESC\nLIMIT $2\n"));
         const OLDEST: &Sql = &Sql::new(concat!($name, ", oldest"), text!("  AND id > $1\nORDER BY id\nLIMIT $2\n"));
-        Source { newest: NEWEST, oldest: OLDEST }
+        const END: &Sql =
+            &Sql::new(concat!($name, ", end"), text!("  AND id < $1\nORDER BY id DESC\nLIMIT 1 OFFSET $2 - 1\n"));
+        Source { newest: NEWEST, oldest: OLDEST, end: Some(END) }
     }};
 }
 
@@ -59,7 +65,29 @@ impl<'a> Walk<'a> {
             Order::Oldest => i64::MIN,
         };
         let place = after.map_or(beginning, |id| id.0);
-        Self { filter, sources: sources(filter), order, place, is_over: false }
+        Self { filter, sources: sources(filter), order, place, end: i64::MIN, is_over: false }
+    }
+
+    /// Ends a walk from the newest job on at this number of jobs of each table. Answers where, unless all jobs are
+    /// looked at before.
+    pub(crate) async fn bound(&mut self, session: &Session, looked_max: u32) -> Result<Option<JobId>, Error> {
+        let rows = i64::from(looked_max.max(1));
+        let mut end: Option<i64> = None;
+        for statement in self.sources.iter().filter_map(|source| source.end) {
+            // The conditions of the filter are left out: also a job that it does not mean is looked at.
+            let parameters: [Parameter<'_>; 5] = [
+                (&self.place, Type::INT8),
+                (&rows, Type::INT8),
+                (&None::<Vec<&str>>, Type::TEXT_ARRAY),
+                (&None::<Vec<&str>>, Type::TEXT_ARRAY),
+                (&None::<Vec<&str>>, Type::TEXT_ARRAY),
+            ];
+            if let Some(row) = session.query_opt(statement, &parameters).await? {
+                end = end.max(Some(row.try_get(0)?));
+            }
+        }
+        self.end = end.unwrap_or(i64::MIN);
+        Ok(end.map(JobId))
     }
 
     /// The next selected jobs: at most so many, perhaps fewer. `None` at the end of the walk.
@@ -85,12 +113,13 @@ impl<'a> Walk<'a> {
         let mut ids = Vec::new();
         for source in &self.sources {
             let statement = if self.order == Order::Newest { source.newest } else { source.oldest };
-            let parameters: [Parameter<'_>; 5] = [
+            let parameters: [Parameter<'_>; 6] = [
                 (&self.place, Type::INT8),
                 (&rows_max, Type::INT8),
                 (job_types, Type::TEXT_ARRAY),
                 (queues, Type::TEXT_ARRAY),
                 (&failure_types, Type::TEXT_ARRAY),
+                (&self.end, Type::INT8),
             ];
             for row in session.query(statement, &parameters).await? {
                 ids.push(JobId(row.try_get(0)?));
@@ -139,7 +168,8 @@ fn is_empty(filter: &Filter) -> bool {
 }
 
 fn sources_of(status: Status) -> Vec<Source> {
-    let ready = Source { newest: sql!("reading/newest_ids_of_ready"), oldest: sql!("reading/oldest_ids_of_ready") };
+    let ready =
+        Source { newest: sql!("reading/newest_ids_of_ready"), oldest: sql!("reading/oldest_ids_of_ready"), end: None };
     match status {
         Status::Pending => vec![ready, source!("reading/ids_of_delayed")],
         Status::Retrying => vec![source!("reading/ids_of_retrying")],

@@ -1,4 +1,4 @@
 -- Of those with a failure; which of them the filter means is left to the filter.
 SELECT id
 FROM longshore.story
-WHERE failure_type = ANY($5)
+WHERE ($5::text[] IS NULL OR failure_type = ANY($5))

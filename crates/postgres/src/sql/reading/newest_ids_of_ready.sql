@@ -28,6 +28,7 @@ CROSS JOIN LATERAL (
       AND r.rank = lane.rank
       AND r.again = lane.again
       AND r.id < $1
+      AND r.id >= $6
     ORDER BY r.id DESC
     LIMIT $2
 ) AS found

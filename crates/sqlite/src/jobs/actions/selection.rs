@@ -1,23 +1,19 @@
-use longshore_core::{DeadLetterCode, Filter, Job, JobId, JobPage, JobPageRequest, Selection, Status};
+use longshore_core::{DeadLetterCode, Filter, JobId, Selection, Status};
 use rusqlite::{Connection, params};
 
 use crate::database::column;
-use crate::jobs::job_row;
-
-/// The maximum number of jobs on a page.
-const PAGE_MAX: u32 = 1000;
 
 /// A selection as its statements bind it: each list as a JSON array, or NULL for no condition.
 #[derive(Debug)]
 pub(crate) struct Conditions {
-    ids: Option<String>,
-    statuses: Option<String>,
-    job_types: Option<String>,
-    queues: Option<String>,
-    failure_types: Option<String>,
+    pub(super) ids: Option<String>,
+    pub(super) statuses: Option<String>,
+    pub(super) job_types: Option<String>,
+    pub(super) queues: Option<String>,
+    pub(super) failure_types: Option<String>,
     /// The prefixes of the stored reasons.
-    reasons: Option<String>,
-    narrowed: &'static str,
+    pub(super) reasons: Option<String>,
+    pub(super) narrowed: &'static str,
 }
 
 impl Conditions {
@@ -40,34 +36,6 @@ impl Conditions {
             reasons: reasons.as_deref().map(|codes| json(&prefixes(codes))),
             narrowed: narrowed(statuses.as_deref()),
         }
-    }
-
-    /// A page, newest first.
-    pub(crate) fn page(&self, connection: &Connection, request: &JobPageRequest) -> rusqlite::Result<JobPage> {
-        let limit = request.limit.clamp(1, PAGE_MAX);
-        let before = request.after.as_ref().map_or(i64::MAX, |after| after.id().0);
-        let Self { ids, statuses, job_types, queues, failure_types, reasons, .. } = self;
-        // One more row than requested shows whether there is a next page.
-        let mut jobs: Vec<Job> = match ids {
-            Some(ids) => connection
-                .prepare_cached(include_str!("../../sql/actions/select_named_jobs_page.sql"))?
-                .query_map(
-                    params![before, statuses, job_types, queues, failure_types, limit + 1, ids, reasons],
-                    job_row::job,
-                )?
-                .collect::<Result<_, _>>()?,
-            None => connection
-                .prepare_cached(&self.narrow(include_str!("../../sql/actions/select_jobs_page.sql")))?
-                .query_map(
-                    params![before, statuses, job_types, queues, failure_types, limit + 1, reasons],
-                    job_row::job,
-                )?
-                .collect::<Result<_, _>>()?,
-        };
-        let has_more = jobs.len() > limit as usize;
-        jobs.truncate(limit as usize);
-        let next = jobs.last().map(|job| job.id.into()).filter(|_| has_more);
-        Ok(JobPage { jobs, next })
     }
 
     pub(crate) fn count(&self, connection: &Connection) -> rusqlite::Result<u64> {
@@ -101,20 +69,28 @@ impl Conditions {
             .collect()
     }
 
-    fn narrow(&self, sql: &str) -> String {
+    pub(super) fn narrow(&self, sql: &str) -> String {
         sql.replacen("/* narrowed */", self.narrowed, 1)
     }
 }
 
-/// A rare status has its own partial index. SQLite uses it only for a literal condition; otherwise the statement would
-/// walk through all ended jobs.
+/// Some statuses have a partial index by id. SQLite uses it only for a literal condition; otherwise the statement would
+/// walk through all other jobs.
 fn narrowed(statuses: Option<&[Status]>) -> &'static str {
     match statuses {
         Some([Status::DeadLetter]) => "status = 'dead_letter' AND",
+        Some([Status::Completed]) => "status = 'completed' AND",
+        Some([Status::Cancelled]) => "status = 'cancelled' AND",
+        Some([Status::Retrying]) => "status = 'retrying' AND",
         _ => "",
     }
 }
 
-fn json<T: serde::Serialize>(values: &[T]) -> String {
+/// Whether an index has the jobs with this status by id.
+pub(super) fn has_index(status: Status) -> bool {
+    !narrowed(Some(&[status])).is_empty()
+}
+
+pub(super) fn json<T: serde::Serialize>(values: &[T]) -> String {
     serde_json::to_string(values).expect("lists of words and numbers are always JSON")
 }

@@ -1,4 +1,4 @@
--- Newest first by keyset. A NULL list sets no condition. A single status uses its own index.
+-- Newest first by keyset, down to the end of the look. A NULL list sets no condition. A single status may have an index.
 SELECT id, job_type, job_data, status, priority, created_at, started_at, completed_at, log_file_path, error_message,
        retry_count, COALESCE(
            max_retries,
@@ -10,6 +10,7 @@ SELECT id, job_type, job_data, status, priority, created_at, started_at, complet
        expires_at, deadline_at, limit_key
 FROM job_queue
 WHERE /* narrowed */ id < ?1
+  AND id >= ?8
   AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))
   AND (?3 IS NULL OR job_type IN (SELECT value FROM json_each(?3)))
   AND (?4 IS NULL OR queue IN (SELECT value FROM json_each(?4)))

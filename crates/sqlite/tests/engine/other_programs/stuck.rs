@@ -193,7 +193,8 @@ async fn a_reason_without_a_code_is_found_by_its_sentence_and_one_of_another_pro
     for (reason, _) in reasons {
         foreign.execute(insert, [reason]).unwrap();
     }
-    let request = |filter: Filter| JobPageRequest { selection: filter.into(), after: None, limit: 100 };
+    let request =
+        |filter: Filter| JobPageRequest { selection: filter.into(), after: None, limit: 100, looked_max: None };
     let told = |jobs: Vec<longshore_core::Job>| -> Vec<_> {
         jobs.into_iter().rev().map(|job| (job.dead_letter_reason.unwrap(), job.dead_letter_code)).collect()
     };
@@ -442,7 +443,7 @@ async fn use_everything(database: &Database, worker: &WorkerId) {
     }
     store.reclaim().await.unwrap();
     keep_house(database).await;
-    let request = JobPageRequest { selection: Filter::all().into(), after: None, limit: 1000 };
+    let request = JobPageRequest { selection: Filter::all().into(), after: None, limit: 1000, looked_max: None };
     for job in store.jobs(request).await.unwrap().jobs {
         store.job(job.id).await.unwrap().expect("it was on the page");
     }

@@ -94,5 +94,10 @@ async fn a_damaged_file_is_told_as_such() {
 }
 
 fn all() -> longshore_core::JobPageRequest {
-    longshore_core::JobPageRequest { selection: longshore_core::Filter::all().into(), after: None, limit: 1000 }
+    longshore_core::JobPageRequest {
+        selection: longshore_core::Filter::all().into(),
+        after: None,
+        limit: 1000,
+        looked_max: None,
+    }
 }

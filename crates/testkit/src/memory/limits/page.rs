@@ -13,6 +13,7 @@ impl State {
         let mut rows = self.limit_rows(now);
         rows.retain(|row| match &request.selection {
             LimitSelection::All => true,
+            LimitSelection::Rules => row.scope != LimitScope::Key,
             LimitSelection::Saturated => row.is_saturated(),
             LimitSelection::Of(LimitSubject::Queue(name)) => row.scope == LimitScope::Queue && row.name == *name,
             LimitSelection::Of(LimitSubject::Type(name)) => row.scope != LimitScope::Queue && row.name == *name,

@@ -127,6 +127,8 @@ where
     assert_eq!(names.join(" "), "q r mail work a b c");
     let of_one = rows(&world, LimitSelection::Of(of_type())).await;
     assert_eq!(of_one.len(), 4);
+    let rules: Vec<String> = rows(&world, LimitSelection::Rules).await.into_iter().map(|row| row.name).collect();
+    assert_eq!(rules.join(" "), "q r mail work");
 }
 
 pub async fn a_page_may_have_only_what_lets_nothing_start<H: Harness>()

@@ -152,7 +152,7 @@ pub async fn an_empty_selection_selects_nothing<H: Harness>() {
         Filter::all().reasons([]).into(),
     ];
     for selection in nothing {
-        let page = JobPageRequest { selection: selection.clone(), after: None, limit: 100 };
+        let page = JobPageRequest { selection: selection.clone(), after: None, limit: 100, looked_max: None };
         assert_eq!(world.store.jobs(page).await.expect("jobs can be read").jobs, [], "{selection:?}");
         assert_eq!(world.store.count(selection.clone()).await.expect("jobs can be counted"), 0, "{selection:?}");
         for action in [Action::Retry, Action::RetryAlone, Action::Cancel, Action::Discard, Action::Delete] {

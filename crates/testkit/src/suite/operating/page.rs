@@ -8,7 +8,23 @@ use crate::suite::{Harness, World};
 use crate::{ended, job};
 
 async fn page<H: Harness>(world: &World<H>, selection: Selection, after: Option<PageCursor>, limit: u32) -> JobPage {
-    world.store.jobs(JobPageRequest { selection, after, limit }).await.expect("jobs can be read")
+    world.store.jobs(JobPageRequest { selection, after, limit, looked_max: None }).await.expect("jobs can be read")
+}
+
+/// All jobs of a selection, by pages that look at a few jobs each.
+async fn looked_for<H: Harness>(world: &World<H>, selection: &Selection) -> Vec<JobId> {
+    let (mut found, mut after) = (Vec::new(), None);
+    for _ in 0..100 {
+        let request = JobPageRequest { selection: selection.clone(), after, limit: 3, looked_max: Some(4) };
+        let page = world.store.jobs(request).await.expect("jobs can be read");
+        assert!(page.jobs.len() <= 3, "{page:?}");
+        found.extend(page.jobs.iter().map(|job| job.id));
+        after = page.next;
+        if after.is_none() {
+            return found;
+        }
+    }
+    panic!("the pages have no end: {selection:?}");
 }
 
 async fn selected<H: Harness>(world: &World<H>, selection: Selection) -> Vec<JobId> {
@@ -67,6 +83,32 @@ pub async fn a_filtered_page_goes_on_where_it_stopped<H: Harness>() {
         }
     }
     assert_eq!(found, expected);
+}
+
+pub async fn pages_that_look_at_few_jobs_find_all_of_them<H: Harness>() {
+    let world = World::<H>::new();
+    world.one_in_each_state().await;
+    for number in 0..20 {
+        world.enqueue(job().queue(if number % 7 == 0 { "rare" } else { "other" })).await;
+    }
+    let failed = [FailureType::ConfigError, FailureType::WorkerError, FailureType::NetworkError];
+    let mut filters = vec![
+        Filter::all(),
+        Filter::all().queues(["rare"]),
+        Filter::all().queues(["rare", "default"]).statuses([Status::Pending, Status::Completed, Status::Blocked]),
+        Filter::all().job_types([job().job_type]).statuses([Status::Running, Status::DeadLetter, Status::Cancelled]),
+        Filter::all().job_types(["unknown"]),
+        Filter::all().failure_types(failed),
+        Filter::all().reasons(DeadLetterCode::ALL),
+        Filter::all().statuses([]),
+        Filter::all().statuses([Status::Blocked, Status::Completed, Status::Blocked, Status::Completed]),
+    ];
+    filters.extend(Status::ALL.map(|status| Filter::all().statuses([status])));
+    filters.extend(Status::ALL.map(|status| Filter::all().statuses([status]).queues(["default"])));
+    for filter in filters {
+        let selection = Selection::from(filter);
+        assert_eq!(looked_for(&world, &selection).await, selected(&world, selection.clone()).await, "{selection:?}");
+    }
 }
 
 pub async fn a_filter_by_status_shows_jobs_in_that_state<H: Harness>() {

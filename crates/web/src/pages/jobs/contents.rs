@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::PAGE;
 use super::filter::JobFilter;
+use super::listing::LOOKED_MAX;
 use crate::error::ApiError;
 use crate::input::pairs::Pairs;
 use crate::pages::drawing::text::{counted, number};
@@ -14,7 +15,7 @@ use crate::pages::view::View;
 use crate::state::WebState;
 
 /// How many of the newest jobs a search looks at, and for how long. The store has no index of what is in a job.
-const LOOKED_MAX: u64 = 100_000;
+const SEARCHED_MAX: u64 = 100_000;
 const LOOK_MAX: Duration = Duration::from_secs(3);
 /// The first read is small, because common words are found at once; payloads may be large, so none is larger than this.
 const FIRST_READ: u32 = 100;
@@ -124,16 +125,23 @@ pub(super) async fn search(state: &WebState, filter: &JobFilter) -> Result<Found
     let mut found = Found { jobs: Vec::new(), next: filter.after.clone(), looked: 0, is_late: false };
     let mut limit = FIRST_READ;
     loop {
-        let request = JobPageRequest { selection: filter.selection(), after: found.next.clone(), limit };
+        let request = JobPageRequest {
+            selection: filter.selection(),
+            after: found.next.clone(),
+            limit,
+            looked_max: Some(LOOKED_MAX),
+        };
         let Ok(page) = timeout_at(deadline, state.shown().jobs(request)).await else {
             found.is_late = true;
             return Ok(found);
         };
         let page = page?;
-        found.looked += page.jobs.len() as u64;
+        let is_short = page.next.is_some() && page.jobs.len() < limit as usize;
+        // Of jobs that the other conditions rule out, as many were looked at as a read may.
+        found.looked += if is_short { u64::from(LOOKED_MAX) } else { page.jobs.len() as u64 };
         found.jobs.extend(page.jobs.into_iter().filter(|job| filter.contents.matches(job)));
         found.next = page.next;
-        if found.next.is_none() || found.jobs.len() >= PAGE as usize || found.looked >= LOOKED_MAX {
+        if found.next.is_none() || found.jobs.len() >= PAGE as usize || found.looked >= SEARCHED_MAX {
             return Ok(found);
         }
         limit = (limit * 2).min(READ_MAX);
@@ -149,7 +157,7 @@ pub(super) fn extent(view: &View, filter: &JobFilter, found: &Found) -> Markup {
             @if filter.after.is_some() { "next " } @else { "newest " }
             (counted(found.looked, "job"))
             @if found.is_late { ", then " (LOOK_MAX.as_secs()) " seconds were over" }
-            @if found.looked >= LOOKED_MAX { ", the most that one search looks at (" (number(LOOKED_MAX)) ")" }
+            @if found.looked >= SEARCHED_MAX { ", the most that one search looks at (" (number(SEARCHED_MAX)) ")" }
             "."
             @match &found.next {
                 Some(next) => { " " a rel="next" href=(older(next)) { "Search older ones" } },

@@ -1,6 +1,7 @@
 use longshore_core::{FailureType, Filter, PageCursor, QueueStats, Selection, Status};
 
 use super::contents::{Contents, Field};
+use super::listing::LOOKED_MAX;
 use crate::error::ApiError;
 use crate::input::pairs::{Pairs, query};
 use crate::pages::overview::total;
@@ -19,6 +20,39 @@ pub(in crate::pages) struct JobFilter {
     pub(in crate::pages) contents: Contents,
     /// Where the page begins; not part of the selection.
     pub(in crate::pages) after: Option<PageCursor>,
+    /// How far the page looks; not part of the selection.
+    pub(in crate::pages) reach: Reach,
+}
+
+/// How many jobs a page looks at. A store has no index of types and queues, so rare ones are far away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(in crate::pages) enum Reach {
+    /// As many as take no time worth mentioning.
+    #[default]
+    Near,
+    /// As many as take about a second, for a person who asks for it.
+    Far,
+}
+
+impl Reach {
+    const FAR: &'static str = "far";
+
+    pub(in crate::pages) const fn looked_max(self) -> u32 {
+        match self {
+            Self::Near => LOOKED_MAX,
+            Self::Far => 500_000,
+        }
+    }
+
+    fn of_word(word: Option<&str>) -> Result<Self, ApiError> {
+        match word {
+            None => Ok(Self::Near),
+            Some(Self::FAR) => Ok(Self::Far),
+            Some(word) => {
+                Err(ApiError::invalid(format!("{word:?} is not how far a page looks: it is far, or not given")))
+            }
+        }
+    }
 }
 
 impl JobFilter {
@@ -43,12 +77,18 @@ impl JobFilter {
             failure_type: pairs.get("failure_type").map(str::parse).transpose().map_err(|error| invalid(&error))?,
             contents: Contents::of_pairs(pairs)?,
             after: pairs.get("after").map(str::parse).transpose().map_err(|error| invalid(&error))?,
+            reach: Reach::of_word(pairs.get("look"))?,
         })
     }
 
     /// The same without what only a look at each job can tell.
     pub(in crate::pages) fn without_contents(self) -> Self {
         Self { contents: Contents::default(), ..self }
+    }
+
+    /// The same from the newest job on.
+    pub(in crate::pages) fn from_newest(self) -> Self {
+        Self { after: None, reach: Reach::Near, ..self }
     }
 
     /// What a store can select by. Leaves out [`JobFilter::contents`].
@@ -77,7 +117,8 @@ impl JobFilter {
     /// The page of this filter below the base path.
     pub(in crate::pages) fn path(&self) -> String {
         let after = self.after.as_ref().map(ToString::to_string);
-        format!("/jobs{}", query(self.fields().into_iter().chain([("after", after.as_deref())])))
+        let look = (self.reach == Reach::Far).then_some(Reach::FAR);
+        format!("/jobs{}", query(self.fields().into_iter().chain([("after", after.as_deref()), ("look", look)])))
     }
 
     /// How many jobs it selects, if the counts that the store keeps say so: they know statuses and queues alone.
@@ -108,12 +149,15 @@ mod tests {
             failure_type: Some(FailureType::TimeoutError),
             contents: Contents::default(),
             after: Some("7".parse().unwrap()),
+            reach: Reach::Near,
         };
         let path = filter.path();
         assert_eq!(path, "/jobs?status=dead_letter&type=mail%20%26%20more%2F%C3%BC&failure_type=timeout_error&after=7");
         assert_eq!(JobFilter::of_query(path.strip_prefix("/jobs?").unwrap()).unwrap(), filter);
         assert_eq!(JobFilter::of_query("status=&type=").unwrap(), JobFilter::default());
         assert_eq!(JobFilter::default().path(), "/jobs");
+        let far = JobFilter { reach: Reach::Far, ..filter };
+        assert_eq!(JobFilter::of_query(&far.path()["/jobs?".len()..]).unwrap(), far);
     }
 
     #[test]
@@ -131,6 +175,7 @@ mod tests {
         assert!(message("status=lost").contains("\"lost\" is not a status"));
         assert!(message("after=x").contains("\"x\" is not a job id"));
         assert!(message("failure_type=bad").contains("bad"));
+        assert!(message("look=everywhere").contains("\"everywhere\" is not how far"));
         assert!(message(&format!("type={}", "a".repeat(2000))).contains("longer than 1024 bytes"));
     }
 

@@ -1,0 +1,46 @@
+//! What a page of jobs looks at where no index knows its filter.
+
+use super::plans::HotStatement;
+
+const LOOK: &str = "bigint, bigint, text[], text[], text[], bigint";
+const END: &str = "bigint, bigint, text[], text[], text[]";
+
+macro_rules! look {
+    ($name:literal, $values:literal) => {
+        HotStatement {
+            name: concat!("reading/", $name, ", newest"),
+            text: concat!(
+                include_str!(concat!("../../src/sql/reading/", $name, ".sql")),
+                "  AND id < $1\n  AND id >= $6\nORDER BY id DESC\nLIMIT $2\n"
+            ),
+            types: LOOK,
+            values: $values,
+        }
+    };
+}
+
+macro_rules! end {
+    ($name:literal, $values:literal) => {
+        HotStatement {
+            name: concat!("reading/", $name, ", end"),
+            text: concat!(
+                include_str!(concat!("../../src/sql/reading/", $name, ".sql")),
+                "  AND id < $1\nORDER BY id DESC\nLIMIT 1 OFFSET $2 - 1\n"
+            ),
+            types: END,
+            values: $values,
+        }
+    };
+}
+
+/// The filters mean no job, so each look goes on to its end.
+pub(super) const HOT: [HotStatement; 8] = [
+    look!("ids_of_all", "320001, 50, '{rare}', '{rare}', NULL, 319900"),
+    end!("ids_of_all", "320001, 100, NULL, NULL, NULL"),
+    look!("ids_of_completed", "200001, 50, '{rare}', NULL, NULL, 199900"),
+    end!("ids_of_completed", "200001, 100, NULL, NULL, NULL"),
+    look!("ids_of_delayed", "300001, 50, '{rare}', '{rare}', NULL, 299900"),
+    end!("ids_of_delayed", "300001, 100, NULL, NULL, NULL"),
+    look!("ids_of_failed", "120001, 50, NULL, NULL, '{config_error}', 119900"),
+    end!("ids_of_failed", "120001, 100, NULL, NULL, NULL"),
+];
