@@ -159,14 +159,19 @@ impl HeldLanes {
         now: Timestamp,
     ) -> Result<(), Error> {
         let (mut key_ids, mut arrivals, mut counted_from) = (Vec::new(), Vec::new(), Vec::new());
-        for (key_id, key) in self.keys.iter().filter(|(_, key)| key.started > 0) {
+        // Both statements find a row's values by a binary search.
+        let mut started: Vec<_> = self.keys.iter().filter(|(_, key)| key.started > 0).collect();
+        started.sort_by_key(|(key_id, _)| **key_id);
+        for (key_id, key) in started {
             key_ids.push(*key_id);
             arrivals.push(key.arrival_after(now).0);
             // Whoever did not count does not know where the others begin.
             counted_from.push(if key.is_counted() { key.first_claim.or(claim_number) } else { None });
         }
         let (mut lanes, mut new_turns, mut are_full, mut open) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (index, lane) in self.lanes.iter().enumerate() {
+        let mut sorted: Vec<_> = self.lanes.iter().enumerate().collect();
+        sorted.sort_by_key(|(_, lane)| lane.lane);
+        for (index, lane) in sorted {
             let key = &self.keys[&lane.key_id];
             let opens_at = key.opens_at(now);
             let gave = turns[index] != lane.turn;

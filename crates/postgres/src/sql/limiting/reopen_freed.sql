@@ -17,7 +17,8 @@ held AS MATERIALIZED (
         SELECT l.lane, l.key_id, l.is_full
         FROM longshore.lane AS l
         WHERE l.key_id = k.key_id
-        ORDER BY l.lane
+        -- The order of the index that finds them: by the number of the lane, it would be all lanes for each key.
+        ORDER BY l.key_id, l.queue
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS x
 ),

@@ -5,13 +5,10 @@ FROM longshore.schedule AS s
 WHERE s.waiting IS NOT NULL
   AND left(s.waiting, 1) = '['
   AND s.name > $1
-  -- A job that is there and has not ended is open.
-  AND NOT EXISTS (
-      SELECT 1
-      FROM longshore.job AS j
-      WHERE j.id = s.last_job_id
-        AND NOT EXISTS (SELECT 1 FROM longshore.ended AS e WHERE e.id = j.id)
-  )
+  -- A job that is there and has not ended is open. By the schedules, whatever the planner expects: as joins, all jobs that
+  -- have not ended may come first.
+  AND ((SELECT j.id FROM longshore.job AS j WHERE j.id = s.last_job_id LIMIT 1) IS NULL
+       OR (SELECT e.id FROM longshore.ended AS e WHERE e.id = s.last_job_id LIMIT 1) IS NOT NULL)
 ORDER BY s.name
 LIMIT $2
 FOR UPDATE OF s SKIP LOCKED
