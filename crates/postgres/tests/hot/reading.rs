@@ -3,7 +3,6 @@
 use super::plans::HotStatement;
 
 const LOOK: &str = "bigint, bigint, text[], text[], text[], bigint";
-const END: &str = "bigint, bigint, text[], text[], text[]";
 
 macro_rules! look {
     ($name:literal, $values:literal) => {
@@ -19,28 +18,10 @@ macro_rules! look {
     };
 }
 
-macro_rules! end {
-    ($name:literal, $values:literal) => {
-        HotStatement {
-            name: concat!("reading/", $name, ", end"),
-            text: concat!(
-                include_str!(concat!("../../src/sql/reading/", $name, ".sql")),
-                "  AND id < $1\nORDER BY id DESC\nLIMIT 1 OFFSET $2 - 1\n"
-            ),
-            types: END,
-            values: $values,
-        }
-    };
-}
-
 /// The filters mean no job, so each look goes on to its end.
-pub(super) const HOT: [HotStatement; 8] = [
+pub(super) const HOT: [HotStatement; 4] = [
     look!("ids_of_all", "320001, 50, '{rare}', '{rare}', NULL, 319900"),
-    end!("ids_of_all", "320001, 100, NULL, NULL, NULL"),
     look!("ids_of_completed", "200001, 50, '{rare}', NULL, NULL, 199900"),
-    end!("ids_of_completed", "200001, 100, NULL, NULL, NULL"),
     look!("ids_of_delayed", "300001, 50, '{rare}', '{rare}', NULL, 299900"),
-    end!("ids_of_delayed", "300001, 100, NULL, NULL, NULL"),
     look!("ids_of_failed", "120001, 50, NULL, NULL, '{config_error}', 119900"),
-    end!("ids_of_failed", "120001, 100, NULL, NULL, NULL"),
 ];

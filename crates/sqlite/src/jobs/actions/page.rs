@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use longshore_core::{Filter, Job, JobId, JobPage, JobPageRequest, Selection, Status};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -152,7 +154,7 @@ impl Looked {
     fn settle(&mut self) {
         let end = self.end;
         self.jobs.retain(|job| end.is_none_or(|end| job.id >= end));
-        self.jobs.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+        self.jobs.sort_unstable_by_key(|job| Reverse(job.id));
         // A filter may name a status twice.
         self.jobs.dedup_by_key(|job| job.id);
     }
