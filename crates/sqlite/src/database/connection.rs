@@ -16,7 +16,7 @@ const LOUD_AFTER: Duration = Duration::from_secs(5);
 /// The longest pause between two tries for the lock. It is short, because a commit takes only a fraction of it.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 /// More than the number of our statements, so that none is prepared twice.
-const STATEMENTS_MAX: usize = 256;
+const STATEMENTS_MAX: usize = 512;
 
 /// Opens the one connection that writes.
 ///

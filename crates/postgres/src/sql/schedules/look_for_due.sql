@@ -12,13 +12,9 @@ SELECT COALESCE((
            FROM longshore.schedule AS s
            WHERE s.waiting IS NOT NULL
              AND left(s.waiting, 1) = '['
-             -- A job that is there and has not ended is open.
-             AND NOT EXISTS (
-                 SELECT 1
-                 FROM longshore.job AS j
-                 WHERE j.id = s.last_job_id
-                   AND NOT EXISTS (SELECT 1 FROM longshore.ended AS e WHERE e.id = j.id)
-             )
+             -- As in lock_released_schedules.sql.
+             AND ((SELECT j.id FROM longshore.job AS j WHERE j.id = s.last_job_id LIMIT 1) IS NULL
+                  OR (SELECT e.id FROM longshore.ended AS e WHERE e.id = s.last_job_id LIMIT 1) IS NOT NULL)
        ) AS is_due,
        (
            SELECT next_due_at
