@@ -38,12 +38,21 @@ pub struct Redaction {
     pointers: Vec<Vec<String>>,
 }
 
-/// The word names no field.
+/// Why fields cannot be hidden.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} names no field to redact: expected a name such as password, or a JSON pointer such as /card/number")]
-pub struct InvalidRedaction {
-    /// The word, cut to a printable length.
-    pub word: String,
+#[non_exhaustive]
+pub enum InvalidRedaction {
+    /// The word names no field.
+    #[error(
+        "{word:?} names no field to redact: expected a name such as password, or a JSON pointer such as /card/number"
+    )]
+    NoField {
+        /// The word, cut to a printable length.
+        word: String,
+    },
+    /// There are more fields than [`Redaction::FIELDS_MAX`].
+    #[error("there are more than {} fields to redact", Redaction::FIELDS_MAX)]
+    TooMany,
 }
 
 impl Redaction {
@@ -55,7 +64,7 @@ impl Redaction {
         let mut redaction = Self::default();
         for (index, word) in fields.into_iter().enumerate() {
             if index >= Self::FIELDS_MAX {
-                return Err(InvalidRedaction::of(word.as_ref()));
+                return Err(InvalidRedaction::TooMany);
             }
             redaction.add(word.as_ref())?;
         }
@@ -64,12 +73,12 @@ impl Redaction {
 
     fn add(&mut self, word: &str) -> Result<(), InvalidRedaction> {
         if word.starts_with('/') {
-            let pointer = KeyPointer::from_str(word).map_err(|_| InvalidRedaction::of(word))?;
+            let pointer = KeyPointer::from_str(word).map_err(|_| InvalidRedaction::no_field(word))?;
             self.pointers.push(pointer.parts());
             return Ok(());
         }
         if word.trim() != word || word.is_empty() || word.chars().any(char::is_control) {
-            return Err(InvalidRedaction::of(word));
+            return Err(InvalidRedaction::no_field(word));
         }
         self.names.push(word.to_lowercase());
         Ok(())
@@ -133,8 +142,8 @@ impl Redaction {
 }
 
 impl InvalidRedaction {
-    fn of(word: &str) -> Self {
-        Self { word: word.chars().take(50).collect() }
+    fn no_field(word: &str) -> Self {
+        Self::NoField { word: word.chars().take(50).collect() }
     }
 }
 
@@ -193,7 +202,8 @@ mod tests {
             assert!(error.contains("names no field to redact"), "{error}");
         }
         assert!(Redaction::new(vec!["a"; Redaction::FIELDS_MAX]).is_ok());
-        assert!(Redaction::new(vec!["a"; Redaction::FIELDS_MAX + 1]).is_err());
+        let too_many = Redaction::new(vec!["a"; Redaction::FIELDS_MAX + 1]);
+        assert_eq!(too_many, Err(InvalidRedaction::TooMany));
     }
 
     #[test]
