@@ -99,7 +99,7 @@ fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
     let is_counted = filter.count_of(&[]).is_some();
     let all: u64 = Status::ALL.into_iter().map(|status| total(&of_queue, status)).sum();
     let tab = |status: Option<Status>, name: &str, count: u64| {
-        let path = JobFilter { status, ..filter.clone().from_newest() }.path();
+        let path = JobFilter { status, ..filter.clone().without_place() }.path();
         html! {
             a href=(view.link(&path)) aria-current=[(filter.status == status).then_some("page")] {
                 (name)
@@ -116,7 +116,7 @@ fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
 }
 
 fn filters(view: &View, filter: &JobFilter) -> Markup {
-    let is_filtered = JobFilter { status: None, ..filter.clone().from_newest() } != JobFilter::default();
+    let is_filtered = JobFilter { status: None, ..filter.clone().without_place() } != JobFilter::default();
     let clear = JobFilter { status: filter.status, ..JobFilter::default() };
     html! {
         form.filters method="get" action=(view.link("/jobs")) aria-label="Filter" {
@@ -149,7 +149,7 @@ fn pager(view: &View, filter: &JobFilter, jobs: &JobPage) -> Markup {
         @if filter.after.is_some() || jobs.next.is_some() {
             nav.pager aria-label="Pages of jobs" {
                 @if filter.after.is_some() {
-                    a.button.small href=(view.link(&filter.clone().from_newest().path())) { "Newest" }
+                    a.button.small href=(view.link(&filter.clone().without_place().path())) { "Newest" }
                 }
                 span.spacer {}
                 @match &jobs.next {

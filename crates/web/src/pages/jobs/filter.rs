@@ -87,7 +87,7 @@ impl JobFilter {
     }
 
     /// The same from the newest job on.
-    pub(in crate::pages) fn from_newest(self) -> Self {
+    pub(in crate::pages) fn without_place(self) -> Self {
         Self { after: None, reach: Reach::Near, ..self }
     }
 
