@@ -1,5 +1,5 @@
 //! Measures the migrations beside plain statements that run the same files, in one run, on a throw-away server:
-//! `cargo run --release -p longshore-migrate-postgres --example speed`; `speed PATTERN` takes the layouts of that name,
+//! `cargo run --release -p longshore-migrate-postgres --example speed_on_postgres`; `speed_on_postgres PATTERN` takes the layouts of that name,
 //! and `speed PATTERN status,verify` those commands alone.
 //!
 //! Plain is tokio-postgres, one transaction and one round trip a migration. Time is what passes, because most of it is
