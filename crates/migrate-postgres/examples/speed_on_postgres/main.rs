@@ -1,6 +1,6 @@
 //! Measures the migrations beside plain statements that run the same files, in one run, on a throw-away server:
-//! `cargo run --release -p longshore-migrate-postgres --example speed_on_postgres`; `speed_on_postgres PATTERN` takes the layouts of that name,
-//! and `speed PATTERN status,verify` those commands alone.
+//! `cargo run --release -p longshore-migrate-postgres --example speed_on_postgres`. With a pattern it takes the layouts of
+//! that name, and with `PATTERN status,verify` those commands alone.
 //!
 //! Plain is tokio-postgres, one transaction and one round trip a migration. Time is what passes, because most of it is
 //! spent by the server. Each layout is measured at its size and at a quarter of it: where a cost is linear the two
