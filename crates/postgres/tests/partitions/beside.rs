@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use longshore_core::Store;
+use longshore_core::{Status, Store};
 use longshore_postgres::{PostgresOptions, PostgresStore, enqueue_in};
 use longshore_testkit::job;
 
@@ -73,6 +73,7 @@ async fn no_producer_fails_or_waits_long_while_partitions_are_made_and_dropped()
              VALUES ({id}, 'chosen', 'default', 5, '{{}}', longshore.now());
              INSERT INTO longshore.ready (job_type, queue, rank, again, id, ready_at)
              VALUES ('chosen', 'default', -5, false, {id}, longshore.now());
+             INSERT INTO longshore.change (queue, pending) VALUES ('default', 1);
              COMMIT"
         );
         client.batch_execute(&insert).await.expect("any id has a place");
@@ -97,6 +98,8 @@ async fn no_producer_fails_or_waits_long_while_partitions_are_made_and_dropped()
     for producer in producers {
         made += producer.await.expect("no producer fails");
     }
+    // The tables have grown faster than the server looks at them, and it would plan the counts below for empty ones.
+    scene.database.sql("ANALYZE");
     // The unique key is in one job that was enqueued first.
     let bounds = scene.all_bounds();
     assert!(bounds.len() >= 4, "{bounds:?}");
@@ -107,7 +110,10 @@ async fn no_producer_fails_or_waits_long_while_partitions_are_made_and_dropped()
     let removed = i64::try_from(made).expect("it is small") - (left - keyed);
     let keyed_before = i64::try_from(dropped).expect("it is small") - removed;
     assert!((0..=20).contains(&keyed_before), "made {made}, left {left}, pruned {dropped}, with the key {keyed}");
-    assert_eq!(scene.keep_house().await.reconciled, 0);
+    for status in Status::ALL {
+        // It compares the stored count with the rows.
+        scene.count(status).await;
+    }
 }
 
 #[tokio::test]

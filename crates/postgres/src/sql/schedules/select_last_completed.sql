@@ -11,9 +11,11 @@ CROSS JOIN LATERAL (
         ORDER BY due_at DESC
         LIMIT $2
     ) AS newest
-    LEFT JOIN longshore.ended AS e ON e.id = newest.job_id AND e.status = 1
+    LEFT JOIN LATERAL (
+        SELECT id, ended_at FROM longshore.ended WHERE id = newest.job_id AND status = 1 LIMIT 1
+    ) AS e ON true
     WHERE e.id IS NOT NULL
-       OR NOT EXISTS (SELECT 1 FROM longshore.job AS j WHERE j.id = newest.job_id)
+       OR (SELECT j.id FROM longshore.job AS j WHERE j.id = newest.job_id LIMIT 1) IS NULL
     ORDER BY newest.due_at DESC
     LIMIT 1
 ) AS t
