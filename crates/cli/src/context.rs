@@ -94,8 +94,7 @@ impl Context {
     pub(crate) fn databases(&self) -> Result<Databases, CommandError> {
         let main = self.database_url()?;
         let config = self.config()?;
-        let is_one = self.globals.database.is_some() || process_variable(ONE_DATABASE).is_some();
-        if is_one || config.databases.is_empty() {
+        if self.is_one_named() || config.databases.is_empty() {
             return Ok(Databases::one(main));
         }
         let environment = Environment::read(process_variable, Path::new(".env"))?;
@@ -104,7 +103,11 @@ impl Context {
 
     /// Whether `--database` names one where the configuration has several.
     pub(crate) fn is_one_of_several(&self) -> Result<bool, CommandError> {
-        Ok(!self.config()?.databases.is_empty() && !self.databases()?.are_several())
+        Ok(self.is_one_named() && !self.config()?.databases.is_empty())
+    }
+
+    fn is_one_named(&self) -> bool {
+        self.globals.database.is_some() || process_variable(ONE_DATABASE).is_some()
     }
 
     /// The server that `--database` names, and its text. A command that puts load on a server must not find one in the

@@ -40,7 +40,7 @@ impl Shown {
     /// understood.
     fn sees_schedule(&self, record: &ScheduleRecord) -> bool {
         let queue = record.definition.as_ref().map(|it| it.job.queue.as_deref().unwrap_or(DEFAULT_QUEUE));
-        self.visible.is_none() || queue.is_ok_and(|queue| self.sees(queue))
+        self.sees_all() || queue.is_ok_and(|queue| self.sees(queue))
     }
 
     /// One schedule.
@@ -48,9 +48,14 @@ impl Shown {
         Ok(self.schedules(of_name(name)).await?.pop())
     }
 
+    /// Whether the user sees the schedule of this name. Whoever sees all queues does, even if there is none.
+    async fn sees_schedule_named(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.sees_all() || self.schedule(name).await?.is_some())
+    }
+
     pub(crate) async fn ticks(&self, request: TicksRequest) -> Result<TickPage, StoreError> {
         let name = request.schedule.clone();
-        if self.visible.is_some() && self.schedule(&name).await?.is_none() {
+        if !self.sees_schedule_named(&name).await? {
             return Ok(TickPage { ticks: Vec::new(), next: None });
         }
         let mut page = self.store().ticks(request).await?;
@@ -67,22 +72,22 @@ impl Shown {
 
     /// Makes a job of a schedule now.
     pub(crate) async fn run_schedule(&self, name: &str) -> Result<JobId, ScheduleError> {
-        if self.schedule(name).await?.is_none() {
+        if !self.sees_schedule_named(name).await? {
             return Err(ScheduleError::NotFound { name: name.to_owned() });
         }
         self.queue.schedules().run(name).await
     }
 
     pub(crate) async fn pause_schedule(&self, name: &str, reason: String) -> Result<bool, StoreError> {
-        Ok(self.schedule(name).await?.is_some() && self.queue.schedules().pause(name, reason).await?)
+        Ok(self.sees_schedule_named(name).await? && self.queue.schedules().pause(name, reason).await?)
     }
 
     pub(crate) async fn resume_schedule(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.schedule(name).await?.is_some() && self.queue.schedules().resume(name).await?)
+        Ok(self.sees_schedule_named(name).await? && self.queue.schedules().resume(name).await?)
     }
 
     pub(crate) async fn resume_schedule_and_catch_up(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.schedule(name).await?.is_some() && self.queue.schedules().resume_and_catch_up(name).await?)
+        Ok(self.sees_schedule_named(name).await? && self.queue.schedules().resume_and_catch_up(name).await?)
     }
 }
 

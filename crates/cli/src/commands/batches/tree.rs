@@ -14,12 +14,15 @@ pub(super) fn tree(jobs: &[BatchJob]) -> Vec<String> {
     let mut lines = Vec::with_capacity(jobs.len());
     // A job waits for older ones alone, so there is no circle. Without recursion, because a chain may be long.
     let roots = below.get(&None).into_iter().flatten().rev();
-    let mut left: Vec<(&BatchJob, String, &str)> = roots.map(|job| (*job, String::new(), "")).collect();
-    while let Some((job, trunk, branch)) = left.pop() {
-        lines.push(format!("{trunk}{branch}{}", line(job, stem_of(job, &ids))));
-        let trunk = trunk_below(trunk, branch);
-        let children = below.get(&Some(job.id)).into_iter().flatten().rev().enumerate();
-        left.extend(children.map(|(after, child)| (*child, trunk.clone(), if after == 0 { LAST } else { MIDDLE })));
+    let mut left: Vec<(&BatchJob, Option<JobId>, String, &str)> =
+        roots.map(|job| (*job, None, String::new(), "")).collect();
+    while let Some((job, stem, trunk, branch)) = left.pop() {
+        lines.push(format!("{trunk}{branch}{}", line(job, stem)));
+        let (stem, trunk) = (Some(job.id), trunk_below(trunk, branch));
+        let children = below.get(&stem).into_iter().flatten().rev().enumerate();
+        left.extend(
+            children.map(|(after, child)| (*child, stem, trunk.clone(), if after == 0 { LAST } else { MIDDLE })),
+        );
     }
     lines
 }
