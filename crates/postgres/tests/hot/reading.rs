@@ -1,6 +1,6 @@
-//! What a page of jobs looks at where no index knows its filter.
+//! What a page of jobs looks at where no index knows its filter, and what an overview counts.
 
-use super::plans::HotStatement;
+use super::plans::{HotStatement, hot};
 
 const LOOK: &str = "bigint, bigint, text[], text[], text[], bigint";
 
@@ -19,9 +19,11 @@ macro_rules! look {
 }
 
 /// The filters mean no job, so each look goes on to its end.
-pub(super) const HOT: [HotStatement; 4] = [
+pub(super) const HOT: [HotStatement; 6] = [
     look!("ids_of_all", "320001, 50, '{rare}', '{rare}', NULL, 319900"),
     look!("ids_of_completed", "200001, 50, '{rare}', NULL, NULL, 199900"),
     look!("ids_of_delayed", "300001, 50, '{rare}', '{rare}', NULL, 299900"),
+    hot!("upkeep/select_pairs", "bigint", "1000"),
+    hot!("upkeep/count_backlog", "text[], text[], bigint", "'{work}', '{default}', 200"),
     look!("ids_of_failed", "120001, 50, NULL, NULL, '{config_error}', 119900"),
 ];

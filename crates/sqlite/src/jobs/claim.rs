@@ -387,4 +387,4 @@ fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

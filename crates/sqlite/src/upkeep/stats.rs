@@ -105,3 +105,23 @@ pub(crate) fn backlog(connection: &Connection, jobs_max: u32) -> rusqlite::Resul
     backlog.sort_by(|a, b| (&a.queue, &a.job_type).cmp(&(&b.queue, &b.job_type)));
     Ok(backlog)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::claim::tests::Counted;
+
+    #[test]
+    fn the_backlog_costs_as_much_beside_a_few_jobs_of_a_type_as_beside_many() {
+        let counts_of = |jobs: u32| {
+            let database = Counted::new();
+            for _ in 0..jobs {
+                database.insert(3, 4, "own");
+            }
+            database.read(|connection| backlog(connection, 5).unwrap().iter().map(|of| of.jobs).collect::<Vec<_>>())
+        };
+        let (few, many) = (counts_of(5), counts_of(500));
+        assert_eq!((few.1, &many.1), (vec![5; 12], &vec![5; 12]));
+        assert!(many.0 < few.0 + 50, "{} {}", few.0, many.0);
+    }
+}

@@ -60,9 +60,16 @@ fn report(paths: &[String], times: &mut [Vec<Duration>]) {
 /// Everything that can be asked for, with the filters that people use, and the rare ones that make a store look far.
 async fn paths(address: SocketAddr) -> Result<Vec<String>, Box<dyn Error>> {
     let id = async |filter: &str| -> Result<i64, Box<dyn Error>> {
-        let (_, body) = get(address, &format!("/api/v1/jobs?limit=1&look=1000000&{filter}")).await?;
-        let jobs: Value = serde_json::from_str(&body)?;
-        jobs["jobs"][0]["id"].as_i64().ok_or_else(|| format!("no job has {filter}").into())
+        let mut after = String::new();
+        loop {
+            let path = format!("/api/v1/jobs?limit=1&look=1000000&{filter}{after}");
+            let jobs: Value = serde_json::from_str(&get(address, &path).await?.1)?;
+            match (jobs["jobs"][0]["id"].as_i64(), jobs["next"].as_str()) {
+                (Some(id), _) => return Ok(id),
+                (None, Some(next)) => after = format!("&after={next}"),
+                (None, None) => return Err(format!("no job has {filter}").into()),
+            }
+        }
     };
     let newest = id("").await?;
     let (dead, ended) = (id("status=dead_letter").await?, id("status=completed").await?);

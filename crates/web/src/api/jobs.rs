@@ -16,7 +16,7 @@ pub(super) const PAGE: u32 = 20;
 pub(super) const PAGE_MAX: u32 = 1000;
 /// How many jobs a page looks at, and how many at most. No index knows types, queues and failures, so what is rare lies
 /// behind many others.
-const LOOKED: u32 = 100_000;
+const LOOKED: u32 = 10_000;
 const LOOKED_MAX: u32 = 1_000_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -41,7 +41,7 @@ pub(super) fn page_parameters() -> [Parameter; 3] {
         Parameter::text("after", "The `next` of the page before."),
         Parameter::number(
             "look",
-            "About how many jobs are looked at for the page; default 100000. A page that finds too few among them has fewer \
+            "About how many jobs are looked at for the page; default 10000. A page that finds too few among them has fewer \
              jobs, perhaps none, and a `next`: only a page without `next` is the last one.",
             1..=LOOKED_MAX,
         ),

@@ -7,15 +7,15 @@ use rusqlite::vtab::array;
 
 use super::*;
 
-/// A database, and the number of SQLite steps that a claim's choice takes: the cost without a clock.
-struct Counted {
+/// A database, and the number of SQLite steps that a read takes: the cost without a clock.
+pub(crate) struct Counted {
     connection: Connection,
     steps: Arc<AtomicU64>,
     _folder: tempfile::TempDir,
 }
 
 impl Counted {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.db");
         crate::schema::latest_up(&path).unwrap();
@@ -31,7 +31,7 @@ impl Counted {
         Self { connection, steps, _folder: folder }
     }
 
-    fn insert(&self, queues: u32, types: u32, name: &str) {
+    pub(crate) fn insert(&self, queues: u32, types: u32, name: &str) {
         let insert = format!(
             "WITH RECURSIVE q(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM q WHERE n < {queues}),
                   t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {types})
@@ -54,25 +54,24 @@ impl Counted {
     /// The steps of one look for what becomes due, and what it says.
     fn next_due(&self) -> (u64, Option<Duration>) {
         let request = request(QueueScope::All);
-        let mut found = (0, None);
-        for _ in 0..2 {
-            let before = self.steps.load(Ordering::Relaxed);
-            let due = NextDue::read(&self.connection, &request).unwrap();
-            found = (self.steps.load(Ordering::Relaxed) - before, due.from(Timestamp::from_ms(631_152_001_000)));
-        }
-        found
+        let (steps, due) = self.read(|connection| NextDue::read(connection, &request).unwrap());
+        (steps, due.from(Timestamp::from_ms(631_152_001_000)))
     }
 
     /// The steps of one choice with prepared statements, and the number of chosen jobs.
     fn choose(&self, request: &ClaimRequest) -> (u64, usize) {
-        let mut found = (0, 0);
-        for _ in 0..2 {
-            let before = self.steps.load(Ordering::Relaxed);
-            let chosen =
-                choose(&self.connection, &Scope::of(request), request.limit, Timestamp::from_ms(0), None).unwrap();
-            found = (self.steps.load(Ordering::Relaxed) - before, chosen.leases().len());
-        }
-        found
+        let now = Timestamp::from_ms(0);
+        self.read(|connection| {
+            choose(connection, &Scope::of(request), request.limit, now, None).unwrap().leases().len()
+        })
+    }
+
+    /// The steps of a read with prepared statements, and what it finds.
+    pub(crate) fn read<T>(&self, read: impl Fn(&Connection) -> T) -> (u64, T) {
+        read(&self.connection);
+        let before = self.steps.load(Ordering::Relaxed);
+        let found = read(&self.connection);
+        (self.steps.load(Ordering::Relaxed) - before, found)
     }
 }
 
