@@ -16,6 +16,7 @@ mod exit;
 mod output;
 mod settings;
 mod suggestion;
+mod telemetry;
 
 use std::io;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::log_format::LogLevel;
 use crate::output::log_sink::LogSink;
+use crate::telemetry::Telemetry;
 
 fn main() -> ExitCode {
     // A worker starts this program again as the supervisor of each command job.
@@ -47,9 +49,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return tell_usage(&error).into(),
     };
-    let log = start_logging(&arguments);
+    let (log, telemetry) = start_logging(&arguments);
     let context = Context::with_log(arguments.globals, log.clone());
     let ended = dispatch(&context, arguments.command);
+    telemetry.stop();
     log.flush();
     ended.unwrap_or_else(|error| tell(&context.output, &error)).into()
 }
@@ -113,8 +116,8 @@ fn tell_usage(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// Sends the log to standard error. A failing log never affects a job.
-fn start_logging(arguments: &Arguments) -> LogSink {
+/// Sends the log to standard error, and spans to a collector. If one of them fails, no job is affected.
+fn start_logging(arguments: &Arguments) -> (LogSink, Telemetry) {
     let level = match (arguments.globals.quiet, arguments.globals.verbose) {
         _ if matches!(arguments.command, Command::Top) => LogLevel::Off,
         (true, _) => LogLevel::Quiet,
@@ -123,6 +126,17 @@ fn start_logging(arguments: &Arguments) -> LogSink {
         (false, _) => LogLevel::Everything,
     };
     let sink = LogSink::to_stderr();
-    output::log_format::start(sink.clone(), level, Output::new(&arguments.globals).has_colour());
-    sink
+    let telemetry = match arguments.command {
+        Command::Up(_) | Command::Work(_) | Command::Enqueue(_) => Telemetry::start(),
+        #[cfg(feature = "web")]
+        Command::Serve(_) => Telemetry::start(),
+        _ => Ok(Telemetry::off()),
+    };
+    let (telemetry, problem) = telemetry.map_or_else(|error| (Telemetry::off(), Some(error)), |found| (found, None));
+    let has_colour = Output::new(&arguments.globals).has_colour();
+    output::log_format::start(sink.clone(), level, has_colour, telemetry.layer());
+    if let Some(error) = problem {
+        tracing::warn!(%error, "no span is exported");
+    }
+    (sink, telemetry)
 }

@@ -73,7 +73,7 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod testing;
-mod trace;
+pub mod trace;
 mod worker;
 pub mod workflow;
 
@@ -162,3 +162,7 @@ struct CheckpointGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/limits.md")]
 struct LimitGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/tracing.md")]
+struct TracingGuide;

@@ -15,7 +15,7 @@ use longshore_postgres::tokio_postgres::Transaction;
 use longshore_postgres::{AttemptSuccess, PostgresStore, Prepare, into_store_error};
 use serde::Serialize;
 
-use crate::trace::spans::EnqueueSpan;
+use crate::trace::EnqueueSpan;
 use crate::workflow::Workflow;
 use crate::{CurrentAttempt, Payload, Queue, QueueError};
 
@@ -70,10 +70,9 @@ pub async fn enqueue_in<T: Payload>(
 
 /// [`enqueue_in`] for a job of any type.
 pub async fn enqueue_job_in(transaction: &Transaction<'_>, schema: &str, job: &NewJob) -> Result<Enqueued, StoreError> {
-    let span = EnqueueSpan::of_job(job);
-    let enqueued = longshore_postgres::enqueue_in_schema(transaction, schema, job).await;
-    span.end_job(enqueued.as_ref());
-    enqueued
+    let span = EnqueueSpan::of_job(job, None);
+    let enqueued = longshore_postgres::enqueue_in_schema(transaction, schema, &span.traced(job)).await;
+    enqueued.inspect(|enqueued| span.note_job(enqueued.id)).inspect_err(|error| span.note_error(error.code()))
 }
 
 /// Enqueues a workflow in the caller's own transaction: it exists if and only if the transaction commits. A worker looks after
@@ -99,7 +98,9 @@ pub async fn enqueue_workflow_in(
     schema: &str,
     flow: Workflow,
 ) -> Result<EnqueuedWorkflow, QueueError> {
-    Ok(longshore_postgres::enqueue_workflow_in_schema(transaction, schema, flow.into_new(None)?).await?)
+    let (span, workflow) = flow.into_traced(None)?;
+    let enqueued = longshore_postgres::enqueue_workflow_in_schema(transaction, schema, workflow).await;
+    Ok(enqueued.inspect_err(|error| span.note_error(error.code()))?)
 }
 
 /// The statement that enqueues a job with any driver, and its typed values. Delays count from when the statement runs, by

@@ -10,7 +10,7 @@ use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{AttemptSuccess, Prepare, SqliteStore};
 use serde::Serialize;
 
-use crate::trace::spans::EnqueueSpan;
+use crate::trace::EnqueueSpan;
 use crate::workflow::Workflow;
 use crate::{CurrentAttempt, Payload, Queue, QueueError};
 
@@ -68,10 +68,9 @@ impl Queue {
     /// }
     /// ```
     pub fn enqueue_job_in(transaction: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
-        let span = EnqueueSpan::of_job(job);
-        let enqueued = longshore_sqlite::enqueue_in(transaction, job);
-        span.end_job(enqueued.as_ref());
-        enqueued
+        let span = EnqueueSpan::of_job(job, None);
+        let enqueued = longshore_sqlite::enqueue_in(transaction, &span.traced(job));
+        enqueued.inspect(|enqueued| span.note_job(enqueued.id)).inspect_err(|error| span.note_error(error.code()))
     }
 
     /// Enqueues a workflow in the caller's transaction: it exists if and only if the transaction commits. A worker looks
@@ -90,7 +89,9 @@ impl Queue {
     /// }
     /// ```
     pub fn enqueue_workflow_in(transaction: &Connection, flow: Workflow) -> Result<EnqueuedWorkflow, QueueError> {
-        Ok(longshore_sqlite::enqueue_workflow_in(transaction, flow.into_new(None)?)?)
+        let (span, workflow) = flow.into_traced(None)?;
+        let enqueued = longshore_sqlite::enqueue_workflow_in(transaction, workflow);
+        Ok(enqueued.inspect_err(|error| span.note_error(error.code()))?)
     }
 
     /// Completes the job of an attempt in the handler's own transaction, together with the handler's own writes. The

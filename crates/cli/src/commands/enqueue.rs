@@ -1,3 +1,4 @@
+use longshore::trace::EnqueueSpan;
 use longshore_core::{Due, Duplicate, Enqueued, JobId, Limits, NewJob, ValidJob};
 use longshore_report::EnqueuedJob;
 
@@ -23,12 +24,14 @@ pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Res
         return batch::run(context, &config, path);
     }
     let queue = arguments.queue.clone();
-    let job = read_job(&config, arguments)?.check(&Limits::default()).map_err(CommandError::Job)?;
+    let job = read_job(&config, arguments)?;
+    let span = EnqueueSpan::of_job(&job, traceparent().as_deref());
+    let job = job.traced(span.traceparent()).check(&Limits::default()).map_err(CommandError::Job)?;
     context.block_on(async {
         let database = Database::open(context, Prepare::New).await?;
         let mut unknown = UnknownTypes::default();
         unknown.note(&config, &job.job_type);
-        let enqueued = enqueue(context, &database, job).await?;
+        let enqueued = enqueue(context, &database, job, &span).await?;
         unknown.warn(context, &database, &config, Some(enqueued.id)).await;
         if let Some(queue) = queue.filter(|_| enqueued.duplicate.is_none()) {
             warn_of_queue(context, &database, &config, &queue, enqueued.id).await;
@@ -59,15 +62,20 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
         limit_key: arguments.key.or(job.limit_key),
         parent: arguments.parent.or(job.parent),
         ..job
-    }
-    .traced(traceparent().as_deref()))
+    })
 }
 
-async fn enqueue(context: &Context, database: &Database, job: ValidJob) -> anyhow::Result<Enqueued> {
-    let enqueued = database.enqueue_valid(vec![job]).await?;
+async fn enqueue(
+    context: &Context,
+    database: &Database,
+    job: ValidJob,
+    span: &EnqueueSpan,
+) -> anyhow::Result<Enqueued> {
+    let enqueued = database.enqueue_valid(vec![job]).await.inspect_err(|error| span.note_error(error.code()))?;
     let [enqueued] = enqueued.as_slice() else {
         anyhow::bail!("the database returned {} jobs for one enqueue", enqueued.len());
     };
+    span.note_job(enqueued.id);
     if let Some(duplicate) = enqueued.duplicate {
         context.output.note(note(enqueued.id, duplicate));
     }

@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt as format};
+use tracing_subscriber::{Layer, Registry, fmt as format};
 
 use crate::output::log_fields::LogFields;
 use crate::output::log_sink::LogSink;
@@ -22,7 +22,7 @@ pub(crate) const WORKER: &str = "longshore_worker";
 /// The library's own events of the same outcomes, for other subscribers. They do not contain the error.
 const OUTCOMES: &str = "longshore::outcome";
 /// Spans name the job that an event belongs to.
-const SPANS: &str = "longshore::trace";
+pub(crate) const SPANS: &str = "longshore::trace";
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,13 @@ impl LogLevel {
     }
 }
 
-/// Sends every event from now on to the sink.
-pub(crate) fn start(sink: LogSink, level: LogLevel, has_colour: bool) {
+/// Sends every event from now on to the sink, and everything to another layer too.
+pub(crate) fn start(
+    sink: LogSink,
+    level: LogLevel,
+    has_colour: bool,
+    other: Option<impl Layer<Registry> + Send + Sync>,
+) {
     let layer = format::layer()
         .with_ansi(has_colour)
         .with_writer(move || sink.clone())
@@ -73,7 +78,7 @@ pub(crate) fn start(sink: LogSink, level: LogLevel, has_colour: bool) {
         // tracing would report a failed write on standard error, which is the stream that failed, and panic.
         .log_internal_errors(false)
         .with_filter(level.targets());
-    tracing_subscriber::registry().with(layer).init();
+    tracing_subscriber::registry().with(other).with(layer).init();
 }
 
 /// The format of a line.

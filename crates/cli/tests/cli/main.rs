@@ -24,6 +24,8 @@ mod sandbox;
 mod schedules;
 mod serve;
 mod several;
+#[cfg(unix)]
+mod telemetry;
 #[cfg(target_os = "linux")]
 mod top;
 #[cfg(target_os = "linux")]

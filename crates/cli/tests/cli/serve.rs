@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,11 @@ impl Served {
 
     pub(crate) fn start_at(sandbox: &Sandbox, listen: &str, arguments: &[&str]) -> Self {
         let arguments = [&["serve", "--listen", listen, "--json"], arguments].concat();
-        let mut command = sandbox.command(&arguments);
+        Self::run(sandbox.command(&arguments))
+    }
+
+    /// Runs a `serve --json`.
+    pub(crate) fn run(mut command: Command) -> Self {
         let mut process = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
         let mut told = String::new();
         // It says where it is before it answers to anybody.

@@ -36,6 +36,8 @@ struct AttemptState {
     stop: StopSignal,
     news: Mutex<News>,
     checkpoints: AttemptCheckpoints,
+    /// The trace context of the attempt's own span, if that is exported.
+    trace: OnceLock<String>,
 }
 
 /// A job and the worker that holds it.
@@ -103,6 +105,7 @@ impl CurrentAttempt {
             stop: StopSignal::default(),
             news: Mutex::new(News::default()),
             checkpoints: AttemptCheckpoints::default(),
+            trace: OnceLock::new(),
         };
         Self { state: Arc::new(state) }
     }
@@ -254,8 +257,8 @@ impl CurrentAttempt {
         self.metadata().and_then(JobOrigin::of).map(|origin| origin.due_at)
     }
 
-    /// The W3C trace context of the enqueue: a valid `traceparent` in the job's metadata. The attempt's span has it as
-    /// a field.
+    /// The W3C trace context of this attempt, for what it calls: that of its own span with the feature `opentelemetry`
+    /// and a layer that exports spans, and else that of the enqueue, a valid `traceparent` in the job's metadata.
     ///
     /// ```
     /// # use longshore::{CurrentAttempt, HandlerError};
@@ -267,7 +270,12 @@ impl CurrentAttempt {
     /// # }
     /// ```
     pub fn traceparent(&self) -> Option<String> {
-        self.metadata().and_then(longshore_core::traceparent)
+        self.state.trace.get().cloned().or_else(|| self.metadata().and_then(longshore_core::traceparent))
+    }
+
+    pub(crate) fn note_trace(&self, traceparent: String) {
+        // It has one span.
+        let _ = self.state.trace.set(traceparent);
     }
 
     /// The queue that the job came from, to enqueue more jobs.

@@ -3,7 +3,7 @@ use std::error::Error;
 use longshore_core::{Enqueued, NewJob, StoreError, Stream, stream_of};
 
 use crate::runtime::{park, reading_thread};
-use crate::trace::spans::EnqueueSpan;
+use crate::trace::{EnqueueSpan, TracedJobs};
 use crate::{Payload, Queue, QueueError};
 
 impl Queue {
@@ -40,11 +40,10 @@ impl Queue {
     /// # }
     /// ```
     pub async fn enqueue_job(&self, job: NewJob) -> Result<Enqueued, StoreError> {
-        let span = EnqueueSpan::of_job(&job);
-        let enqueued = self.backend.enqueue(vec![job]).await;
+        let span = EnqueueSpan::of_job(&job, None);
+        let enqueued = self.backend.enqueue(vec![job.traced(span.traceparent())]).await;
         let enqueued = enqueued.map(|enqueued| *enqueued.first().expect("a store answers for each job"));
-        span.end_job(enqueued.as_ref());
-        enqueued
+        enqueued.inspect(|enqueued| span.note_job(enqueued.id)).inspect_err(|error| span.note_error(error.code()))
     }
 
     /// Enqueues all of the jobs or none, in order.
@@ -61,10 +60,9 @@ impl Queue {
     /// # }
     /// ```
     pub async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, StoreError> {
-        let span = EnqueueSpan::of_batch(&jobs);
-        let enqueued = self.backend.enqueue(jobs).await;
-        span.end_batch(&enqueued);
-        enqueued
+        let span = EnqueueSpan::of_batch(&jobs, None);
+        let jobs = jobs.into_iter().map(|job| job.traced(span.traceparent())).collect();
+        self.backend.enqueue(jobs).await.inspect_err(|error| span.note_error(error.code()))
     }
 
     /// Enqueues any number of jobs in bounded memory, all or none. Returns how many were created.
@@ -105,10 +103,10 @@ impl Queue {
         &self,
         jobs: impl Stream<Item = Result<NewJob, Box<dyn Error + Send + Sync>>> + Send + 'static,
     ) -> Result<u64, StoreError> {
-        let span = EnqueueSpan::of_stream();
+        let span = EnqueueSpan::of_stream(None);
+        let jobs = TracedJobs::new(jobs, span.traceparent());
         let enqueued = self.backend.enqueue_stream(Box::pin(jobs)).await;
-        span.end_stream(&enqueued);
-        enqueued
+        enqueued.inspect(|count| span.note_count(*count)).inspect_err(|error| span.note_error(error.code()))
     }
 
     /// [`Queue::enqueue_stream`] of what an iterator gives, such as the lines of a file. It is called on a thread of

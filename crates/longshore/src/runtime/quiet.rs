@@ -20,6 +20,7 @@ macro_rules! error {
 pub(crate) use {debug, error, info, warning};
 
 /// A span whose subscriber may panic.
+#[derive(Debug)]
 pub(crate) struct QuietSpan {
     span: Span,
 }
@@ -35,6 +36,12 @@ impl QuietSpan {
         quietly(|| {
             self.span.record(field, value);
         });
+    }
+
+    /// What `look` finds out about the span.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn ask<T>(&self, look: impl FnOnce(&Span) -> Option<T>) -> Option<T> {
+        quietly(|| look(&self.span)).flatten()
     }
 
     /// Runs `call` inside the span. `call` must not panic.

@@ -1,107 +1,116 @@
-//! Spans with the names of OpenTelemetry's messaging conventions. None contains a payload. Without a subscriber they
-//! cost almost nothing.
+use std::borrow::Cow;
 
-use longshore_core::{Enqueued, Failure, NewJob, StoreError};
+use longshore_core::{JobId, NewJob};
 use tracing::field::{Empty, display};
 
-use crate::CurrentAttempt;
+use super::{SYSTEM, context};
 use crate::runtime::quiet::QuietSpan;
 
-const SYSTEM: &str = "longshore";
-
-/// The span of an attempt. The fields without a dot are for people. A layer or a middleware uses `traceparent` to link
-/// it to the span that enqueued the job.
-pub(crate) fn attempt(attempt: &CurrentAttempt) -> QuietSpan {
-    QuietSpan::new(|| {
-        tracing::info_span!(
-            "attempt",
-            job_id = attempt.id().0,
-            queue = attempt.queue_name(),
-            job_type = attempt.job_type(),
-            attempt = attempt.attempt(),
-            traceparent = attempt.traceparent().as_deref(),
-            "otel.name" = %format_args!("process {}", attempt.queue_name()),
-            "otel.kind" = "consumer",
-            "otel.status_code" = Empty,
-            "error.type" = Empty,
-            "messaging.system" = SYSTEM,
-            "messaging.operation.type" = "process",
-            "messaging.operation.name" = "process",
-            "messaging.destination.name" = attempt.queue_name(),
-            "messaging.message.id" = display(attempt.id()),
-        )
-    })
+/// The span of a call that enqueues jobs. The calls of [`Queue`](crate::Queue) have one; it is public for programs that
+/// enqueue through a store.
+///
+/// It is a child of the trace context that is given, or that the first job has in its metadata. If it is exported, the
+/// jobs get its own context, and else the one that was given.
+///
+/// ```
+/// use longshore::{NewJob, trace::EnqueueSpan};
+///
+/// # fn example(from_a_request: Option<&str>) -> Result<(), Box<dyn std::error::Error>> {
+/// let job = NewJob::encode("mail", "ada@example.org")?;
+/// let span = EnqueueSpan::of_job(&job, from_a_request);
+/// let job = job.traced(span.traceparent());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct EnqueueSpan {
+    span: QuietSpan,
+    traceparent: Option<String>,
 }
-
-/// Records a failure on the span of its attempt.
-pub(crate) fn note_failure(span: &QuietSpan, failure: &Failure) {
-    span.record("otel.status_code", "ERROR");
-    span.record("error.type", failure.failure_type.as_str());
-}
-
-/// The span of a call that enqueues jobs.
-pub(crate) struct EnqueueSpan(QuietSpan);
 
 impl EnqueueSpan {
-    pub(crate) fn of_job(job: &NewJob) -> Self {
-        let span = || Self::open(Some(&job.queue));
-        Self(QuietSpan::new(span))
+    /// The span of an enqueue of one job.
+    pub fn of_job(job: &NewJob, given: Option<&str>) -> Self {
+        Self::open(Some(&job.queue), first_trace(job, given).as_deref())
     }
 
-    pub(crate) fn of_batch(jobs: &[NewJob]) -> Self {
-        let span = QuietSpan::new(|| {
-            // The destination of a batch is recorded only if all of its jobs have the same.
-            let first = jobs.first().map(|job| job.queue.as_str());
-            Self::open(first.filter(|queue| jobs.iter().all(|job| job.queue == *queue)))
-        });
+    /// The span of an enqueue of a list.
+    pub fn of_batch(jobs: &[NewJob], given: Option<&str>) -> Self {
+        Self::of_several(jobs.iter(), given)
+    }
+
+    /// The span of an enqueue of jobs that belong together.
+    pub(crate) fn of_several<'a>(jobs: impl ExactSizeIterator<Item = &'a NewJob> + Clone, given: Option<&str>) -> Self {
+        let first = jobs.clone().next();
+        let parent = first.and_then(|job| first_trace(job, given));
+        // The destination of several jobs is recorded only if all of them have the same.
+        let same = first.filter(|first| jobs.clone().all(|job| job.queue == first.queue));
+        let span = Self::open(same.map(|job| job.queue.as_str()), parent.as_deref());
         // Not inside the span: a panic of the subscriber would drop the span while unwinding, and call it again.
-        span.record("messaging.batch.message_count", jobs.len());
-        Self(span)
+        span.span.record("messaging.batch.message_count", jobs.len());
+        span
     }
 
-    /// The queues and the length of a stream are not known before its end.
-    pub(crate) fn of_stream() -> Self {
-        Self(QuietSpan::new(|| Self::open(None)))
+    /// The span of an enqueue of a stream, whose queues and length are not known before its end.
+    pub fn of_stream(given: Option<&str>) -> Self {
+        Self::open(None, given)
     }
 
-    fn open(queue: Option<&str>) -> tracing::Span {
-        tracing::info_span!(
-            "enqueue",
-            "otel.name" = queue.map(|queue| display(format!("enqueue {queue}"))),
-            "otel.kind" = "producer",
-            "otel.status_code" = Empty,
-            "error.type" = Empty,
-            "messaging.system" = SYSTEM,
-            "messaging.operation.type" = "send",
-            "messaging.operation.name" = "enqueue",
-            "messaging.destination.name" = queue,
-            "messaging.message.id" = Empty,
-            "messaging.batch.message_count" = Empty,
-        )
+    fn open(queue: Option<&str>, given: Option<&str>) -> Self {
+        let span = QuietSpan::new(|| {
+            tracing::info_span!(
+                "enqueue",
+                "otel.name" = queue.map(|queue| display(format!("enqueue {queue}"))),
+                "otel.kind" = "producer",
+                "otel.status_code" = Empty,
+                "error.type" = Empty,
+                "messaging.system" = SYSTEM,
+                "messaging.operation.type" = "send",
+                "messaging.operation.name" = "enqueue",
+                "messaging.destination.name" = queue,
+                "messaging.message.id" = Empty,
+                "messaging.batch.message_count" = Empty,
+            )
+        });
+        if let Some(given) = given {
+            context::set_parent(&span, given);
+        }
+        let traceparent = context::traceparent(&span).or_else(|| given.map(str::to_owned));
+        Self { span, traceparent }
     }
 
-    pub(crate) fn end_job(self, enqueued: Result<&Enqueued, &StoreError>) {
-        match enqueued {
-            Ok(enqueued) => self.0.record("messaging.message.id", display(enqueued.id)),
-            Err(error) => self.fail(error),
+    /// The trace context for the jobs, for [`NewJob::traced`].
+    pub fn traceparent(&self) -> Option<&str> {
+        self.traceparent.as_deref()
+    }
+
+    /// The job with this trace context.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn traced<'a>(&self, job: &'a NewJob) -> Cow<'a, NewJob> {
+        match self.traceparent() {
+            None => Cow::Borrowed(job),
+            traceparent => Cow::Owned(job.clone().traced(traceparent)),
         }
     }
 
-    pub(crate) fn end_batch<T>(self, enqueued: &Result<T, StoreError>) {
-        if let Err(error) = enqueued {
-            self.fail(error);
-        }
+    /// Records which job was enqueued.
+    pub fn note_job(&self, id: JobId) {
+        self.span.record("messaging.message.id", display(id));
     }
 
-    pub(crate) fn end_stream(self, enqueued: &Result<u64, StoreError>) {
-        match enqueued {
-            Ok(count) => self.0.record("messaging.batch.message_count", *count),
-            Err(error) => self.fail(error),
-        }
+    /// Records how many jobs a stream had.
+    pub fn note_count(&self, count: u64) {
+        self.span.record("messaging.batch.message_count", count);
     }
 
-    fn fail(&self, error: &StoreError) {
-        self.0.record("otel.status_code", "ERROR");
-        self.0.record("error.type", error.code());
+    /// Records that nothing was enqueued, with the code of the error.
+    pub fn note_error(&self, code: &str) {
+        self.span.record("otel.status_code", "ERROR");
+        self.span.record("error.type", code);
     }
+}
+
+fn first_trace<'a>(job: &NewJob, given: Option<&'a str>) -> Option<Cow<'a, str>> {
+    let own = job.metadata.as_ref().and_then(longshore_core::traceparent);
+    own.map(Cow::Owned).or(given.map(Cow::Borrowed))
 }

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longshore_core::{Awaited, InvalidJobData, Needs, NewJob, NewWorkflow, WorkflowBatch, WorkflowJob};
 
+use crate::trace::EnqueueSpan;
 use crate::workflow::After;
 use crate::workflow::after::AfterTarget;
 use crate::{Payload, QueueError};
@@ -115,6 +116,15 @@ impl Workflow {
     /// Adds a job that runs when the batch has ended, however.
     pub fn on_ended<T: Payload>(&mut self, payload: &T) -> WorkflowStep {
         self.add(payload).after(After::batch(Needs::Ended))
+    }
+
+    /// The workflow as a store takes it, with the span of its enqueue; in another batch if one is given.
+    pub(crate) fn into_traced(self, batch: Option<WorkflowBatch>) -> Result<(EnqueueSpan, NewWorkflow), QueueError> {
+        let NewWorkflow { batch, jobs } = self.into_new(batch)?;
+        let span = EnqueueSpan::of_several(jobs.iter().map(|job| &job.job), None);
+        let traced = |job: WorkflowJob| WorkflowJob { job: job.job.traced(span.traceparent()), ..job };
+        let jobs = jobs.into_iter().map(traced).collect();
+        Ok((span, NewWorkflow { batch, jobs }))
     }
 
     /// The workflow as a store takes it; in another batch if one is given.

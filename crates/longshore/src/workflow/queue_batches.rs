@@ -162,7 +162,9 @@ impl Queue {
         flow: Workflow,
         batch: Option<WorkflowBatch>,
     ) -> Result<EnqueuedWorkflow, QueueError> {
-        let workflow = flow.into_new(batch)?.check(&self.backend().limits()).map_err(StoreError::from)?;
-        Ok(self.backend().enqueue_workflow(workflow).await?)
+        let (span, workflow) = flow.into_traced(batch)?;
+        let workflow = workflow.check(&self.backend().limits()).map_err(StoreError::from)?;
+        let enqueued = self.backend().enqueue_workflow(workflow).await;
+        Ok(enqueued.inspect_err(|error| span.note_error(error.code()))?)
     }
 }

@@ -6,7 +6,8 @@ use axum::body::HttpBody;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Enqueued, JobRequest, NewJob, ValidJob};
+use longshore::trace::EnqueueSpan;
+use longshore_core::{Enqueued, JobRequest, NewJob};
 use longshore_report::EnqueuedJob;
 use serde::{Deserialize, Serialize};
 
@@ -94,11 +95,8 @@ async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) 
         }
         job.unique_key = Some(key);
     }
-    let job = check(state, headers, job)?;
-    let enqueued = state.shown().enqueue_valid(vec![job]).await?;
-    let Some(Enqueued { id, is_duplicate, duplicate }) = enqueued.into_iter().next() else {
-        return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "no_answer", "the database named no job"));
-    };
+    let job = new_job(state, job)?;
+    let Enqueued { id, is_duplicate, duplicate } = state.shown().enqueue(job, traceparent(headers)).await?;
     let status = if is_duplicate { StatusCode::OK } else { StatusCode::CREATED };
     let location = [(header::LOCATION, state.path(&format!("/api/v1/jobs/{id}")))];
     if wants_minimal(headers) {
@@ -120,14 +118,14 @@ async fn create_several(
     if idempotency_key(headers)?.is_some() {
         return Err(ApiError::invalid("a list of jobs has no Idempotency-Key: give each job a unique_key"));
     }
-    let mut jobs = Vec::with_capacity(requests.len());
-    for (index, request) in requests.into_iter().enumerate() {
-        jobs.push(
-            check(state, headers, request)
-                .map_err(|error| error.within(format_args!("job {} of the list", index + 1)))?,
-        );
+    let jobs = all_of(requests.into_iter().map(|request| new_job(state, request)))?;
+    if jobs.is_empty() {
+        return Ok(json_with(StatusCode::CREATED, &Created { inserted: 0, jobs: Vec::new() }));
     }
-    let jobs = if jobs.is_empty() { Vec::new() } else { state.shown().enqueue_valid(jobs).await? };
+    let span = EnqueueSpan::of_batch(&jobs, traceparent(headers));
+    let limits = state.shown().limits();
+    let jobs = all_of(jobs.into_iter().map(|job| Ok(job.traced(span.traceparent()).check(&limits)?)))?;
+    let jobs = state.shown().enqueue_valid(jobs).await.inspect_err(|error| span.note_error(error.code()))?;
     let inserted = jobs.iter().filter(|job| !job.is_duplicate).count();
     Ok(json_with(StatusCode::CREATED, &Created { inserted, jobs }))
 }
@@ -141,9 +139,12 @@ async fn create_lines(state: &WebState, request: Request) -> Result<Response, Ap
         return Err(json_body::too_large(job_lines::BYTES_MAX));
     }
     let defaults = Arc::clone(&state.settings().defaults);
-    let traceparent = traceparent(request.headers()).map(str::to_owned);
+    let span = EnqueueSpan::of_stream(traceparent(request.headers()));
+    let traceparent = span.traceparent().map(str::to_owned);
     let (batch, lines) = JobLines::begin(request.into_body(), defaults, traceparent, state.shown().limits()).await?;
-    let enqueued = state.shown().enqueue_workflow_stream(batch, Box::pin(lines)).await?;
+    let enqueued = state.shown().enqueue_workflow_stream(batch, Box::pin(lines)).await;
+    let enqueued = enqueued.inspect_err(|error| span.note_error(error.code()))?;
+    span.note_count(enqueued.inserted);
     Ok(json_with(StatusCode::CREATED, &enqueued))
 }
 
@@ -152,10 +153,17 @@ fn traceparent(headers: &HeaderMap) -> Option<&str> {
     headers.get("traceparent")?.to_str().ok()
 }
 
-fn check(state: &WebState, headers: &HeaderMap, request: JobRequest) -> Result<ValidJob, ApiError> {
+fn new_job(state: &WebState, request: JobRequest) -> Result<NewJob, ApiError> {
     let defaults = (state.settings().defaults)(&request.job_type);
-    let job: NewJob = request.into_new_job(defaults)?;
-    Ok(job.traced(traceparent(headers)).check(&state.shown().limits())?)
+    Ok(request.into_new_job(defaults)?)
+}
+
+/// All jobs of a list, or the first error with its place.
+fn all_of<T>(jobs: impl Iterator<Item = Result<T, ApiError>>) -> Result<Vec<T>, ApiError> {
+    let named = |(index, job): (usize, Result<T, ApiError>)| {
+        job.map_err(|error| error.within(format_args!("job {} of the list", index + 1)))
+    };
+    jobs.enumerate().map(named).collect()
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

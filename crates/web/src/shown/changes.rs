@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use longshore::trace::EnqueueSpan;
 use longshore_core::{
     Action, Actioned, Awaited, Enqueued, EnqueuedWorkflow, JobData, JobEdit, JobId, Limits, NewDependency, NewJob,
     QueueChange, Refusal, Selection, StoreError, Stream, ValidJob, ValidWorkflowJob, WorkflowBatch, WorkflowStream,
@@ -16,8 +17,12 @@ impl Shown {
         self.store().limits()
     }
 
-    pub(crate) async fn enqueue(&self, job: NewJob) -> Result<Vec<Enqueued>, ApiError> {
-        self.enqueue_valid(vec![job.check(&self.limits())?]).await
+    /// Enqueues one job, in the trace that a request belongs to.
+    pub(crate) async fn enqueue(&self, job: NewJob, traceparent: Option<&str>) -> Result<Enqueued, ApiError> {
+        let span = EnqueueSpan::of_job(&job, traceparent);
+        let checked = job.traced(span.traceparent()).check(&self.limits());
+        let enqueued = async { self.enqueue_valid(vec![checked?]).await?.pop().ok_or_else(ApiError::internal) }.await;
+        enqueued.inspect(|enqueued| span.note_job(enqueued.id)).inspect_err(|error| span.note_error(error.code()))
     }
 
     pub(crate) async fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> Result<Vec<Enqueued>, ApiError> {

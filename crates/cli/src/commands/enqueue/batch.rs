@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use longshore::trace::EnqueueSpan;
 use longshore_core::{BatchId, JobData, StoreError, ValidWorkflowJob, WorkflowBatch, WorkflowStream, stream_of};
 use longshore_report::InsertedJobs;
 
@@ -16,6 +17,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::table::count_jobs;
 use crate::settings::config::Config;
+use crate::settings::environment::traceparent;
 
 /// Enqueues a file of jobs in one transaction. It checks the whole file first, so that an invalid line near the end
 /// does not block the database's writer.
@@ -35,13 +37,15 @@ fn enqueue(
     batch: WorkflowBatch,
     prepare: Prepare,
 ) -> anyhow::Result<Exit> {
+    let span = EnqueueSpan::of_stream(traceparent().as_deref());
     let mut input = Input::open(path)?;
-    let mut scanned = input.scan(config, batch)?;
+    let mut scanned = input.scan(config, batch, span.traceparent())?;
     let (unknown, places) = (std::mem::take(&mut scanned.unknown), std::mem::take(&mut scanned.places));
     let batch = scanned.batch.clone();
     let is_workflow = scanned.is_workflow;
+    span.note_count(scanned.jobs);
     let progress = progress_bar(&context.output, scanned.jobs);
-    let jobs = input.into_jobs(config, scanned, &progress)?;
+    let jobs = input.into_jobs(config, scanned, span.traceparent(), &progress)?;
     context.block_on(async {
         let database = Database::open(context, prepare).await?;
         let enqueued = match is_workflow {
@@ -49,7 +53,10 @@ fn enqueue(
             false => insert(context, &database, jobs).await,
         };
         let exit = enqueued.map_err(|error| match error {
-            Failed::Store(error) => explain(&places, error),
+            Failed::Store(error) => {
+                span.note_error(error.code());
+                explain(&places, error)
+            }
             Failed::Told(error) => error,
         })?;
         unknown.warn(context, &database, config, None).await;
@@ -125,10 +132,16 @@ impl Input {
     }
 
     /// Checks every line, and keeps the jobs in memory if they are not too many.
-    fn scan(&mut self, config: &Arc<Config>, batch: WorkflowBatch) -> Result<Scanned, CommandError> {
+    fn scan(
+        &mut self,
+        config: &Arc<Config>,
+        batch: WorkflowBatch,
+        traceparent: Option<&str>,
+    ) -> Result<Scanned, CommandError> {
         self.rewind()?;
-        let mut lines =
-            BatchLines::new(BufReader::new(&self.file), self.name.clone(), Arc::clone(config), batch.clone());
+        let input = BufReader::new(&self.file);
+        let lines = BatchLines::new(input, self.name.clone(), Arc::clone(config), batch.clone());
+        let mut lines = lines.traced(traceparent);
         let mut scanned = Scanned::of(batch);
         while let Some(job) = lines.next().transpose()? {
             scanned.jobs += 1;
@@ -146,12 +159,14 @@ impl Input {
         mut self,
         config: &Arc<Config>,
         scanned: Scanned,
+        traceparent: Option<&str>,
         progress: &ProgressBar,
     ) -> Result<impl Iterator<Item = Result<ValidWorkflowJob, StoreError>> + Send + 'static + use<>, CommandError> {
         let Scanned { kept, given_batch, .. } = scanned;
         self.rewind()?;
         let is_kept = kept.is_some();
         let again = BatchLines::new(BufReader::new(self.file), self.name, Arc::clone(config), given_batch);
+        let again = again.traced(traceparent);
         // Another program may have changed the file since the check.
         let again = again.map(|job| job.map_err(|error| StoreError::Aborted { source: error.into() }));
         let jobs = kept.unwrap_or_default().into_iter().map(Ok).chain(again.take_while(move |_| !is_kept));

@@ -10,7 +10,6 @@ use longshore_core::{
 
 use crate::error_report::command_error::CommandError;
 use crate::settings::config::Config;
-use crate::settings::environment::traceparent;
 
 /// Reads jobs from an NDJSON text, one line in memory at a time. Skips blank lines. Stops at the first invalid line.
 pub(crate) struct BatchLines<R> {
@@ -76,7 +75,7 @@ impl<R: BufRead> BatchLines<R> {
         Self {
             input,
             config,
-            traceparent: traceparent(),
+            traceparent: None,
             limits: Limits::default(),
             batch,
             check: None,
@@ -85,6 +84,12 @@ impl<R: BufRead> BatchLines<R> {
             buffer: Vec::new(),
             has_ended: false,
         }
+    }
+
+    /// Gives the jobs this trace context.
+    pub(crate) fn traced(mut self, traceparent: Option<&str>) -> Self {
+        self.traceparent = traceparent.map(str::to_owned);
+        self
     }
 
     /// The batch of the jobs, and which lines name older jobs, once all of them were read.

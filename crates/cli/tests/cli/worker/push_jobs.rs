@@ -24,7 +24,8 @@ impl Target {
         thread::spawn(move || {
             for (number, stream) in (0..).zip(listener.incoming()) {
                 let mut stream = stream.unwrap();
-                let _ = sender.send(read(&stream));
+                let (head, body) = read(&stream);
+                let _ = sender.send(head + std::str::from_utf8(&body).unwrap());
                 let _ = stream.write_all(answer(number).as_bytes());
             }
         });
@@ -40,16 +41,17 @@ impl Target {
     }
 }
 
-fn read(stream: &TcpStream) -> String {
+/// The head and the body of a request.
+pub(crate) fn read(stream: &TcpStream) -> (String, Vec<u8>) {
     let mut reader = BufReader::new(stream);
-    let mut request = String::new();
-    while !request.ends_with("\r\n\r\n") {
-        assert!(reader.read_line(&mut request).unwrap() > 0);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).unwrap() > 0);
     }
-    let length = request.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    request + std::str::from_utf8(&body).unwrap()
+    (head, body)
 }
 
 pub(crate) fn ok(json: &str) -> String {

@@ -13,7 +13,7 @@ use crate::middleware::MiddlewareChain;
 use crate::runtime::panic_capture;
 use crate::runtime::panic_capture::Panicked;
 use crate::runtime::quiet::{self, QuietSpan};
-use crate::trace::spans;
+use crate::trace::{attempt_span, note_failure};
 use crate::worker::attempt::attempt_end::{Circumstances, Ran, TimeLimit, attempt_end};
 use crate::worker::attempt::committed;
 use crate::worker::attempt::ended_attempt::EndedAttempt;
@@ -38,7 +38,7 @@ pub(crate) struct Execution<'a> {
 impl<'a> Execution<'a> {
     pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, began_at: Duration) -> Self {
         let entry = worker_run.registry.get(attempt.job_type()).cloned();
-        let span = spans::attempt(attempt);
+        let span = attempt_span(attempt);
         attempt.note_start(began_at);
         let measures = worker_run.queue.measures().of(attempt.queue_name(), attempt.job_type());
         measures.began(worker_run.store_time.at(began_at).since(attempt.lease().ready_at));
@@ -76,7 +76,7 @@ impl<'a> Execution<'a> {
         | Outcome::DeadLetter { failure, .. }
         | Outcome::Expired { failure: Some(failure), .. } = &outcome
         {
-            spans::note_failure(&self.span, failure);
+            note_failure(&self.span, failure);
         }
         let hooks = self.hooks(&outcome);
         let record = Record {

@@ -70,8 +70,7 @@ pub(in crate::pages) async fn create(
             priority.parse().map_err(|error: longshore_core::InvalidPriority| ApiError::invalid(error.to_string()))?;
     }
     let deed = Deed::new("enqueue", format!("a job of type {}", job.job_type));
-    let enqueued = audit.change(deed, state.shown().enqueue(job)).await?;
-    let id = enqueued.first().ok_or_else(ApiError::internal)?.id;
+    let id = audit.change(deed, state.shown().enqueue(job, None)).await?.id;
     Ok(done(&view, &format!("/jobs/{id}"), &format!("Enqueued job {id}.")))
 }
 
