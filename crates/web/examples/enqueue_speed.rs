@@ -1,4 +1,5 @@
-//! How fast 64 clients enqueue one job at a time over HTTP, beside 64 tasks that do it by the library.
+//! How fast 64 clients enqueue one job at a time over HTTP, beside 64 tasks that do it by the library, and beside the same
+//! clients and a server that enqueues nothing: no server over HTTP is faster here.
 //!
 //! `cargo run --release -p longshore-web --example enqueue_speed [URL]`; without a URL, on SQLite in a new folder. Clients
 //! and server share the machine and the process, so the clients are part of the cost.
@@ -9,6 +10,12 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use longshore::{NewJob, Queue};
 use longshore_web::{ServeOptions, Web};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,18 +37,40 @@ async fn main() -> Outcome<()> {
     let address = listener.local_addr()?;
     let web = Web::new(&queue).open_to_everyone();
     let server = tokio::spawn(web.serve(listener, ServeOptions::default(), std::future::pending()));
+    let bare = TcpListener::bind("127.0.0.1:0").await?;
+    let bare_address = bare.local_addr()?;
+    let bare = tokio::spawn(answer_at_once(bare));
     for _ in 0..ROUNDS {
         let own = by_library(&queue).await?;
         let minimal = by_http(address, "prefer: return=minimal\r\n").await?;
         let whole = by_http(address, "").await?;
+        let nothing = by_http(bare_address, "").await?;
         println!(
-            "library {own:.0}/s, HTTP {minimal:.0}/s ({:.2}), with the whole job in the answer {whole:.0}/s ({:.2})",
+            "library {own:.0}/s, HTTP {minimal:.0}/s ({:.2}), with the whole job in the answer {whole:.0}/s ({:.2}), HTTP that enqueues nothing {nothing:.0}/s ({:.2})",
             minimal / own,
-            whole / own
+            whole / own,
+            nothing / own
         );
     }
     server.abort();
+    bare.abort();
     Ok(())
+}
+
+/// Reads each request to its end, and answers.
+async fn answer_at_once(listener: TcpListener) -> Outcome<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let service = service_fn(async |request: Request<Incoming>| {
+            request.into_body().collect().await?;
+            let answer = Full::new(Bytes::from_static(br#"{"id":1}"#));
+            let mut response = Response::new(answer);
+            *response.status_mut() = StatusCode::CREATED;
+            Ok::<_, hyper::Error>(response)
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
 }
 
 async fn by_library(queue: &Queue) -> Outcome<f64> {

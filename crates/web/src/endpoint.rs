@@ -2,14 +2,13 @@ pub(crate) mod document;
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::middleware::{Next, from_fn};
-use axum::response::IntoResponse;
+use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use self::document::{Body, Parameter, Words};
-use crate::Access;
 use crate::access::Scope;
-use crate::state::Mounted;
+use crate::guard;
+use crate::state::{Mounted, WebState};
 
 /// One route: method, path, the right that it needs, its handler, and what the document of the API says of it. There is
 /// no other way to add a route that shows or changes something, so none can be without a right or undocumented.
@@ -78,14 +77,9 @@ impl Endpoint {
     }
 
     /// Adds the route, behind the check of its right.
-    pub(crate) fn add_to(self, router: Router<Mounted>) -> Router<Mounted> {
-        let scope = self.scope;
-        let checked = from_fn(move |access: Access, request, next: Next| async move {
-            match access.check(scope) {
-                Ok(()) => next.run(request).await,
-                Err(error) => error.into_response(),
-            }
-        });
+    pub(crate) fn add_to(self, router: Router<Mounted>, state: &WebState) -> Router<Mounted> {
+        let (scope, state) = (self.scope, state.clone());
+        let checked = from_fn(move |request, next| guard::admit(state.clone(), scope, request, next));
         router.route(self.path, self.handler.route_layer(checked))
     }
 }

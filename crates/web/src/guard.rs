@@ -1,7 +1,57 @@
-//! What every request passes before its handler, from the outside in.
+//! What every request passes before its handler.
+//!
+//! Two functions instead of a layer for each check, so that their order is read in one place.
 
-pub(crate) mod headers;
-pub(crate) mod host;
-pub(crate) mod identity;
-pub(crate) mod origin;
-pub(crate) mod time_limit;
+mod headers;
+mod host;
+mod identity;
+mod origin;
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::access::Scope;
+use crate::error::ApiError;
+use crate::state::WebState;
+
+/// How long a handler may take until its answer begins. A claim waits for at most a minute.
+const ANSWER_MAX: Duration = Duration::from_secs(90);
+
+/// Whatever the path: checks the host name, and adds the headers of every answer.
+pub(crate) async fn receive(State(state): State<WebState>, request: Request, next: Next) -> Response {
+    let mut response = match host::check(&state, &request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    headers::add(response.headers_mut());
+    response
+}
+
+/// At a route without a user: checks where the request comes from.
+pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response {
+    match origin::check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// At a route that shows or changes something: checks where the request comes from, whose it is, and whether that user
+/// has the right. Ends a request that has no answer in time, such as one whose body comes byte by byte.
+pub(crate) async fn admit(state: WebState, scope: Scope, request: Request, next: Next) -> Response {
+    let answered = async {
+        match origin::check(&request) {
+            Ok(()) => identity::run(&state, scope, request, next).await,
+            Err(error) => error.into_response(),
+        }
+    };
+    match tokio::time::timeout(ANSWER_MAX, answered).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(StatusCode::REQUEST_TIMEOUT, "timed_out", "the request took too long")
+            .hint("read the state before you repeat a change: it may have happened")
+            .into_response(),
+    }
+}

@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use longshore::Queue;
 use longshore::handler::HandlerPolicy;
 use longshore_core::{JobId, NewJob};
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::access::tokens::TokenAccess;
 use crate::access::{Identify, Nobody, Open};
 use crate::endpoint::Endpoint;
-use crate::guard::{headers, host, identity, origin, time_limit};
+use crate::guard;
 use crate::state::{Mounted, Settings, WebState};
 use crate::{Redaction, ServeOptions, api, assets, pages, server};
 
@@ -164,23 +164,17 @@ impl Web {
 }
 
 fn routes(state: &WebState) -> Router {
-    let identified = |endpoints: Vec<Endpoint>| {
-        endpoints
-            .into_iter()
-            .fold(Router::new(), |router, endpoint| endpoint.add_to(router))
-            .layer(from_fn_with_state(state.clone(), identity::identify))
-            .layer(from_fn(origin::check))
-            .layer(from_fn(time_limit::limit))
+    let guarded = |endpoints: Vec<Endpoint>| {
+        endpoints.into_iter().fold(Router::new(), |router, endpoint| endpoint.add_to(router, state))
     };
-    let api = identified(api::endpoints());
-    let pages = identified(pages::endpoints()).layer(from_fn_with_state(state.clone(), pages::show_errors));
+    let api = guarded(api::endpoints());
+    let pages = guarded(pages::endpoints()).layer(from_fn_with_state(state.clone(), pages::show_errors));
     // Health is asked by programs that have no token, and only at exactly these paths.
     let open = api::health::routes().merge(assets::routes()).merge(pages::open_routes(state));
     api.merge(pages)
         .merge(open)
         .fallback(pages::no_such_path)
         .method_not_allowed_fallback(api::no_such_method)
-        .layer(from_fn_with_state(state.clone(), host::check))
-        .layer(from_fn(headers::add))
+        .layer(from_fn_with_state(state.clone(), guard::receive))
         .with_state(Mounted::new(state.clone()))
 }

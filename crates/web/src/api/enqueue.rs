@@ -78,13 +78,14 @@ fn parse(bytes: &[u8]) -> Result<Requested, serde_json::Error> {
 async fn create(State(state): State, query: Query, request: Request) -> Result<Response, ApiError> {
     query.end()?;
     if json_body::is_lines(request.headers()) {
-        return create_lines(&state, request).await;
+        // Rare and large.
+        return Box::pin(create_lines(&state, request)).await;
     }
     let headers = request.headers().clone();
     let bytes = json_body::read(request).await?;
     match parse(&bytes).map_err(|error| json_body::invalid(&error))? {
         Requested::One(job) => create_one(&state, &headers, *job).await,
-        Requested::Several(jobs) => create_several(&state, &headers, jobs).await,
+        Requested::Several(jobs) => Box::pin(create_several(&state, &headers, jobs)).await,
     }
 }
 

@@ -1,9 +1,7 @@
 use std::net::IpAddr;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use crate::error::ApiError;
 use crate::state::{Settings, WebState};
@@ -11,14 +9,16 @@ use crate::state::{Settings, WebState};
 /// Refuses a request for a name that a foreign web page may have pointed at this machine (DNS rebinding). A page cannot
 /// do that with an address or with `localhost`. Where a token or a user is needed, a foreign page has none, so there
 /// names are only checked if the operator lists them.
-pub(crate) async fn check(State(state): State<WebState>, request: Request, next: Next) -> Response {
+pub(super) fn check(state: &WebState, request: &Request) -> Result<(), ApiError> {
     let host = host_of(request.headers(), request.uri());
     match host {
-        Some(host) if is_allowed(state.settings(), &host) => next.run(request).await,
-        Some(_) => ApiError::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", "this host name is not allowed")
-            .hint("use the address or localhost, or start the server with --host NAME")
-            .into_response(),
-        None => ApiError::invalid("the request must name exactly one host").into_response(),
+        Some(host) if is_allowed(state.settings(), &host) => Ok(()),
+        Some(_) => {
+            let error =
+                ApiError::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", "this host name is not allowed");
+            Err(error.hint("use the address or localhost, or start the server with --host NAME"))
+        }
+        None => Err(ApiError::invalid("the request must name exactly one host")),
     }
 }
 

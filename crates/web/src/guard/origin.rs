@@ -1,20 +1,18 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use super::host::host_of;
 use crate::error::ApiError;
 
 /// Refuses a change that a browser asks for in the name of another site's page. Browsers say so in `Sec-Fetch-Site`, and
 /// where they leave that out (plain HTTP), in `Origin`. Programs send neither.
-pub(crate) async fn check(request: Request, next: Next) -> Response {
+pub(crate) fn check(request: &Request) -> Result<(), ApiError> {
     if request.method().is_safe() || is_own(request.headers(), request.uri()) {
-        return next.run(request).await;
+        return Ok(());
     }
-    ApiError::new(StatusCode::FORBIDDEN, "cross_site", "a page of another site may not change anything here")
-        .hint("use the pages of this server, or a program that sends no Origin")
-        .into_response()
+    let error =
+        ApiError::new(StatusCode::FORBIDDEN, "cross_site", "a page of another site may not change anything here");
+    Err(error.hint("use the pages of this server, or a program that sends no Origin"))
 }
 
 fn is_own(headers: &HeaderMap, uri: &Uri) -> bool {

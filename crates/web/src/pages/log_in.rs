@@ -19,7 +19,7 @@ use crate::access::tokens::{COOKIE, session};
 use crate::access::{Scope, csrf};
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::guard::origin;
+use crate::guard;
 use crate::input::Query;
 use crate::server::Peer;
 use crate::state::{Mounted, State, WebState};
@@ -28,7 +28,7 @@ use crate::state::{Mounted, State, WebState};
 pub(super) fn open_routes(state: &WebState) -> Router<Mounted> {
     Router::new()
         .route("/login", get(show).post(log_in))
-        .layer(from_fn(origin::check))
+        .layer(from_fn(guard::refuse_other_sites))
         .layer(from_fn_with_state(state.clone(), super::show_errors))
 }
 
