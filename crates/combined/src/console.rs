@@ -1,10 +1,11 @@
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
     Action, Actioned, Backend, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest,
-    LogPage, LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreError, StoreFuture, WaitingFacts,
-    WorkerRecord, WriteReading,
+    LogPage, LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreError, StoreFuture,
+    WaitingFacts, WorkerRecord, WriteReading,
 };
 
 use crate::combined_store::CombinedStore;
@@ -121,6 +122,17 @@ impl Console for CombinedStore {
             let answers =
                 self.shared.members.ask_all(LONG, move |store| Box::pin(async move { store.stats(minutes).await }));
             Ok(stats::merge(reachable(answers.await)?, |queue| self.shared.members.home(queue)))
+        })
+    }
+
+    fn history(&self, minutes: u32, per: NonZero<u32>) -> StoreFuture<'_, Vec<MinuteStats>> {
+        Box::pin(async move {
+            let call = move |store: Store| -> StoreFuture<'static, _> {
+                Box::pin(async move { store.history(minutes, per).await })
+            };
+            let answers = self.shared.members.ask_all(LONG, call);
+            let parts = reachable(answers.await)?.into_iter().map(|(_, minutes)| minutes);
+            Ok(stats::merge_minutes(parts))
         })
     }
 

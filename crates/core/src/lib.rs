@@ -40,7 +40,7 @@ pub use job::new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
 pub use job::priority::{InvalidPriority, Priority};
 pub use job::status::{Status, UnknownStatus};
 pub use job::time_bounds::{Overdue, TimeBounds};
-pub use job::trace_context::traceparent;
+pub use job::trace_context::{is_traceparent, traceparent};
 pub use job::type_settings::TypeSettings;
 pub use job::valid_job::ValidJob;
 pub use job::{Attempt, AttemptOutcome, Job};
@@ -83,6 +83,7 @@ pub use store::health::{
     TypeBacklog,
 };
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
+pub use store::history::History;
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::page_cursor::PageCursor;
 pub use store::tokens::{NewToken, TokenHash, TokenRecord, Tokens};

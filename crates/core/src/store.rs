@@ -3,6 +3,7 @@ pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod health;
 pub(crate) mod heartbeat;
+pub(crate) mod history;
 pub(crate) mod job_stream;
 pub(crate) mod page_cursor;
 pub(crate) mod tokens;

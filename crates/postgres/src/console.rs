@@ -1,7 +1,9 @@
+use std::num::NonZero;
+
 use longshore_core::{
     Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
-    WriteReading,
+    LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreFuture, WaitingFacts,
+    WorkerRecord, WriteReading,
 };
 
 use crate::store::PostgresStore;
@@ -38,6 +40,10 @@ impl Console for PostgresStore {
 
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
         self.run("reading the counts", move |parts| upkeep::stats::stats(parts, minutes))
+    }
+
+    fn history(&self, minutes: u32, per: NonZero<u32>) -> StoreFuture<'_, Vec<MinuteStats>> {
+        self.run("reading what has ended", move |parts| upkeep::stats::history(parts, minutes, per))
     }
 
     fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {

@@ -1,7 +1,9 @@
+use std::num::NonZero;
+
 use longshore_core::{
     Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
-    WriteReading,
+    LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreFuture, WaitingFacts,
+    WorkerRecord, WriteReading,
 };
 use rusqlite::{Connection, params};
 
@@ -17,7 +19,7 @@ use crate::upkeep::health::{condition, health};
 use crate::upkeep::housekeeping::maintain;
 use crate::upkeep::id_range::{TakeIdRange, id_range};
 use crate::upkeep::queue_change::ChangeQueue;
-use crate::upkeep::stats::stats;
+use crate::upkeep::stats::{history, stats};
 use crate::upkeep::waiting_facts::waiting_facts;
 use crate::workers::worker_record::workers;
 
@@ -64,6 +66,11 @@ impl Console for SqliteStore {
 
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
         Box::pin(self.parts.readers.run("reading the counts", move |tx| Ok(stats(tx.connection, minutes, tx.now)?)))
+    }
+
+    fn history(&self, minutes: u32, per: NonZero<u32>) -> StoreFuture<'_, Vec<MinuteStats>> {
+        let read = move |tx: &ReadTx<'_>| Ok(history(tx.connection, minutes, per, tx.now)?);
+        Box::pin(self.parts.readers.run("reading what has ended", read))
     }
 
     fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {

@@ -5,22 +5,28 @@ use longshore_core::{MinuteStats, QueueStats, Stats, Timestamp};
 /// The numbers of all databases. `home` says where the jobs of a queue are enqueued: there it is paused or not.
 pub(crate) fn merge(parts: Vec<(usize, Stats)>, home: impl Fn(&str) -> usize) -> Stats {
     let mut all = Stats::default();
-    let mut queues = Vec::new();
-    let mut minutes: BTreeMap<(Timestamp, String), MinuteStats> = BTreeMap::new();
+    let (mut queues, mut minutes) = (Vec::new(), Vec::new());
     for (place, stats) in parts {
         queues.push((place, stats.queues));
-        for minute in stats.minutes {
-            let key = (minute.minute, minute.queue.clone());
-            match minutes.get_mut(&key) {
-                Some(sum) => add_minute(sum, &minute),
-                None => drop(minutes.insert(key, minute)),
-            }
-        }
+        minutes.push(stats.minutes);
         all.next_due_at = earlier(all.next_due_at, stats.next_due_at);
     }
     all.queues = merge_queues(queues, home);
-    all.minutes = minutes.into_values().collect();
+    all.minutes = merge_minutes(minutes);
     all
+}
+
+/// What ended in all databases, by minute or longer span and by queue.
+pub(crate) fn merge_minutes(parts: impl IntoIterator<Item = Vec<MinuteStats>>) -> Vec<MinuteStats> {
+    let mut all: BTreeMap<(Timestamp, String), MinuteStats> = BTreeMap::new();
+    for minute in parts.into_iter().flatten() {
+        let key = (minute.minute, minute.queue.clone());
+        match all.get_mut(&key) {
+            Some(sum) => sum.add(&minute),
+            None => drop(all.insert(key, minute)),
+        }
+    }
+    all.into_values().collect()
 }
 
 /// The queues of all databases, by name.
@@ -43,15 +49,6 @@ pub(crate) fn merge_queues(parts: Vec<(usize, Vec<QueueStats>)>, home: impl Fn(&
         }
     }
     all.into_values().map(|(_, queue)| queue).collect()
-}
-
-fn add_minute(sum: &mut MinuteStats, more: &MinuteStats) {
-    sum.completed += more.completed;
-    sum.failed += more.failed;
-    sum.retried += more.retried;
-    sum.cancelled += more.cancelled;
-    sum.waited_ms += more.waited_ms;
-    sum.ran_ms += more.ran_ms;
 }
 
 /// The earlier of two, where there are two.

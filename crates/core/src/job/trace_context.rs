@@ -17,7 +17,6 @@ const PARTS: [usize; 4] = [2, 32, 16, 2];
 /// The `traceparent` of a job's metadata, if it has the W3C format
 /// (<https://www.w3.org/TR/trace-context/#traceparent-header>). Any other value is ignored, so that no text of the
 /// application gets into a span.
-/// application gets into a span.
 pub fn traceparent(metadata: &JobData) -> Option<String> {
     let TraceContext { traceparent } = metadata.decode().ok()?;
     is_traceparent(&traceparent).then_some(traceparent)
@@ -48,7 +47,8 @@ impl NewJob {
     }
 }
 
-fn is_traceparent(text: &str) -> bool {
+/// Whether a text has the W3C format.
+pub fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let is_hex = |part: &&str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_nothing = |part: &str| part.bytes().all(|byte| byte == b'0');

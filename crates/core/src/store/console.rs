@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZero;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::{
-    Attempt, BatchId, BatchRole, ClaimNumber, Condition, DeadLetterCode, Dependency, FailureType, Health, IdRange, Job,
-    JobCheckpoints, JobEdit, JobId, PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts, WorkerId,
-    WriteReading,
+    Attempt, BatchId, BatchRole, ClaimNumber, Condition, DeadLetterCode, Dependency, FailureType, Health, History,
+    IdRange, Job, JobCheckpoints, JobEdit, JobId, PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts,
+    WorkerId, WriteReading,
 };
 
 /// What an operator needs from a database: reading, and changing jobs by hand.
@@ -40,6 +41,18 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
 
     /// The depths of all queues, and what ended in each of the last `minutes` minutes.
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats>;
+
+    /// What ended in the last `minutes` minutes, added up over spans of `per` minutes that begin at whole multiples of it:
+    /// a week has 10,080 minutes for each queue, and a chart of it has a hundred bars.
+    fn history(&self, minutes: u32, per: NonZero<u32>) -> StoreFuture<'_, Vec<MinuteStats>> {
+        Box::pin(async move {
+            let mut history = History::new(per);
+            for minute in self.stats(minutes).await?.minutes {
+                history.at(minute.minute.minute(), &minute.queue).add(&minute);
+            }
+            Ok(history.end())
+        })
+    }
 
     /// The registered workers, and the jobs that they run.
     fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>>;
@@ -470,6 +483,24 @@ pub struct MinuteStats {
     pub waited_ms: u64,
     /// The total time that they ran, in milliseconds.
     pub ran_ms: u64,
+}
+
+impl MinuteStats {
+    /// Nothing has ended.
+    pub(crate) fn empty(minute: Timestamp, queue: &str) -> Self {
+        let queue = queue.to_owned();
+        Self { minute, queue, completed: 0, failed: 0, retried: 0, cancelled: 0, waited_ms: 0, ran_ms: 0 }
+    }
+
+    /// Adds what ended in another minute or queue.
+    pub const fn add(&mut self, other: &Self) {
+        self.completed = self.completed.saturating_add(other.completed);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.retried = self.retried.saturating_add(other.retried);
+        self.cancelled = self.cancelled.saturating_add(other.cancelled);
+        self.waited_ms = self.waited_ms.saturating_add(other.waited_ms);
+        self.ran_ms = self.ran_ms.saturating_add(other.ran_ms);
+    }
 }
 
 /// A registered worker.

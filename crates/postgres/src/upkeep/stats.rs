@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use longshore_core::{Filter, MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
@@ -38,8 +39,26 @@ async fn select_minutes(session: &Session, minutes: u32, now: Timestamp) -> Resu
     if minutes == 0 {
         return Ok(Vec::new());
     }
+    let (first, last) = last_minutes(minutes, now);
+    minutes_between(session, first, last).await
+}
+
+/// The first and the last one of the last minutes.
+fn last_minutes(minutes: u32, now: Timestamp) -> (Timestamp, Timestamp) {
     let start_of = |minute: i64| Timestamp::from_ms(minute.saturating_mul(60_000));
-    minutes_between(session, start_of(now.minute() - i64::from(minutes) + 1), start_of(now.minute())).await
+    (start_of(now.minute() - i64::from(minutes) + 1), start_of(now.minute()))
+}
+
+/// The minutes added up by the server, because there are ten thousand for each queue in a week.
+pub(crate) async fn history(parts: Arc<Parts>, minutes: u32, per: NonZero<u32>) -> Result<Vec<MinuteStats>, Fault> {
+    let transaction = parts.pool.begin_reading().await?;
+    let (first, last) = last_minutes(minutes, now(&transaction).await?);
+    let (first, last, seconds) = (Instant(first), Instant(last), i64::from(per.get()) * 60);
+    let parameters: [Parameter<'_>; 3] =
+        [(&first, Type::TIMESTAMPTZ), (&last, Type::TIMESTAMPTZ), (&seconds, Type::INT8)];
+    let spans = read_minutes(&transaction.query(sql!("upkeep/select_spans"), &parameters).await?)?;
+    transaction.commit().await?;
+    Ok(spans)
 }
 
 /// What ended in the minutes from the first to the last one.
@@ -52,6 +71,10 @@ pub(crate) async fn minutes_between(
     let rows = session
         .query(sql!("upkeep/select_minutes"), &[(&first, Type::TIMESTAMPTZ), (&last, Type::TIMESTAMPTZ)])
         .await?;
+    read_minutes(&rows)
+}
+
+fn read_minutes(rows: &[Row]) -> Result<Vec<MinuteStats>, Error> {
     let mut minutes = rows.iter().map(minute).collect::<Result<Vec<_>, _>>()?;
     minutes.sort_unstable_by(|a, b| (a.minute, &a.queue).cmp(&(b.minute, &b.queue)));
     Ok(minutes)

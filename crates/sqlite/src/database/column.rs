@@ -1,4 +1,4 @@
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,6 +30,14 @@ impl<'r, 's> Columns<'r, 's> {
 /// one unusual row never stops a claim.
 pub(crate) fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
     Ok(optional_text(row, index)?.unwrap_or_default())
+}
+
+/// The same, without a copy of what is text.
+pub(crate) fn borrowed_text<'row>(row: &'row Row<'_>, index: usize) -> rusqlite::Result<Cow<'row, str>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes),
+        _ => Cow::Owned(text(row, index)?),
+    })
 }
 
 /// Text, with invalid UTF-8 replaced.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
+use std::num::NonZero;
 
-use longshore_core::{MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
+use longshore_core::{History, MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::database::column;
@@ -13,13 +14,43 @@ const PAIRS_MAX: usize = 100_000;
 const COUNTED_PAIRS: u64 = 30;
 
 pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> rusqlite::Result<Stats> {
-    let first = now.minute() - i64::from(minutes) + 1;
     let minutes = connection
         .prepare_cached(include_str!("../sql/upkeep/select_minutes.sql"))?
-        .query_map(params![first, now.minute()], minute)?
+        .query_map(params![first_of(minutes, now), now.minute()], minute)?
         .collect::<Result<_, _>>()?;
     let backlog = backlog(connection, QueueStats::LOOKED_AT)?;
     Ok(Stats { queues: queues(connection, &backlog)?, minutes, next_due_at: next_due_at(connection)? })
+}
+
+const fn first_of(minutes: u32, now: Timestamp) -> i64 {
+    now.minute() - minutes as i64 + 1
+}
+
+/// The minutes added up. They are read one by one, because there are ten thousand for each queue in a week.
+pub(crate) fn history(
+    connection: &Connection,
+    minutes: u32,
+    per: NonZero<u32>,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<MinuteStats>> {
+    let mut statement = connection.prepare_cached(include_str!("../sql/upkeep/select_minutes.sql"))?;
+    let mut rows = statement.query(params![first_of(minutes, now), now.minute()])?;
+    let mut history = History::new(per);
+    while let Some(row) = rows.next()? {
+        let sums = history.at(column::integer(row, 0)?, &column::borrowed_text(row, 1)?);
+        let ended = [
+            &mut sums.completed,
+            &mut sums.failed,
+            &mut sums.retried,
+            &mut sums.cancelled,
+            &mut sums.waited_ms,
+            &mut sums.ran_ms,
+        ];
+        for (index, sum) in (2..).zip(ended) {
+            *sum = sum.saturating_add(column::size(row, index)?);
+        }
+    }
+    Ok(history.end())
 }
 
 /// What ended in one minute.

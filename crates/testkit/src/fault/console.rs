@@ -1,6 +1,9 @@
+use std::num::NonZero;
+
 use longshore_core::{
     Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
+    LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreFuture, WaitingFacts,
+    WorkerRecord,
 };
 
 use super::{FaultStore, Operation};
@@ -36,6 +39,10 @@ impl<S: Console> Console for FaultStore<S> {
 
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
         self.meet(Operation::Read, move |inner| inner.stats(minutes))
+    }
+
+    fn history(&self, minutes: u32, per: NonZero<u32>) -> StoreFuture<'_, Vec<MinuteStats>> {
+        self.meet(Operation::Read, move |inner| inner.history(minutes, per))
     }
 
     fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {

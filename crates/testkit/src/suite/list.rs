@@ -487,6 +487,7 @@ macro_rules! store_suite {
                 the_oldest_waiting_job_tells_since_when
                 what_ended_is_counted_in_its_minute
                 each_minute_and_queue_is_counted_apart_oldest_first
+                the_history_adds_minutes_up_over_spans
                 jobs_that_end_by_hand_or_with_their_parent_are_counted
                 the_counts_survive_the_death_of_their_process;
             audit:

@@ -2,7 +2,7 @@ mod problems;
 
 use axum::http::Uri;
 use longshore::schedule::findings;
-use longshore_core::{MinuteStats, QueueStats, SchedulesRequest, Stats, Status, WorkerRecord};
+use longshore_core::{MinuteStats, QueueStats, SchedulesRequest, Status, WorkerRecord};
 use longshore_report::QueueSummary;
 use maud::{Markup, html};
 
@@ -25,19 +25,19 @@ const SCHEDULES_MAX: u32 = 200;
 pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let span = span_of(&uri)?;
     let shown = state.shown();
-    let mut stats = shown.stats(span.minutes()).await?;
+    // Problems are those of the last hour, whatever the charts show.
+    let stats = shown.stats(Span::Hour.minutes()).await?;
     let workers = shown.workers().await?;
     let schedules = SchedulesRequest { names: None, after: None, limit: SCHEDULES_MAX };
     let schedules = shown.schedules(schedules).await?;
     // Missed ticks would be a read for each schedule; the page of the schedules has them.
     let overdue: Vec<String> =
         schedules.iter().flat_map(|record| findings(record, &[])).map(|finding| finding.message).collect();
-    // Problems are those of the last hour, whatever the charts show.
-    let hour_ago = view.now.minute() - i64::from(Span::Hour.minutes());
-    let recent: Vec<MinuteStats> =
-        stats.minutes.iter().filter(|minute| minute.minute.minute() > hour_ago).cloned().collect();
-    let problems = problems(&Stats { minutes: recent, ..stats.clone() }, &workers, &overdue, view.now);
-    let minutes = std::mem::take(&mut stats.minutes);
+    let problems = problems(&stats, &workers, &overdue, view.now);
+    let minutes = match span {
+        Span::Hour => stats.minutes,
+        Span::Day | Span::Week => shown.history(span.minutes(), span.minutes_of_bar()).await?,
+    };
     let content = draw(&view, span, &stats.queues, &minutes, &workers, &problems);
     let page = Page {
         title: "Overview",

@@ -1,5 +1,7 @@
+use std::num::NonZero;
+
 use longshore::measures::KindReading;
-use longshore_core::{Condition, JobId, Stats, StoreError, WorkerRecord, WriteReading};
+use longshore_core::{Condition, JobId, MinuteStats, Stats, StoreError, WorkerRecord, WriteReading};
 
 use super::Shown;
 use crate::error::ApiError;
@@ -16,6 +18,15 @@ impl Shown {
 
     pub(crate) async fn stats(&self, minutes: u32) -> Result<Stats, StoreError> {
         Ok(self.narrowed_stats(self.store().stats(minutes).await?))
+    }
+
+    /// What ended, added up over spans.
+    pub(crate) async fn history(&self, minutes: u32, per: NonZero<u32>) -> Result<Vec<MinuteStats>, StoreError> {
+        let mut spans = self.store().history(minutes, per).await?;
+        if let Some(visible) = &self.visible {
+            spans.retain(|span| visible.queues.contains(&span.queue));
+        }
+        Ok(spans)
     }
 
     /// Those of all queues, to be narrowed for each of several users.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::num::NonZero;
 
 use longshore_core::{Action, Console, Filter, MinuteStats, QueueStats, Selection, Stats, Status};
 
@@ -131,6 +132,36 @@ pub async fn each_minute_and_queue_is_counted_apart_oldest_first<H: Harness>() {
     let latest = world.store.stats(2).await.expect("stats can be read").minutes;
     assert_eq!(told(&latest), [(3, "a".to_owned())]);
     assert!(world.store.stats(0).await.expect("stats can be read").minutes.is_empty());
+}
+
+pub async fn the_history_adds_minutes_up_over_spans<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    // Minutes 0, 7, 14, 21 and 28: whatever the first one is, some share a span of 15 and some do not.
+    for number in 0..5_u64 {
+        for queue in ["b", "a"] {
+            let lease = world.running(&worker_id, job().queue(queue)).await;
+            world.clock.advance(seconds(number));
+            world.complete(&worker_id, &lease).await;
+        }
+        world.clock.advance(seconds(7 * 60 - 2 * number));
+    }
+    let per = NonZero::new(15).expect("a quarter of an hour has minutes");
+    let minutes = stats(&world).await.minutes;
+    let mut expected: BTreeMap<(i64, String), (u64, u64)> = BTreeMap::new();
+    for minute in &minutes {
+        let start = minute.minute.minute().div_euclid(15) * 15;
+        let sum = expected.entry((start, minute.queue.clone())).or_default();
+        *sum = (sum.0 + minute.completed, sum.1 + minute.ran_ms);
+    }
+    let history = world.store.history(60, per).await.expect("the history can be read");
+    let told: Vec<_> = history
+        .iter()
+        .map(|span| ((span.minute.minute(), span.queue.clone()), (span.completed, span.ran_ms)))
+        .collect();
+    assert_eq!(told, expected.into_iter().collect::<Vec<_>>());
+    assert!(minutes.len() == 10 && (4..10).contains(&history.len()), "{history:?}");
+    assert!(world.store.history(0, per).await.expect("the history can be read").is_empty());
 }
 
 pub async fn jobs_that_end_by_hand_or_with_their_parent_are_counted<H: Harness>() {

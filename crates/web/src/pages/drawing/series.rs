@@ -1,3 +1,5 @@
+use std::num::NonZero;
+
 use longshore_core::{MinuteStats, Timestamp};
 
 const MINUTE_MS: i64 = 60_000;
@@ -44,12 +46,13 @@ impl Span {
     }
 
     /// How many minutes one bar stands for: each span has at most a hundred bars.
-    pub(in crate::pages) const fn minutes_of_bar(self) -> u32 {
-        match self {
+    pub(in crate::pages) const fn minutes_of_bar(self) -> NonZero<u32> {
+        let minutes = match self {
             Self::Hour => 1,
             Self::Day => 15,
             Self::Week => 120,
-        }
+        };
+        NonZero::new(minutes).expect("no span has bars of no length")
     }
 }
 
@@ -105,13 +108,13 @@ pub(in crate::pages) struct Series {
 }
 
 impl Series {
-    /// Adds up minutes. Minutes outside the span are left out.
+    /// Adds up minutes, or spans as long as a bar. Those outside the span are left out.
     pub(in crate::pages) fn new<'a>(
         minutes: impl IntoIterator<Item = &'a MinuteStats>,
         span: Span,
         now: Timestamp,
     ) -> Self {
-        let width = i64::from(span.minutes_of_bar());
+        let width = i64::from(span.minutes_of_bar().get());
         let count = span.minutes() / span.minutes_of_bar();
         // Bars begin at whole multiples of their width, so that a bar does not change while time passes.
         let last = now.minute().div_euclid(width);
@@ -128,7 +131,8 @@ impl Series {
 
     /// When a bar starts.
     pub(in crate::pages) fn at(&self, place: usize) -> Timestamp {
-        let minutes = i64::try_from(place).unwrap_or(i64::MAX).saturating_mul(i64::from(self.span.minutes_of_bar()));
+        let minutes =
+            i64::try_from(place).unwrap_or(i64::MAX).saturating_mul(i64::from(self.span.minutes_of_bar().get()));
         Timestamp::from_ms(self.start.as_ms().saturating_add(minutes.saturating_mul(MINUTE_MS)))
     }
 
