@@ -34,21 +34,23 @@ pub(crate) async fn receive(State(state): State<WebState>, request: Request, nex
 /// At a route without a user: checks where the request comes from.
 pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response {
     match origin::check(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => in_time(next.run(request)).await,
         Err(error) => error.into_response(),
     }
 }
 
 /// At a route that shows or changes something: checks where the request comes from, whose it is, and whether that user
-/// has the right. Ends a request that has no answer in time, such as one whose body comes byte by byte.
+/// has the right.
 pub(crate) async fn admit(state: WebState, scope: Scope, request: Request, next: Next) -> Response {
-    let answered = async {
-        match origin::check(&request) {
-            Ok(()) => identity::run(&state, scope, request, next).await,
-            Err(error) => error.into_response(),
-        }
-    };
-    match tokio::time::timeout(ANSWER_MAX, answered).await {
+    match origin::check(&request) {
+        Ok(()) => in_time(identity::run(&state, scope, request, next)).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Ends a request that has no answer in time, such as one whose body comes byte by byte.
+async fn in_time(answer: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(ANSWER_MAX, answer).await {
         Ok(response) => response,
         Err(_) => ApiError::new(StatusCode::REQUEST_TIMEOUT, "timed_out", "the request took too long")
             .hint("read the state before you repeat a change: it may have happened")

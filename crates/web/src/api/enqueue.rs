@@ -125,8 +125,11 @@ async fn create_several(
     }
     let span = EnqueueSpan::of_batch(&jobs, traceparent(headers));
     let limits = state.shown().limits();
-    let jobs = all_of(jobs.into_iter().map(|job| Ok(job.traced(span.traceparent()).check(&limits)?)))?;
-    let jobs = state.shown().enqueue_valid(jobs).await.inspect_err(|error| span.note_error(error.code()))?;
+    let enqueued = async {
+        let jobs = all_of(jobs.into_iter().map(|job| Ok(job.traced(span.traceparent()).check(&limits)?)))?;
+        state.shown().enqueue_valid(jobs).await
+    };
+    let jobs = enqueued.await.inspect_err(|error| span.note_error(error.code()))?;
     let inserted = jobs.iter().filter(|job| !job.is_duplicate).count();
     Ok(json_with(StatusCode::CREATED, &Created { inserted, jobs }))
 }
@@ -142,9 +145,12 @@ async fn create_lines(state: &WebState, request: Request) -> Result<Response, Ap
     let defaults = Arc::clone(&state.settings().defaults);
     let span = EnqueueSpan::of_stream(traceparent(request.headers()));
     let traceparent = span.traceparent().map(str::to_owned);
-    let (batch, lines) = JobLines::begin(request.into_body(), defaults, traceparent, state.shown().limits()).await?;
-    let enqueued = state.shown().enqueue_workflow_stream(batch, Box::pin(lines)).await;
-    let enqueued = enqueued.inspect_err(|error| span.note_error(error.code()))?;
+    let shown = state.shown();
+    let enqueued = async {
+        let (batch, lines) = JobLines::begin(request.into_body(), defaults, traceparent, shown.limits()).await?;
+        shown.enqueue_workflow_stream(batch, Box::pin(lines)).await
+    };
+    let enqueued = enqueued.await.inspect_err(|error| span.note_error(error.code()))?;
     span.note_count(enqueued.inserted);
     Ok(json_with(StatusCode::CREATED, &enqueued))
 }

@@ -68,6 +68,10 @@ async fn the_trace_context_of_a_request_is_that_of_its_jobs(engine: Engine) {
     };
     send("application/json", trace, r#"{"job_type":"a","metadata":{"n":1}}"#).await;
     send("application/json", trace, r#"[{"job_type":"b"},{"job_type":"c","metadata":{"traceparent":"own"}}]"#).await;
+    // What the first job of a list belongs to is not that of the next one.
+    let other = "00-11111111111111111111111111111111-2222222222222222-01";
+    let list = format!(r#"[{{"job_type":"f","metadata":{{"traceparent":"{other}"}}}},{{"job_type":"g"}}]"#);
+    send("application/json", trace, &list).await;
     send("application/x-ndjson", trace, "{\"job_type\":\"d\"}\n").await;
     send("application/json", "no trace", r#"{"job_type":"e"}"#).await;
     let jobs = site.get("/api/v1/jobs").await.json();
@@ -77,6 +81,7 @@ async fn the_trace_context_of_a_request_is_that_of_its_jobs(engine: Engine) {
     };
     assert_eq!(of("a"), json!({ "traceparent": trace, "n": 1 }));
     assert_eq!((of("b"), of("d")), (json!({ "traceparent": trace }), json!({ "traceparent": trace })));
+    assert_eq!((of("f"), of("g")), (json!({ "traceparent": other }), json!({ "traceparent": trace })));
     assert_eq!((of("c"), of("e")), (json!({ "traceparent": "own" }), Value::Null));
 }
 
