@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::arguments::{Arguments, Command, Globals};
+use crate::arguments::{Arguments, BatchesCommand, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
@@ -52,9 +52,11 @@ fn main() -> ExitCode {
     let (log, telemetry) = start_logging(&arguments);
     let context = Context::with_log(arguments.globals, log.clone());
     let ended = dispatch(&context, arguments.command);
+    log.flush();
+    let exit = ended.unwrap_or_else(|error| tell(&context.output, &error));
     telemetry.stop();
     log.flush();
-    ended.unwrap_or_else(|error| tell(&context.output, &error)).into()
+    exit.into()
 }
 
 fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
@@ -126,8 +128,9 @@ fn start_logging(arguments: &Arguments) -> (LogSink, Telemetry) {
         (false, _) => LogLevel::Everything,
     };
     let sink = LogSink::to_stderr();
-    let telemetry = match arguments.command {
+    let telemetry = match &arguments.command {
         Command::Up(_) | Command::Work(_) | Command::Enqueue(_) => Telemetry::start(),
+        Command::Batches(batches) if matches!(batches.command, Some(BatchesCommand::Add { .. })) => Telemetry::start(),
         #[cfg(feature = "web")]
         Command::Serve(_) => Telemetry::start(),
         _ => Ok(Telemetry::off()),
@@ -136,7 +139,7 @@ fn start_logging(arguments: &Arguments) -> (LogSink, Telemetry) {
     let has_colour = Output::new(&arguments.globals).has_colour();
     output::log_format::start(sink.clone(), level, has_colour, telemetry.layer());
     if let Some(error) = problem {
-        tracing::warn!(%error, "no span is exported");
+        tracing::warn!(%error, "spans are not exported");
     }
     (sink, telemetry)
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use longshore::handler::{CurrentAttempt, HandlerError};
 use longshore::testing::ScratchQueue;
+use longshore::trace::EnqueueSpan;
 use longshore::workflow::Workflow;
 use longshore::{JobData, JobId, NewJob, Payload, Queue, Worker};
 use opentelemetry::trace::{SpanKind, Status, TracerProvider};
@@ -136,8 +137,37 @@ async fn a_trace_context_of_the_application_stays_and_other_metadata_too() {
 }
 
 #[tokio::test]
+async fn what_one_job_of_a_list_belongs_to_is_its_own() {
+    let job = || NewJob::new("step", JobData::default());
+    let traces = async || {
+        let queue = ScratchQueue::open().await.unwrap();
+        let jobs = queue.enqueue_all(vec![job().traced(Some(CALLER)), job()]).await.unwrap();
+        [trace_of(&queue, jobs[0].id).await, trace_of(&queue, jobs[1].id).await]
+    };
+    assert_eq!(traces().await, [Some(CALLER.to_owned()), None]);
+    let exported = Exported::begin();
+    let [first, second] = traces().await;
+    let span = exported.one("enqueue default");
+    assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331");
+    assert_eq!((first.as_deref(), second), (Some(CALLER), Some(place_of(&span))));
+}
+
+#[tokio::test]
+async fn what_is_no_trace_context_is_ignored() {
+    let exported = Exported::begin();
+    for given in ["00-1-2-01", "00-+1-+2-+1", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ""] {
+        let span = EnqueueSpan::of_stream(Some(given));
+        assert!(!span.traceparent().unwrap().contains("-000000"), "{given}");
+    }
+    for span in exported.all("enqueue") {
+        assert_eq!(span.parent_span_id.to_string(), "0000000000000000");
+    }
+}
+
+#[tokio::test]
 async fn without_an_exporter_no_job_gets_a_trace_context() {
     let queue = ScratchQueue::open().await.unwrap();
     let id = queue.enqueue_job(NewJob::new("step", JobData::default())).await.unwrap().id;
     assert_eq!(queue.job(id).await.unwrap().unwrap().job.metadata, None);
+    assert_eq!(EnqueueSpan::of_stream(Some("00-1-2-01")).traceparent(), None);
 }

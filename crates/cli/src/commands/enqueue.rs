@@ -6,6 +6,7 @@ use self::misspelt::{UnknownTypes, warn_of_queue};
 use crate::arguments::EnqueueArguments;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::ErrorReport;
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Format;
@@ -26,15 +27,31 @@ pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Res
     let queue = arguments.queue.clone();
     let job = read_job(&config, arguments)?;
     let span = EnqueueSpan::of_job(&job, traceparent().as_deref());
-    let job = job.traced(span.traceparent()).check(&Limits::default()).map_err(CommandError::Job)?;
+    let job = job.traced(span.traceparent());
+    noting_errors(&span, || enqueue_job(context, &config, job, queue, &span))
+}
+
+/// Records on the span why nothing was enqueued.
+fn noting_errors(span: &EnqueueSpan, enqueue: impl FnOnce() -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    enqueue().inspect_err(|error| span.note_error(ErrorReport::of(error).code))
+}
+
+fn enqueue_job(
+    context: &Context,
+    config: &Config,
+    job: NewJob,
+    queue: Option<String>,
+    span: &EnqueueSpan,
+) -> anyhow::Result<Exit> {
+    let job = job.check(&Limits::default()).map_err(CommandError::Job)?;
     context.block_on(async {
         let database = Database::open(context, Prepare::New).await?;
         let mut unknown = UnknownTypes::default();
-        unknown.note(&config, &job.job_type);
-        let enqueued = enqueue(context, &database, job, &span).await?;
-        unknown.warn(context, &database, &config, Some(enqueued.id)).await;
+        unknown.note(config, &job.job_type);
+        let enqueued = enqueue(context, &database, job, span).await?;
+        unknown.warn(context, &database, config, Some(enqueued.id)).await;
         if let Some(queue) = queue.filter(|_| enqueued.duplicate.is_none()) {
-            warn_of_queue(context, &database, &config, &queue, enqueued.id).await;
+            warn_of_queue(context, &database, config, &queue, enqueued.id).await;
         }
         Ok(Exit::Done)
     })
@@ -71,7 +88,7 @@ async fn enqueue(
     job: ValidJob,
     span: &EnqueueSpan,
 ) -> anyhow::Result<Enqueued> {
-    let enqueued = database.enqueue_valid(vec![job]).await.inspect_err(|error| span.note_error(error.code()))?;
+    let enqueued = database.enqueue_valid(vec![job]).await?;
     let [enqueued] = enqueued.as_slice() else {
         anyhow::bail!("the database returned {} jobs for one enqueue", enqueued.len());
     };

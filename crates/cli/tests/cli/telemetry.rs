@@ -40,12 +40,12 @@ struct Arrived {
 }
 
 /// A collector on the loopback address. It refuses the first requests.
-struct Collector {
+struct FakeCollector {
     port: u16,
     arrived: Arc<Mutex<Arrived>>,
 }
 
-impl Collector {
+impl FakeCollector {
     fn start() -> Self {
         Self::refusing(0)
     }
@@ -125,7 +125,6 @@ fn text_of(attributes: &[KeyValue], name: &str) -> String {
     let value = attributes.iter().find(|attribute| attribute.key == name).and_then(|found| found.value.clone());
     match value {
         Some(AnyValue { value: Some(Content::StringValue(text)) }) => text,
-        Some(AnyValue { value: Some(Content::IntValue(number)) }) => number.to_string(),
         value => format!("{value:?}"),
     }
 }
@@ -136,7 +135,7 @@ fn status_of(span: &Span) -> i32 {
 
 #[test]
 fn a_caller_an_enqueue_an_attempt_and_its_program_are_one_trace() {
-    let (sandbox, collector) = (Sandbox::new(), Collector::start());
+    let (sandbox, collector) = (Sandbox::new(), FakeCollector::start());
     sandbox.write("longshore.toml", CONFIG);
     let mut enqueue = collector.command(&sandbox, &["enqueue", "good"]);
     succeed(enqueue.env("TRACEPARENT", format!("00-{TRACE}-{CALLER}-01")));
@@ -158,7 +157,7 @@ fn a_caller_an_enqueue_an_attempt_and_its_program_are_one_trace() {
 
 #[test]
 fn a_failed_attempt_is_an_error_and_no_span_has_a_payload_or_the_text_of_an_error() {
-    let (sandbox, collector) = (Sandbox::new(), Collector::start());
+    let (sandbox, collector) = (Sandbox::new(), FakeCollector::start());
     sandbox.write("longshore.toml", CONFIG);
     collector.run(&sandbox, &["enqueue", "bad", r#"{"password": "hunter2"}"#]);
     collector.run(&sandbox, &["work", "--drain"]);
@@ -176,11 +175,12 @@ fn a_failed_attempt_is_an_error_and_no_span_has_a_payload_or_the_text_of_an_erro
 
 #[test]
 fn all_jobs_of_a_file_or_a_request_belong_to_the_span_of_their_enqueue() {
-    let (sandbox, collector) = (Sandbox::new(), Collector::start());
+    let (sandbox, collector) = (Sandbox::new(), FakeCollector::start());
     sandbox.write("jobs.ndjson", "{\"job_type\": \"a\"}\n{\"job_type\": \"b\", \"metadata\": {\"n\": 1}}\n");
     collector.run(&sandbox, &["enqueue", "--batch", "jobs.ndjson"]);
     let span = collector.span("enqueue");
-    assert_eq!(text_of(&span.attributes, "messaging.batch.message_count"), "2");
+    let count = span.attributes.iter().find(|attribute| attribute.key == "messaging.batch.message_count").unwrap();
+    assert_eq!(count.value, Some(AnyValue { value: Some(Content::IntValue(2)) }));
     let metadata = |id: u32| sandbox.json(&["jobs", "show", &id.to_string()])["metadata"].clone();
     assert_eq!(metadata(1), json!({ "traceparent": place_of(&span) }));
     assert_eq!(metadata(2), json!({ "traceparent": place_of(&span), "n": 1 }));
@@ -204,7 +204,7 @@ fn all_jobs_of_a_file_or_a_request_belong_to_the_span_of_their_enqueue() {
 
 #[test]
 fn the_service_the_headers_and_the_path_are_those_of_the_environment() {
-    let (sandbox, collector) = (Sandbox::new(), Collector::start());
+    let (sandbox, collector) = (Sandbox::new(), FakeCollector::start());
     let services = || -> Vec<String> {
         let resources = collector.exports().into_iter().flat_map(|export| export.resource_spans);
         resources.map(|spans| text_of(&spans.resource.unwrap().attributes, "service.name")).collect()
@@ -226,7 +226,7 @@ fn the_service_the_headers_and_the_path_are_those_of_the_environment() {
 
 #[test]
 fn no_span_is_sent_where_the_environment_says_so() {
-    let (sandbox, collector) = (Sandbox::new(), Collector::start());
+    let (sandbox, collector) = (Sandbox::new(), FakeCollector::start());
     for (name, value) in [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         ("OTEL_SDK_DISABLED", "true"),
@@ -247,25 +247,51 @@ fn no_span_is_sent_where_the_environment_says_so() {
 }
 
 #[test]
-fn a_mistake_in_the_environment_is_one_warning_and_the_job_is_enqueued() {
+fn a_mistake_in_the_environment_is_one_warning_without_its_value_and_the_job_is_enqueued() {
     let sandbox = Sandbox::new();
+    let address = "is no address that begins with http:// or https://";
     for (name, value, expected) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", format!("OTEL_EXPORTER_OTLP_ENDPOINT {address}")),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/x", format!("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT {address}")),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:hush@a b/", address.to_owned()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://u:hush@a/", address.to_owned()),
         (
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            "localhost:4318",
-            "OTEL_EXPORTER_OTLP_ENDPOINT is no http:// or https:// address",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "grpc",
+            "OTEL_EXPORTER_OTLP_PROTOCOL is grpc: set it to http/protobuf".to_owned(),
         ),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is no http://"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://a b/", "the exporter cannot be made"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "the protocol is grpc, and only http/protobuf is known"),
-        ("OTEL_TRACES_EXPORTER", "zipkin", "OTEL_TRACES_EXPORTER names something else than otlp or none"),
+        ("OTEL_TRACES_EXPORTER", "zipkin", "OTEL_TRACES_EXPORTER is zipkin: set it to otlp or none".to_owned()),
+        ("OTEL_TRACES_SAMPLER", "xray", "OTEL_TRACES_SAMPLER is xray: set it to".to_owned()),
+        ("OTEL_TRACES_SAMPLER_ARG", "2", "OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1".to_owned()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0", "OTEL_BSP_SCHEDULE_DELAY must be a number from 1 to 3600000".to_owned()),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "many", "OTEL_BSP_MAX_QUEUE_SIZE must be a number from 1 to 100000".to_owned()),
     ] {
         let mut command = sandbox.command(&["enqueue", "a"]);
-        let ran = succeed(command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").env(name, value));
-        let warnings: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("no span is exported")).collect();
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").env("OTEL_TRACES_SAMPLER", "traceidratio");
+        let ran = succeed(command.env(name, value));
+        let warnings: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("spans are not exported")).collect();
         assert_eq!(warnings.len(), 1, "{ran:?}");
-        assert!(warnings[0].contains(expected), "{expected}: {ran:?}");
+        assert!(warnings[0].contains(&expected) && !ran.stderr.contains("hush"), "{expected}: {ran:?}");
     }
+}
+
+#[test]
+fn an_enqueue_that_fails_is_an_error_wherever_it_fails() {
+    let (sandbox, collector) = (Sandbox::new(), FakeCollector::start());
+    sandbox.write("jobs.ndjson", "{\"job_type\": \"a\"}\nno job\n");
+    sandbox.json(&["enqueue", "a"]);
+    sandbox.json(&["batches", "list"]);
+    let fails = |arguments: &[&str]| {
+        let ran = Ran::of(collector.command(&sandbox, arguments).output().unwrap());
+        assert_ne!(ran.exit, 0, "{ran:?}");
+    };
+    fails(&["enqueue", "a", "--queue", ""]);
+    fails(&["enqueue", "a", "--parent", "4711"]);
+    fails(&["enqueue", "--batch", "jobs.ndjson"]);
+    fails(&["enqueue", "a", "--database", "sqlite:missing/folder.db"]);
+    fails(&["batches", "add", "4711", "jobs.ndjson"]);
+    let statuses: Vec<i32> = collector.spans().iter().map(status_of).collect();
+    assert_eq!(statuses, [ERROR; 5], "{:?}", collector.spans());
 }
 
 #[test]
@@ -280,20 +306,23 @@ fn a_collector_that_does_not_answer_keeps_nobody_waiting_and_is_told_once() {
         let began = Instant::now();
         let run = |arguments: &[&str]| {
             let mut command = sandbox.command(arguments);
-            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint).env("OTEL_BSP_SCHEDULE_DELAY", "10");
-            succeed(&mut command).stderr.matches("spans are lost").count()
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint);
+            // Without a second attempt.
+            command.env("OTEL_BSP_SCHEDULE_DELAY", "10").env("OTEL_EXPORTER_OTLP_TIMEOUT", "1");
+            succeed(&mut command).stderr
         };
         run(&["enqueue", "good"]);
         let told = run(&["work", "--drain", "--concurrency", "1"]);
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-        assert_eq!(told, usize::from(address == gone));
+        let counts = ["spans are lost", "were not sent in time"].map(|words| told.matches(words).count());
+        assert_eq!(counts, if address == gone { [1, 0] } else { [0, 1] }, "{told}");
     }
     assert_eq!(sandbox.json(&["jobs", "list", "--status", "completed"])["jobs"].as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn a_collector_that_works_again_is_told_once() {
-    let (sandbox, collector) = (Sandbox::new(), Collector::refusing(2));
+    let (sandbox, collector) = (Sandbox::new(), FakeCollector::refusing(2));
     sandbox.write("longshore.toml", CONFIG);
     for _ in 0..3 {
         sandbox.json(&["enqueue", "good"]);

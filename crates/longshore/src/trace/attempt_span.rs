@@ -18,7 +18,7 @@ pub(crate) fn attempt_span(attempt: &CurrentAttempt) -> QuietSpan {
             job_id = attempt.id().0,
             queue = attempt.queue_name(),
             job_type = attempt.job_type(),
-            attempt = attempt.attempt(),
+            attempt = i64::from(attempt.attempt()),
             traceparent = enqueued_by.as_deref(),
             "otel.name" = %format_args!("process {}", attempt.queue_name()),
             "otel.kind" = "consumer",
@@ -31,9 +31,7 @@ pub(crate) fn attempt_span(attempt: &CurrentAttempt) -> QuietSpan {
             "messaging.message.id" = %attempt.id(),
         )
     });
-    if let Some(enqueued_by) = &enqueued_by {
-        context::set_parent(&span, enqueued_by);
-    }
+    context::set_parent(&span, || enqueued_by.as_deref());
     if let Some(traceparent) = context::traceparent(&span) {
         attempt.note_trace(traceparent);
     }

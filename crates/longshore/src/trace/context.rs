@@ -7,12 +7,18 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::runtime::quiet::QuietSpan;
 
-/// Makes the span a child of another process's span. Must be called before the span is entered.
+/// Makes the span a child of another process's span, which is only looked up if somebody wants spans. Must be called
+/// before the span is entered.
 #[cfg(feature = "opentelemetry")]
-pub(crate) fn set_parent(span: &QuietSpan, traceparent: &str) {
-    let Some(parent) = parse(traceparent) else { return };
-    // Fails if nothing exports the span.
-    span.ask(|span| span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent)).ok());
+pub(crate) fn set_parent<T: AsRef<str>>(span: &QuietSpan, traceparent: impl FnOnce() -> Option<T>) {
+    span.ask(|span| {
+        if span.is_disabled() {
+            return None;
+        }
+        let parent = parse(traceparent()?.as_ref())?;
+        // Fails if nothing exports the span.
+        span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent)).ok()
+    });
 }
 
 /// Where the span is, if a layer exports it.
@@ -29,6 +35,9 @@ pub(crate) fn traceparent(span: &QuietSpan) -> Option<String> {
 
 #[cfg(feature = "opentelemetry")]
 fn parse(traceparent: &str) -> Option<SpanContext> {
+    if !longshore_core::is_traceparent(traceparent) {
+        return None;
+    }
     let mut parts = traceparent.split('-').skip(1);
     let trace = TraceId::from_hex(parts.next()?).ok()?;
     let span = SpanId::from_hex(parts.next()?).ok()?;
@@ -37,7 +46,7 @@ fn parse(traceparent: &str) -> Option<SpanContext> {
 }
 
 #[cfg(not(feature = "opentelemetry"))]
-pub(crate) fn set_parent(_: &QuietSpan, _: &str) {}
+pub(crate) fn set_parent<T>(_: &QuietSpan, _: impl FnOnce() -> Option<T>) {}
 
 #[cfg(not(feature = "opentelemetry"))]
 pub(crate) fn traceparent(_: &QuietSpan) -> Option<String> {

@@ -9,8 +9,8 @@ use crate::runtime::quiet::QuietSpan;
 /// The span of a call that enqueues jobs. The calls of [`Queue`](crate::Queue) have one; it is public for programs that
 /// enqueue through a store.
 ///
-/// It is a child of the trace context that is given, or that the first job has in its metadata. If it is exported, the
-/// jobs get its own context, and else the one that was given.
+/// It is a child of the trace context that the first job has in its metadata, or of the one that is given. If it is
+/// exported, the jobs get its own context, and else the one that was given. Jobs that have one keep it.
 ///
 /// ```
 /// use longshore::{NewJob, trace::EnqueueSpan};
@@ -31,7 +31,7 @@ pub struct EnqueueSpan {
 impl EnqueueSpan {
     /// The span of an enqueue of one job.
     pub fn of_job(job: &NewJob, given: Option<&str>) -> Self {
-        Self::open(Some(&job.queue), first_trace(job, given).as_deref())
+        Self::open(Some(&job.queue), Some(job), given)
     }
 
     /// The span of an enqueue of a list.
@@ -40,23 +40,23 @@ impl EnqueueSpan {
     }
 
     /// The span of an enqueue of jobs that belong together.
-    pub(crate) fn of_several<'a>(jobs: impl ExactSizeIterator<Item = &'a NewJob> + Clone, given: Option<&str>) -> Self {
-        let first = jobs.clone().next();
-        let parent = first.and_then(|job| first_trace(job, given));
+    pub(crate) fn of_several<'a>(mut jobs: impl ExactSizeIterator<Item = &'a NewJob>, given: Option<&str>) -> Self {
+        let (count, first) = (jobs.len(), jobs.next());
         // The destination of several jobs is recorded only if all of them have the same.
-        let same = first.filter(|first| jobs.clone().all(|job| job.queue == first.queue));
-        let span = Self::open(same.map(|job| job.queue.as_str()), parent.as_deref());
+        let same = first.filter(|first| jobs.all(|job| job.queue == first.queue));
+        let span = Self::open(same.map(|job| job.queue.as_str()), first, given);
         // Not inside the span: a panic of the subscriber would drop the span while unwinding, and call it again.
-        span.span.record("messaging.batch.message_count", jobs.len());
+        span.span.record("messaging.batch.message_count", number(count as u64));
         span
     }
 
     /// The span of an enqueue of a stream, whose queues and length are not known before its end.
     pub fn of_stream(given: Option<&str>) -> Self {
-        Self::open(None, given)
+        Self::open(None, None, given)
     }
 
-    fn open(queue: Option<&str>, given: Option<&str>) -> Self {
+    fn open(queue: Option<&str>, first: Option<&NewJob>, given: Option<&str>) -> Self {
+        let given = given.filter(|given| longshore_core::is_traceparent(given));
         let span = QuietSpan::new(|| {
             tracing::info_span!(
                 "enqueue",
@@ -72,9 +72,10 @@ impl EnqueueSpan {
                 "messaging.batch.message_count" = Empty,
             )
         });
-        if let Some(given) = given {
-            context::set_parent(&span, given);
-        }
+        context::set_parent(&span, || {
+            let own = first.and_then(|job| job.metadata.as_ref()).and_then(longshore_core::traceparent);
+            own.map(Cow::Owned).or(given.map(Cow::Borrowed))
+        });
         let traceparent = context::traceparent(&span).or_else(|| given.map(str::to_owned));
         Self { span, traceparent }
     }
@@ -87,9 +88,10 @@ impl EnqueueSpan {
     /// The job with this trace context.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn traced<'a>(&self, job: &'a NewJob) -> Cow<'a, NewJob> {
+        let has_own = || job.metadata.as_ref().and_then(longshore_core::traceparent).is_some();
         match self.traceparent() {
-            None => Cow::Borrowed(job),
-            traceparent => Cow::Owned(job.clone().traced(traceparent)),
+            Some(traceparent) if !has_own() => Cow::Owned(job.clone().traced(Some(traceparent))),
+            _ => Cow::Borrowed(job),
         }
     }
 
@@ -98,9 +100,9 @@ impl EnqueueSpan {
         self.span.record("messaging.message.id", display(id));
     }
 
-    /// Records how many jobs a stream had.
+    /// Records how many jobs a stream has enqueued.
     pub fn note_count(&self, count: u64) {
-        self.span.record("messaging.batch.message_count", count);
+        self.span.record("messaging.batch.message_count", number(count));
     }
 
     /// Records that nothing was enqueued, with the code of the error.
@@ -110,7 +112,7 @@ impl EnqueueSpan {
     }
 }
 
-fn first_trace<'a>(job: &NewJob, given: Option<&'a str>) -> Option<Cow<'a, str>> {
-    let own = job.metadata.as_ref().and_then(longshore_core::traceparent);
-    own.map(Cow::Owned).or(given.map(Cow::Borrowed))
+/// Layers know signed numbers, and export others as text.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

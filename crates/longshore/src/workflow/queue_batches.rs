@@ -163,8 +163,10 @@ impl Queue {
         batch: Option<WorkflowBatch>,
     ) -> Result<EnqueuedWorkflow, QueueError> {
         let (span, workflow) = flow.into_traced(batch)?;
-        let workflow = workflow.check(&self.backend().limits()).map_err(StoreError::from)?;
-        let enqueued = self.backend().enqueue_workflow(workflow).await;
+        let enqueued = match workflow.check(&self.backend().limits()) {
+            Ok(workflow) => self.backend().enqueue_workflow(workflow).await,
+            Err(error) => Err(error.into()),
+        };
         Ok(enqueued.inspect_err(|error| span.note_error(error.code()))?)
     }
 }

@@ -10,6 +10,7 @@ use longshore_report::InsertedJobs;
 
 use super::batch_lines::{BatchLines, Places};
 use super::misspelt::UnknownTypes;
+use super::noting_errors;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
@@ -38,6 +39,17 @@ fn enqueue(
     prepare: Prepare,
 ) -> anyhow::Result<Exit> {
     let span = EnqueueSpan::of_stream(traceparent().as_deref());
+    noting_errors(&span, || enqueue_file(context, config, path, batch, prepare, &span))
+}
+
+fn enqueue_file(
+    context: &Context,
+    config: &Arc<Config>,
+    path: &Path,
+    batch: WorkflowBatch,
+    prepare: Prepare,
+    span: &EnqueueSpan,
+) -> anyhow::Result<Exit> {
     let mut input = Input::open(path)?;
     let mut scanned = input.scan(config, batch, span.traceparent())?;
     let (unknown, places) = (std::mem::take(&mut scanned.unknown), std::mem::take(&mut scanned.places));
@@ -53,10 +65,7 @@ fn enqueue(
             false => insert(context, &database, jobs).await,
         };
         let exit = enqueued.map_err(|error| match error {
-            Failed::Store(error) => {
-                span.note_error(error.code());
-                explain(&places, error)
-            }
+            Failed::Store(error) => explain(&places, error),
             Failed::Told(error) => error,
         })?;
         unknown.warn(context, &database, config, None).await;
