@@ -50,6 +50,11 @@ impl Harness for Postgres {
         false
     }
 
+    /// What was told before the first LISTEN is lost.
+    fn looks_before_it_hears() -> bool {
+        true
+    }
+
     fn create(clock: FakeClock, limits: Limits) -> Self {
         let database = template::migrated_with_test_clock();
         test_clock::follow(&clock, database.config());

@@ -62,6 +62,11 @@ pub trait Harness: Sized + Send + Sync + 'static {
         true
     }
 
+    /// Whether whoever waits is told once what the database holds, as soon as the store hears of other processes.
+    fn looks_before_it_hears() -> bool {
+        false
+    }
+
     /// Opens the database as a separate process does. May be called any number of times.
     fn open(&self) -> Self::Store;
 

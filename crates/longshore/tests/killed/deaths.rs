@@ -1,5 +1,7 @@
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,10 +9,14 @@ use longshore::rusqlite::Connection;
 
 /// How long processes are killed, at most. After that, the rest is run without kills.
 const TROUBLE: Duration = Duration::from_secs(8);
-/// One attempt in this many dies at each of its steps.
-const DIES_ONCE_IN: u32 = 12;
+/// The steps of attempts after which a process has killed itself, at most. Each test has over a hundred of them, so that
+/// processes die often enough whatever the dice say.
+const STEPS_MAX: u32 = 20;
 /// Fewer deaths would mean nothing.
 const DEATHS_MIN: u32 = 5;
+
+/// The step at which this process kills itself, counted down.
+static STEPS_LEFT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(fastrand::u32(1..=STEPS_MAX)));
 
 /// When a worker may kill itself.
 #[derive(Clone, Copy)]
@@ -20,7 +26,7 @@ pub(crate) enum Mood {
 }
 
 pub(crate) fn may_die(mood: Mood) {
-    if matches!(mood, Mood::Suicidal) && fastrand::u32(..DIES_ONCE_IN) == 0 {
+    if matches!(mood, Mood::Suicidal) && STEPS_LEFT.fetch_sub(1, Ordering::Relaxed) == 1 {
         signal_hook::low_level::raise(9).unwrap();
     }
 }
