@@ -12,6 +12,7 @@ mod audit;
 mod endpoint;
 mod error;
 mod guard;
+mod history;
 mod input;
 mod json;
 mod metrics;

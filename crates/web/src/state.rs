@@ -8,12 +8,13 @@ use axum::http::Extensions;
 use axum::http::request::Parts;
 use longshore::Queue;
 use longshore::remote::{PolicyOf, RemoteWorkers};
-use longshore_core::{JobData, JobId, NewJob, StoreError};
+use longshore_core::{JobData, JobId, MinuteStats, NewJob, StoreError};
 use longshore_migrate::{Chains, Migrator};
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::Identify;
 use crate::access::tokens::TokenAccess;
+use crate::history::{Histories, Range};
 use crate::metrics::counters::Counters;
 use crate::shown::Shown;
 use crate::snapshot::{Snapshot, Snapshots};
@@ -124,6 +125,7 @@ struct Shared {
     polls: Arc<Semaphore>,
     remote: RemoteWorkers,
     snapshots: Snapshots,
+    histories: Histories,
     counters: Counters,
     /// Comparing a schema costs a connection and much reading, so one request does it at a time. What the files make is
     /// remembered, so that they are not replayed for each.
@@ -149,6 +151,7 @@ impl WebState {
                 closing: watch::Sender::new(false),
                 streams: Arc::new(Semaphore::new(STREAMS_MAX)),
                 snapshots: Snapshots::default(),
+                histories: Histories::default(),
                 counters: Counters::default(),
                 migrating: Mutex::default(),
             }),
@@ -191,6 +194,11 @@ impl WebState {
     /// The counts, read at most about once a second.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         self.shared.snapshots.get(self.shown()).await
+    }
+
+    /// What ended in a range, whose finished spans are read once.
+    pub(crate) async fn history(&self, range: Range) -> Result<Vec<MinuteStats>, StoreError> {
+        self.shared.histories.get(self.shown(), range).await
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -20,13 +20,21 @@ impl Shown {
         Ok(self.narrowed_stats(self.store().stats(minutes).await?))
     }
 
-    /// What ended, added up over spans.
-    pub(crate) async fn history(&self, minutes: u32, per: NonZero<u32>) -> Result<Vec<MinuteStats>, StoreError> {
-        let mut spans = self.store().history(minutes, per).await?;
+    /// What ended in all queues, added up over spans, to be narrowed for each of several users.
+    pub(crate) async fn history_of_all_queues(
+        &self,
+        minutes: u32,
+        per: NonZero<u32>,
+    ) -> Result<Vec<MinuteStats>, StoreError> {
+        self.store().history(minutes, per).await
+    }
+
+    /// What the user sees of what ended.
+    pub(crate) fn narrowed_history(&self, mut spans: Vec<MinuteStats>) -> Vec<MinuteStats> {
         if let Some(visible) = &self.visible {
             spans.retain(|span| visible.queues.contains(&span.queue));
         }
-        Ok(spans)
+        spans
     }
 
     /// Those of all queues, to be narrowed for each of several users.

@@ -11,6 +11,7 @@ mod fuzz;
 mod limits;
 mod limits_and_batches;
 mod metrics;
+mod overview;
 mod redaction;
 mod site;
 mod streams;

@@ -17,7 +17,7 @@ use crate::client::{Answer, Client};
 /// What holds the database until the test ends.
 enum Place {
     Folder(#[allow(dead_code, reason = "it removes the folder")] TempDir),
-    Server(#[allow(dead_code, reason = "it removes the database")] TestDatabase),
+    Server(TestDatabase),
 }
 
 /// A server on a database of its own.
@@ -27,7 +27,7 @@ pub(crate) struct Site {
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<std::io::Result<()>>,
     url: String,
-    _place: Place,
+    place: Place,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,7 @@ impl Site {
             })
             .await
         });
-        Self { queue, address, stop: Some(stop), serving, url, _place: place }
+        Self { queue, address, stop: Some(stop), serving, url, place }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -132,6 +132,27 @@ impl Site {
     pub(crate) async fn enqueue(&self, job_type: &str) -> JobId {
         let job = NewJob::encode(job_type, &serde_json::json!({ "n": 1 })).unwrap();
         self.queue.enqueue_job(job).await.unwrap().id
+    }
+
+    /// Writes that so many jobs were completed in a minute of the past.
+    pub(crate) async fn complete(&self, minutes_ago: u32, queue: &str, jobs: u32) {
+        match &self.place {
+            Place::Folder(_) => {
+                let minute = "CAST(unixepoch() / 60 AS INTEGER)";
+                let insert = format!(
+                    "INSERT INTO job_minutes (minute, queue, completed)
+                     VALUES ({minute} - {minutes_ago}, '{queue}', {jobs})"
+                );
+                longshore::rusqlite::Connection::open(&self.url).unwrap().execute(&insert, []).unwrap();
+            }
+            Place::Server(database) => {
+                let insert = format!(
+                    "INSERT INTO longshore.minute (minute, queue, completed)
+                     VALUES (date_trunc('minute', now()) - interval '{minutes_ago} minutes', '{queue}', {jobs})"
+                );
+                tokio::task::block_in_place(|| database.sql(&insert));
+            }
+        }
     }
 
     /// A job that became a dead letter.
