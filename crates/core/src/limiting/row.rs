@@ -38,7 +38,7 @@ pub struct LimitRow {
 
 impl LimitRow {
     /// As far as waiting jobs are counted.
-    pub const WAITING_MAX: u32 = 10_000;
+    pub const WAITING_MAX: u32 = 1000;
 
     /// Whether all of its places are taken.
     pub fn is_full(&self) -> bool {

@@ -666,6 +666,7 @@ macro_rules! limit_suite {
                 a_rule_that_permits_nothing_is_refused_and_changes_nothing
                 limits_are_listed_in_pages_queues_first_and_keys_last
                 a_page_may_have_only_what_lets_nothing_start
+                what_waits_at_a_limit_is_counted_up_to_a_bound
                 a_rule_holds_for_every_process
                 jobs_that_wait_already_get_the_new_keys
                 many_jobs_that_wait_already_are_sorted_in_steps

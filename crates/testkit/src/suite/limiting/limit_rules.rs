@@ -1,6 +1,6 @@
 use longshore_core::{
-    ApplyLimits, ChangeLimit, Console, InvalidLimit, LimitRule, LimitScope, LimitSelection, LimitSource, LimitSubject,
-    Limiting, LimitsRequest, Reason, StoreError, explain,
+    ApplyLimits, ChangeLimit, Console, InvalidLimit, LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource,
+    LimitSubject, Limiting, LimitsRequest, Reason, StoreError, explain,
 };
 
 use super::{apply, by_key, concurrency, job_of, of_queue, of_type, rate, row, rows, set, settle, tenants, unset};
@@ -147,6 +147,20 @@ where
     let saturated = rows(&world, LimitSelection::Saturated).await;
     let shown: Vec<_> = saturated.iter().map(|row| (row.key.as_deref(), row.running, row.waiting)).collect();
     assert_eq!(shown, [(Some("a"), 1, 1)]);
+}
+
+pub async fn what_waits_at_a_limit_is_counted_up_to_a_bound<H: Harness>()
+where
+    H::Store: Limiting,
+{
+    let world = World::<H>::new();
+    apply(&world, of_type(), concurrency(1)).await;
+    apply(&world, of_queue(&job().queue), concurrency(1)).await;
+    for (jobs, counted) in [(LimitRow::WAITING_MAX - 1, LimitRow::WAITING_MAX - 1), (5, LimitRow::WAITING_MAX)] {
+        world.enqueue_all((0..jobs).map(|_| job()).collect()).await;
+        let waiting: Vec<u64> = rows(&world, LimitSelection::Rules).await.iter().map(|row| row.waiting).collect();
+        assert_eq!(waiting, [u64::from(counted); 2]);
+    }
 }
 
 pub async fn a_rule_holds_for_every_process<H: Harness>()
