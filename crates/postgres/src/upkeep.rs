@@ -15,6 +15,7 @@ mod stuck;
 pub(crate) mod waiting_facts;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use longshore_core::QueueChange;
 use postgres_types::Type;
@@ -41,6 +42,8 @@ pub(crate) struct Upkeep {
     names: NameWalk,
     strays: Strays,
     ticks: TickPruning,
+    /// How many steps have come since the last one that left nothing to do.
+    early_steps: AtomicU32,
 }
 
 /// Pauses or resumes a queue.

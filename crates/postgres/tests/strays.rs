@@ -7,8 +7,8 @@ mod template;
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, DeadLetterCode, Filter, JobId, Lease, Maintained, Maintenance, Retention, Selection, Status,
-    Store, StuckCause, StuckJob, WorkerId, WorkerSession,
+    Action, Console, DeadLetterCode, Filter, JobId, Lease, Maintained, Maintenance, Record, Retention, Selection,
+    Status, Store, StuckCause, StuckJob, WorkerId, WorkerSession,
 };
 use longshore_postgres::{PostgresOptions, PostgresStore};
 use longshore_testkit::{claim, ended, job, worker};
@@ -108,6 +108,34 @@ async fn the_row_of_any_state_goes_if_there_is_no_job() {
     assert_eq!(scene.store.count(Filter::all().into()).await.expect("jobs can be counted"), 3);
     let maintained = scene.keep_house().await;
     assert_eq!((maintained.settled, maintained.reconciled), (0, 0));
+}
+
+#[tokio::test]
+async fn while_one_step_of_a_sweep_follows_the_other_only_a_part_of_them_looks_for_strays() {
+    let scene = Scene::new().await;
+    scene.enqueue(10).await;
+    let records: Vec<Record> = scene.claim().await.iter().map(|lease| ended(lease).completed()).collect();
+    scene.store.record(scene.worker_id.clone(), records.into()).await.expect("it can be written");
+    scene.enqueue(10).await;
+    let records: Vec<Record> = scene.claim().await.iter().map(|lease| ended(lease).completed()).collect();
+    scene.store.record(scene.worker_id.clone(), records.into()).await.expect("it can be written");
+    // Each step looks at one ended job.
+    let slowly = Maintenance {
+        retention: Retention::After(Duration::from_secs(3600)),
+        dead_letter_retention: Retention::Forever,
+        rows_max: 1,
+    };
+    let mut settled = Vec::new();
+    for step in 0..12 {
+        scene.database.sql(&format!(
+            "INSERT INTO longshore.ended (id, status, queue, ended_at) VALUES ({}, 1, 'q', longshore.now())",
+            901 + step
+        ));
+        let maintained = scene.store.maintain(slowly).await.expect("house can be kept");
+        assert!(maintained.has_more, "step {step}");
+        settled.push(maintained.settled);
+    }
+    assert_eq!(settled, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0]);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use longshore_core::{JobId, Maintained, Maintenance, Retention, Timestamp};
@@ -33,6 +34,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 const BUSY_SWEEP: Duration = Duration::from_secs(5);
 /// The pause between two steps, so that a long sweep leaves room for the jobs.
 const PAUSE: Duration = Duration::from_millis(100);
+/// While one step follows the other, walks that look for what should not be take only each tenth of them: they never end,
+/// and each of their steps takes as long as all others of the sweep together.
+const WALKS_EVERY: u32 = 10;
 /// How many changes of the counts one statement adds up, how many such statements one step makes, and from how many
 /// changes on the next step comes sooner.
 const FOLDED_MAX: i64 = 5000;
@@ -85,9 +89,11 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     }
     let mut sweep = SWEEP;
     if let Some(term) = terms.remove(COUNTS) {
-        maintained.settled += parts.upkeep.strays.settle(&parts).await?;
+        if parts.upkeep.early_steps.load(Ordering::Relaxed).is_multiple_of(WALKS_EVERY) {
+            maintained.settled += parts.upkeep.strays.settle(&parts).await?;
+            parts.workflows.sweep.step(&parts).await?;
+        }
         parts.upkeep.names.sweep(&parts).await?;
-        parts.workflows.sweep.step(&parts).await?;
         let folded = fold(&parts).await?;
         maintained.has_more |= folded.has_more;
         maintained.reconciled = reconcile(&parts, &term).await?;
@@ -98,7 +104,13 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     if let Some((term, retention)) = batches {
         maintained.has_more |= parts.workflows.pruning.step(&parts, &term, retention).await?;
     }
-    maintained.next = if maintained.has_more { PAUSE } else { sweep };
+    if maintained.has_more {
+        parts.upkeep.early_steps.fetch_add(1, Ordering::Relaxed);
+        maintained.next = PAUSE;
+    } else {
+        parts.upkeep.early_steps.store(0, Ordering::Relaxed);
+        maintained.next = sweep;
+    }
     Ok(maintained)
 }
 
