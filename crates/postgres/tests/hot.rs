@@ -4,6 +4,8 @@
 #[path = "support/template.rs"]
 mod template;
 
+#[path = "hot/by_id.rs"]
+mod by_id;
 #[path = "hot/limits.rs"]
 mod limits;
 #[path = "hot/notes.rs"]

@@ -29,7 +29,7 @@ const COUNT_STEP: usize = 10_000;
 
 /// One job with its attempts.
 pub(crate) async fn job(parts: Arc<Parts>, id: JobId) -> Result<Option<JobDetail>, Fault> {
-    let transaction = parts.pool.begin_reading().await?;
+    let transaction = parts.pool.begin_looking_up().await?;
     let detail = detail(&transaction, id).await?;
     transaction.commit().await?;
     Ok(detail)
@@ -37,7 +37,10 @@ pub(crate) async fn job(parts: Arc<Parts>, id: JobId) -> Result<Option<JobDetail
 
 /// A page of jobs, newest first.
 pub(crate) async fn jobs(parts: Arc<Parts>, request: JobPageRequest) -> Result<JobPage, Fault> {
-    let transaction = parts.pool.begin_reading().await?;
+    let transaction = match &request.selection {
+        Selection::Jobs(_) => parts.pool.begin_looking_up().await?,
+        Selection::Matching(_) => parts.pool.begin_reading().await?,
+    };
     let limit = request.limit.clamp(1, PAGE_MAX) as usize;
     let after = request.after.as_ref().map(PageCursor::id);
     // One more than requested shows whether there is a next page.

@@ -22,9 +22,10 @@ use longshore_postgres_server::connect_with;
 const SETTINGS: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; \
     SET default_transaction_isolation = 'read committed'; \
     SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout' AND setting <> '0'";
-/// What reads has conditions that may be left out, and its best plan depends on them.
-const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto; \
+const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
                              LOCK TABLE ONLY longshore.job IN ACCESS SHARE MODE";
+/// What lists has conditions that may be left out, and its best plan depends on them.
+const PLAN_ANEW: &str = "; SET LOCAL plan_cache_mode = auto";
 /// How long to wait until this process gives a connection back, when the server gives no other one.
 const SHARE_WAIT: Duration = Duration::from_secs(2);
 
@@ -114,8 +115,18 @@ impl Pool {
     /// A connection in a transaction that sees one state of the database and writes nothing. The lock comes before the
     /// snapshot: else a partition could be dropped between the two, and its jobs would be missing beside their counts.
     pub(crate) async fn begin_reading(&self) -> Result<Transaction, StoreError> {
+        self.begin_with_lock(PLAN_ANEW).await
+    }
+
+    /// The same for statements that look up by id: planning one anew takes longer than all of its look-ups.
+    pub(crate) async fn begin_looking_up(&self) -> Result<Transaction, StoreError> {
+        self.begin_with_lock("").await
+    }
+
+    async fn begin_with_lock(&self, planning: &str) -> Result<Transaction, StoreError> {
         let session = self.session().await?;
-        let begun = session.client.batch_execute(&in_schema(BEGIN_READING, session.schema())).await;
+        let begin = in_schema(BEGIN_READING, session.schema());
+        let begun = session.client.batch_execute(&format!("{begin}{planning}")).await;
         begun.map_err(|error| self.shared.context.answer(Fault::Database(error), "beginning a transaction"))?;
         Ok(Transaction { session: Some(session) })
     }

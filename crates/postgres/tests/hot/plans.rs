@@ -1,7 +1,7 @@
 use longshore_testkit_postgres::TestDatabase;
 use tokio_postgres::Client;
 
-use super::{limits, reading};
+use super::{by_id, limits, reading};
 use crate::template;
 
 /// A statement of a busy queue, the types of its parameters, and values that concern a few jobs of [`FILL`].
@@ -111,7 +111,7 @@ const GROWING: [&str; 16] = [
 ];
 
 fn hot_statements() -> impl Iterator<Item = (usize, &'static HotStatement)> + Clone {
-    HOT.iter().chain(&limits::HOT).chain(&reading::HOT).enumerate()
+    HOT.iter().chain(&limits::HOT).chain(&reading::HOT).chain(&by_id::HOT).enumerate()
 }
 
 const WORKER: &str = "
@@ -132,6 +132,8 @@ const FILL: &str = "
     SELECT n, 'work', 'default', longshore.now() + n * interval '1 second', false FROM generate_series(200001, 300000) n;
     INSERT INTO longshore.running (id, claim_number, worker, job_type, queue, started_at, ready_at)
     SELECT n, 1, 1, 'work', 'default', longshore.now(), longshore.now() FROM generate_series(300001, 310000) n;
+    INSERT INTO longshore.type_settings (job_type, priority) VALUES ('work', 7);
+    UPDATE longshore.job SET awaits_settings = 2 WHERE id = 100000;
     INSERT INTO longshore.unique_key (unique_key, id) SELECT n::text, n FROM generate_series(300001, 320000) n;
     INSERT INTO longshore.claim (claim_number, worker, request_id, ids)
     SELECT n, n, n, ARRAY[300000 + n] FROM generate_series(1, 10000) n;

@@ -100,7 +100,7 @@ async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
 }
 
 async fn retry_one(state: State, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    let status = state.0.shown().job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.job.status;
+    let status = state.0.shown().bare_job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.status;
     if status != Status::DeadLetter {
         return Err(not_dead(id.0, status));
     }

@@ -104,8 +104,8 @@ async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) 
         return Ok((location, json_with(status, &Enqueued { id, is_duplicate, duplicate })).into_response());
     }
     // It may have run and been removed meanwhile.
-    let detail = state.shown().job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
-    Ok((location, json_with(status, &EnqueuedJob { job: detail.job, is_duplicate, duplicate })).into_response())
+    let job = state.shown().bare_job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
+    Ok((location, json_with(status, &EnqueuedJob { job, is_duplicate, duplicate })).into_response())
 }
 
 async fn create_several(

@@ -56,7 +56,7 @@ struct LogDocument {
 
 async fn page(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     let request = requested(id, query, None)?;
-    if state.shown().job(id).await?.is_none() {
+    if state.shown().bare_job(id).await?.is_none() {
         return Err(ApiError::no_such_job(id));
     }
     let entries = state.shown().log(request).await?.entries;
@@ -114,7 +114,7 @@ async fn stream(
 ) -> Result<Response, ApiError> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let request = requested(id, query, last_event)?;
-    if state.shown().job(id).await?.is_none() {
+    if state.shown().bare_job(id).await?.is_none() {
         return Err(ApiError::no_such_job(id));
     }
     events::open(&state, move |state, events| Box::pin(follow(state, request, events)))

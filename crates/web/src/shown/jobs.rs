@@ -1,5 +1,5 @@
 use longshore_core::{
-    ClaimNumber, Dependent, DependentsRequest, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
+    ClaimNumber, Dependent, DependentsRequest, Job, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
     Selection, StoreError, WaitingFacts,
 };
 
@@ -13,6 +13,15 @@ impl Shown {
         let mut detail = self.store().job(id).await?.filter(|detail| self.sees(&detail.job.queue));
         detail.iter_mut().for_each(|detail| self.redaction.hide_in_detail(detail));
         Ok(detail)
+    }
+
+    /// A job without its attempts and what else belongs to it.
+    pub(crate) async fn bare_job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let selection = Selection::Jobs(vec![id]);
+        let request = JobPageRequest { selection, after: None, limit: 1, looked_max: None };
+        let mut job = self.store().jobs(request).await?.jobs.pop().filter(|job| self.sees(&job.queue));
+        job.iter_mut().for_each(|job| self.redaction.hide_in_job(job));
+        Ok(job)
     }
 
     pub(crate) async fn jobs(&self, request: JobPageRequest) -> Result<JobPage, StoreError> {

@@ -11,18 +11,18 @@ given AS MATERIALIZED (
     FROM instant
 ),
 was AS MATERIALIZED (
-    SELECT job_type, queue, priority
+    SELECT id, job_type, queue, priority
     FROM longshore.job
     WHERE id = $1
 ),
 was_ready AS (
     DELETE FROM longshore.ready AS r
-    USING was
+    USING (SELECT * FROM was CROSS JOIN (VALUES (false), (true)) AS turn (again) OFFSET 0) AS was
     WHERE r.job_type = was.job_type
       AND r.queue = was.queue
       AND r.rank = -GREATEST(was.priority, -2147483647)
-      AND r.again IN (false, true)
-      AND r.id = $1
+      AND r.again = was.again
+      AND r.id = was.id
     RETURNING r.queue, r.ready_at, r.has_story
 ),
 was_later AS (

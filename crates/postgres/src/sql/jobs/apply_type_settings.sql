@@ -17,11 +17,11 @@ WITH awaiting AS MATERIALIZED (
 ),
 was_ready AS (
     DELETE FROM longshore.ready AS r
-    USING awaiting AS a
+    USING (SELECT * FROM awaiting CROSS JOIN (VALUES (false), (true)) AS turn (again) OFFSET 0) AS a
     WHERE r.job_type = a.job_type
       AND r.queue = a.queue
       AND r.rank = -GREATEST(a.priority, -2147483647)
-      AND r.again IN (false, true)
+      AND r.again = a.again
       AND r.id = a.id
     RETURNING r.id, r.ready_at, r.has_story
 ),

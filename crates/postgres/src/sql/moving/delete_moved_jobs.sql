@@ -5,11 +5,11 @@ WITH bodies AS (
     RETURNING id, job_type, queue, priority
 ), are_ready AS (
     DELETE FROM longshore.ready AS r
-    USING bodies AS b
+    USING (SELECT * FROM bodies CROSS JOIN (VALUES (false), (true)) AS turn (again) OFFSET 0) AS b
     WHERE r.job_type = b.job_type
       AND r.queue = b.queue
       AND r.rank = -GREATEST(b.priority, -2147483647)
-      AND r.again IN (false, true)
+      AND r.again = b.again
       AND r.id = b.id
     RETURNING r.queue, 'pending' AS status
 ), are_later AS (

@@ -1,14 +1,23 @@
--- What a filter reads of jobs, oldest first.
+-- What a filter reads of jobs, oldest first. Most jobs have ended, so that is looked up first.
 SELECT j.id, at.status, j.job_type, j.queue, s.failure_type, at.reason
 FROM longshore.job AS j
 CROSS JOIN LATERAL (
-    SELECT 'pending' AS status, r.has_story, NULL::text AS reason
-    FROM longshore.ready AS r
-    WHERE r.job_type = j.job_type
-      AND r.queue = j.queue
-      AND r.rank = -GREATEST(j.priority, -2147483647)
-      AND r.again IN (false, true)
-      AND r.id = j.id
+    SELECT CASE status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END AS status, has_story, reason
+    FROM longshore.ended
+    WHERE id = j.id
+    UNION ALL
+    SELECT 'pending', r.has_story, NULL
+    FROM (VALUES (false), (true)) AS turn (again)
+    CROSS JOIN LATERAL (
+        SELECT has_story
+        FROM longshore.ready
+        WHERE job_type = j.job_type
+          AND queue = j.queue
+          AND rank = -GREATEST(j.priority, -2147483647)
+          AND again = turn.again
+          AND id = j.id
+        LIMIT 1
+    ) AS r
     UNION ALL
     SELECT CASE WHEN is_retry THEN 'retrying' ELSE 'pending' END, has_story, NULL
     FROM longshore.later
@@ -20,10 +29,6 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'running', has_story, NULL
     FROM longshore.running
-    WHERE id = j.id
-    UNION ALL
-    SELECT CASE status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END, has_story, reason
-    FROM longshore.ended
     WHERE id = j.id
     LIMIT 1
 ) AS at

@@ -1,5 +1,5 @@
 -- Jobs with all that is known of them, newest first. LIMIT 1 keeps each look-up an index scan for each job, whatever the
--- planner believes about the sizes of the tables.
+-- planner believes about the sizes of the tables. Most jobs have ended, so that is looked up first.
 SELECT j.id, j.job_type, j.job_data::text, at.status, j.priority, j.created_at,
        COALESCE(at.started_at, s.started_at), at.ended_at, j.log_file_path, s.error_message,
        COALESCE(s.retry_count, 0), COALESCE(j.max_retries, t.max_retries), w.worker_id, j.timeout_ms,
@@ -14,15 +14,23 @@ SELECT j.id, j.job_type, j.job_data::text, at.status, j.priority, j.created_at,
        at.result::text, j.metadata::text, j.expires_at, j.deadline_at
 FROM longshore.job AS j
 CROSS JOIN LATERAL (
-    SELECT 'pending' AS status, r.ready_at, NULL::timestamptz AS started_at, NULL::timestamptz AS ended_at,
-           NULL::bigint AS claim_number, NULL::integer AS worker, r.has_story,
-           NULL::timestamptz AS cancel_requested_at, NULL::json AS result, NULL::text AS reason
-    FROM longshore.ready AS r
-    WHERE r.job_type = j.job_type
-      AND r.queue = j.queue
-      AND r.rank = -GREATEST(j.priority, -2147483647)
-      AND r.again IN (false, true)
-      AND r.id = j.id
+    SELECT CASE e.status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END AS status, e.ready_at,
+           e.started_at, e.ended_at, e.claim_number, e.worker, e.has_story, e.cancel_requested_at, e.result, e.reason
+    FROM longshore.ended AS e
+    WHERE e.id = j.id
+    UNION ALL
+    SELECT 'pending', r.ready_at, NULL, NULL, NULL, NULL, r.has_story, NULL, NULL, NULL
+    FROM (VALUES (false), (true)) AS turn (again)
+    CROSS JOIN LATERAL (
+        SELECT ready_at, has_story
+        FROM longshore.ready
+        WHERE job_type = j.job_type
+          AND queue = j.queue
+          AND rank = -GREATEST(j.priority, -2147483647)
+          AND again = turn.again
+          AND id = j.id
+        LIMIT 1
+    ) AS r
     UNION ALL
     SELECT CASE WHEN l.is_retry THEN 'retrying' ELSE 'pending' END, l.due_at, NULL, NULL, NULL, NULL, l.has_story, NULL,
            NULL, NULL
@@ -37,11 +45,6 @@ CROSS JOIN LATERAL (
            NULL
     FROM longshore.running AS r
     WHERE r.id = j.id
-    UNION ALL
-    SELECT CASE e.status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END, e.ready_at, e.started_at,
-           e.ended_at, e.claim_number, e.worker, e.has_story, e.cancel_requested_at, e.result, e.reason
-    FROM longshore.ended AS e
-    WHERE e.id = j.id
     LIMIT 1
 ) AS at
 LEFT JOIN LATERAL (

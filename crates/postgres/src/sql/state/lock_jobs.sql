@@ -8,6 +8,7 @@ WITH pending AS (
         WHERE id = ANY($1)
         ORDER BY id
     ) AS j
+    CROSS JOIN (VALUES (false), (true)) AS turn (again)
     CROSS JOIN LATERAL (
         SELECT id, CASE WHEN tableoid = 'longshore.laned'::regclass THEN 'lane' ELSE '' END || ctid::text AS place, again,
                ready_at, has_story
@@ -15,7 +16,7 @@ WITH pending AS (
         WHERE job_type = j.job_type
           AND queue = j.queue
           AND rank = -GREATEST(j.priority, -2147483647)
-          AND again IN (false, true)
+          AND again = turn.again
           AND id = j.id
         FOR UPDATE
     ) AS r

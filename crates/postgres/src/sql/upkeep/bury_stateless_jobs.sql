@@ -39,12 +39,17 @@ candidate AS MATERIALIZED (
         SELECT id FROM longshore.blocked WHERE id = p.id
         UNION ALL
         SELECT r.id
-        FROM longshore.ready AS r
-        WHERE r.job_type = p.job_type
-          AND r.queue = p.queue
-          AND r.rank = -GREATEST(p.priority, -2147483647)
-          AND r.again IN (false, true)
-          AND r.id = p.id
+        FROM (VALUES (false), (true)) AS turn (again)
+        CROSS JOIN LATERAL (
+            SELECT id
+            FROM longshore.ready
+            WHERE job_type = p.job_type
+              AND queue = p.queue
+              AND rank = -GREATEST(p.priority, -2147483647)
+              AND again = turn.again
+              AND id = p.id
+            LIMIT 1
+        ) AS r
         LIMIT 1
     ) AS state ON true
     WHERE state.id IS NULL

@@ -1,0 +1,21 @@
+//! What looks a job up by its id where it waits behind a hundred thousand others of its type and queue.
+
+use super::plans::{HotStatement, hot};
+
+/// The last jobs of their lane.
+pub(super) const HOT: [HotStatement; 10] = [
+    hot!("reading/select_jobs", "bigint[]", "'{99999,100000}'"),
+    hot!("reading/select_attempts", "bigint", "100001"),
+    hot!("reading/select_filtered", "bigint[]", "'{99999,100000}'"),
+    hot!("state/lock_jobs", "bigint[]", "'{99999,100000}'"),
+    hot!("state/lock_free_jobs", "bigint[]", "'{99999,100000}'"),
+    hot!("jobs/apply_type_settings", "bigint[]", "'{100000}'"),
+    hot!(
+        "enqueue/replace_waiting_job",
+        "bigint, text, text, integer, integer, integer, integer, bigint, bigint, bigint, text, boolean, timestamptz, bigint, text",
+        "100000, 'work', '{}', 9, 1, 1, 1, 1, NULL, NULL, NULL, false, NULL, NULL, NULL"
+    ),
+    hot!("enqueue/end_overdue_holder", "bigint, smallint, text", "100000, 2, 'late'"),
+    hot!("moving/delete_moved_jobs", "bigint[]", "'{99999,100000}'"),
+    hot!("upkeep/bury_stateless_jobs", "bigint, bigint, text", "99990, 20, 'no state'"),
+];
