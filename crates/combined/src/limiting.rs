@@ -92,7 +92,7 @@ mod tests {
             key: None,
             concurrency: Some(2),
             running,
-            waiting: 9_999,
+            waiting: u64::from(LimitRow::WAITING_MAX) - 1,
             rate: None,
             burst: None,
             opens_at: opens_at.map(Timestamp::from_ms),
@@ -108,7 +108,7 @@ mod tests {
     fn one_limit_in_two_databases_is_one_row() {
         let mut known = row(2, Some(7));
         add(&mut known, &row(1, Some(5)));
-        assert_eq!((known.running, known.waiting, known.opens_at), (3, 10_000, Some(Timestamp::from_ms(5))));
+        assert_eq!((known.running, known.waiting, known.opens_at), (3, u64::from(LimitRow::WAITING_MAX), Some(Timestamp::from_ms(5))));
         add(&mut known, &row(0, None));
         assert_eq!(known.opens_at, None, "it is open in the third one");
     }
