@@ -108,7 +108,10 @@ mod tests {
     fn one_limit_in_two_databases_is_one_row() {
         let mut known = row(2, Some(7));
         add(&mut known, &row(1, Some(5)));
-        assert_eq!((known.running, known.waiting, known.opens_at), (3, u64::from(LimitRow::WAITING_MAX), Some(Timestamp::from_ms(5))));
+        assert_eq!(
+            (known.running, known.waiting, known.opens_at),
+            (3, u64::from(LimitRow::WAITING_MAX), Some(Timestamp::from_ms(5)))
+        );
         add(&mut known, &row(0, None));
         assert_eq!(known.opens_at, None, "it is open in the third one");
     }

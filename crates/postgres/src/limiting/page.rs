@@ -15,8 +15,8 @@ use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
 use crate::upkeep::stats::now;
 
-/// How many keys one statement reads.
-const KEYS_MAX: i64 = 1000;
+/// How many keys one statement reads, at most.
+const KEYS_MAX: usize = 1000;
 const WAITING_MAX: i64 = LimitRow::WAITING_MAX as i64;
 
 /// A page of limits, as one snapshot sees them.
@@ -39,11 +39,13 @@ pub(super) async fn page(parts: Arc<Parts>, request: LimitsRequest) -> Result<Li
     };
     let has_keys = |stored: &&StoredLimit| request.selection != LimitSelection::Rules && stored.rule.key.is_some();
     let keyed: Vec<&StoredLimit> = stored.iter().filter(has_keys).collect();
+    // Few keys are saturated; otherwise nearly every one that is read is shown.
+    let step = if request.selection == LimitSelection::Saturated { KEYS_MAX } else { KEYS_MAX.min(wanted + 1) };
     while !keyed.is_empty() && !selected.is_full() {
-        let keys = keys(&transaction, &keyed, &after, now).await?;
+        let keys = keys(&transaction, &keyed, &after, step, now).await?;
         keys.iter().for_each(|row| selected.add(row));
         match keys.last() {
-            Some(last) if keys.len() as i64 == KEYS_MAX => {
+            Some(last) if keys.len() == step => {
                 after = (last.name.clone(), last.key.clone().unwrap_or_default());
             }
             _ => break,
@@ -133,8 +135,10 @@ async fn keys(
     session: &Session,
     of: &[&StoredLimit],
     after: &(String, String),
+    limit: usize,
     now: Timestamp,
 ) -> Result<Vec<LimitRow>, Error> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let types: Vec<&str> = of.iter().map(|stored| stored.row.name.as_str()).collect();
     let pointers: Vec<&str> =
         of.iter().map(|stored| stored.rule.key.as_ref().map_or("", |pointer| pointer.as_str())).collect();
@@ -144,7 +148,7 @@ async fn keys(
         (&pointers, Type::TEXT_ARRAY),
         (after_type, Type::TEXT),
         (after_key, Type::TEXT),
-        (&KEYS_MAX, Type::INT8),
+        (&limit, Type::INT8),
         (&WAITING_MAX, Type::INT8),
     ];
     let mut rows = Vec::new();

@@ -1,9 +1,22 @@
--- What a filter reads of jobs, oldest first. Most jobs have ended, so that is looked up first.
+-- What a filter reads of jobs, oldest first. Most jobs have ended, so that is looked up first, and a ready row last,
+-- because it takes the most.
 SELECT j.id, at.status, j.job_type, j.queue, s.failure_type, at.reason
 FROM longshore.job AS j
 CROSS JOIN LATERAL (
     SELECT CASE status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END AS status, has_story, reason
     FROM longshore.ended
+    WHERE id = j.id
+    UNION ALL
+    SELECT CASE WHEN is_retry THEN 'retrying' ELSE 'pending' END, has_story, NULL
+    FROM longshore.later
+    WHERE id = j.id
+    UNION ALL
+    SELECT 'blocked', has_story, NULL
+    FROM longshore.blocked
+    WHERE id = j.id
+    UNION ALL
+    SELECT 'running', has_story, NULL
+    FROM longshore.running
     WHERE id = j.id
     UNION ALL
     SELECT 'pending', r.has_story, NULL
@@ -18,18 +31,6 @@ CROSS JOIN LATERAL (
           AND id = j.id
         LIMIT 1
     ) AS r
-    UNION ALL
-    SELECT CASE WHEN is_retry THEN 'retrying' ELSE 'pending' END, has_story, NULL
-    FROM longshore.later
-    WHERE id = j.id
-    UNION ALL
-    SELECT 'blocked', has_story, NULL
-    FROM longshore.blocked
-    WHERE id = j.id
-    UNION ALL
-    SELECT 'running', has_story, NULL
-    FROM longshore.running
-    WHERE id = j.id
     LIMIT 1
 ) AS at
 LEFT JOIN LATERAL (

@@ -1,5 +1,6 @@
 -- Jobs with all that is known of them, newest first. LIMIT 1 keeps each look-up an index scan for each job, whatever the
--- planner believes about the sizes of the tables. Most jobs have ended, so that is looked up first.
+-- planner believes about the sizes of the tables. Most jobs have ended, so that is looked up first, and a ready row last,
+-- because it takes the most.
 SELECT j.id, j.job_type, j.job_data::text, at.status, j.priority, j.created_at,
        COALESCE(at.started_at, s.started_at), at.ended_at, j.log_file_path, s.error_message,
        COALESCE(s.retry_count, 0), COALESCE(j.max_retries, t.max_retries), w.worker_id, j.timeout_ms,
@@ -19,19 +20,6 @@ CROSS JOIN LATERAL (
     FROM longshore.ended AS e
     WHERE e.id = j.id
     UNION ALL
-    SELECT 'pending', r.ready_at, NULL, NULL, NULL, NULL, r.has_story, NULL, NULL, NULL
-    FROM (VALUES (false), (true)) AS turn (again)
-    CROSS JOIN LATERAL (
-        SELECT ready_at, has_story
-        FROM longshore.ready
-        WHERE job_type = j.job_type
-          AND queue = j.queue
-          AND rank = -GREATEST(j.priority, -2147483647)
-          AND again = turn.again
-          AND id = j.id
-        LIMIT 1
-    ) AS r
-    UNION ALL
     SELECT CASE WHEN l.is_retry THEN 'retrying' ELSE 'pending' END, l.due_at, NULL, NULL, NULL, NULL, l.has_story, NULL,
            NULL, NULL
     FROM longshore.later AS l
@@ -45,6 +33,19 @@ CROSS JOIN LATERAL (
            NULL
     FROM longshore.running AS r
     WHERE r.id = j.id
+    UNION ALL
+    SELECT 'pending', r.ready_at, NULL, NULL, NULL, NULL, r.has_story, NULL, NULL, NULL
+    FROM (VALUES (false), (true)) AS turn (again)
+    CROSS JOIN LATERAL (
+        SELECT ready_at, has_story
+        FROM longshore.ready
+        WHERE job_type = j.job_type
+          AND queue = j.queue
+          AND rank = -GREATEST(j.priority, -2147483647)
+          AND again = turn.again
+          AND id = j.id
+        LIMIT 1
+    ) AS r
     LIMIT 1
 ) AS at
 LEFT JOIN LATERAL (
