@@ -42,8 +42,8 @@ pub(crate) struct Upkeep {
     names: NameWalk,
     strays: Strays,
     ticks: TickPruning,
-    /// How many steps have come since the last one that left nothing to do.
-    early_steps: AtomicU32,
+    /// The steps of the current sweep that looked after the counts.
+    steps: AtomicU32,
 }
 
 /// Pauses or resumes a queue.

@@ -111,7 +111,7 @@ async fn the_row_of_any_state_goes_if_there_is_no_job() {
 }
 
 #[tokio::test]
-async fn while_one_step_of_a_sweep_follows_the_other_only_a_part_of_them_looks_for_strays() {
+async fn in_a_long_sweep_every_tenth_step_looks_for_strays() {
     let scene = Scene::new().await;
     scene.enqueue(10).await;
     let records: Vec<Record> = scene.claim().await.iter().map(|lease| ended(lease).completed()).collect();
@@ -136,6 +136,11 @@ async fn while_one_step_of_a_sweep_follows_the_other_only_a_part_of_them_looks_f
         settled.push(maintained.settled);
     }
     assert_eq!(settled, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0]);
+    while scene.store.maintain(slowly).await.expect("house can be kept").has_more {}
+    let stray = "INSERT INTO longshore.ended (id, status, queue, ended_at) VALUES (990, 1, 'q', longshore.now())";
+    scene.database.sql(stray);
+    let begun = scene.store.maintain(slowly).await.expect("house can be kept");
+    assert!(begun.settled > 0, "the first step of the next sweep looks, too");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::Identify;
 use crate::access::tokens::TokenAccess;
-use crate::history::{Histories, Range};
+use crate::history::{ChartRange, Histories};
 use crate::metrics::counters::Counters;
 use crate::shown::Shown;
 use crate::snapshot::{Snapshot, Snapshots};
@@ -197,7 +197,7 @@ impl WebState {
     }
 
     /// What ended in a range, whose finished spans are read once.
-    pub(crate) async fn history(&self, range: Range) -> Result<Vec<MinuteStats>, StoreError> {
+    pub(crate) async fn history(&self, range: ChartRange) -> Result<Vec<MinuteStats>, StoreError> {
         self.shared.histories.get(self.shown(), range).await
     }
 

@@ -34,9 +34,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 const BUSY_SWEEP: Duration = Duration::from_secs(5);
 /// The pause between two steps, so that a long sweep leaves room for the jobs.
 const PAUSE: Duration = Duration::from_millis(100);
-/// While one step follows the other, walks that look for what should not be take only each tenth of them: they never end,
-/// and each of their steps takes as long as all others of the sweep together.
-const WALKS_EVERY: u32 = 10;
+/// In a long sweep, the walk for rows that should not be there has a part in every tenth step only: it never ends, and its
+/// part takes as long as all others together.
+const STRAYS_EVERY: u32 = 10;
 /// How many changes of the counts one statement adds up, how many such statements one step makes, and from how many
 /// changes on the next step comes sooner.
 const FOLDED_MAX: i64 = 5000;
@@ -89,11 +89,11 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     }
     let mut sweep = SWEEP;
     if let Some(term) = terms.remove(COUNTS) {
-        if parts.upkeep.early_steps.load(Ordering::Relaxed).is_multiple_of(WALKS_EVERY) {
+        if parts.upkeep.steps.fetch_add(1, Ordering::Relaxed).is_multiple_of(STRAYS_EVERY) {
             maintained.settled += parts.upkeep.strays.settle(&parts).await?;
-            parts.workflows.sweep.step(&parts).await?;
         }
         parts.upkeep.names.sweep(&parts).await?;
+        parts.workflows.sweep.step(&parts).await?;
         let folded = fold(&parts).await?;
         maintained.has_more |= folded.has_more;
         maintained.reconciled = reconcile(&parts, &term).await?;
@@ -104,13 +104,10 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     if let Some((term, retention)) = batches {
         maintained.has_more |= parts.workflows.pruning.step(&parts, &term, retention).await?;
     }
-    if maintained.has_more {
-        parts.upkeep.early_steps.fetch_add(1, Ordering::Relaxed);
-        maintained.next = PAUSE;
-    } else {
-        parts.upkeep.early_steps.store(0, Ordering::Relaxed);
-        maintained.next = sweep;
+    if !maintained.has_more {
+        parts.upkeep.steps.store(0, Ordering::Relaxed);
     }
+    maintained.next = if maintained.has_more { PAUSE } else { sweep };
     Ok(maintained)
 }
 

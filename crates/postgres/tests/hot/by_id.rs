@@ -1,9 +1,9 @@
-//! What looks a job up by its id where it waits behind a hundred thousand others of its type and queue.
+//! What looks a job up by its id, also where it waits behind a hundred thousand others of its type and queue.
 
 use super::plans::{HotStatement, hot};
 
 /// The last jobs of their lane.
-pub(super) const HOT: [HotStatement; 10] = [
+pub(super) const HOT: [HotStatement; 13] = [
     hot!("reading/select_jobs", "bigint[]", "'{99999,100000}'"),
     hot!("reading/select_attempts", "bigint", "100001"),
     hot!("reading/select_filtered", "bigint[]", "'{99999,100000}'"),
@@ -17,5 +17,8 @@ pub(super) const HOT: [HotStatement; 10] = [
     ),
     hot!("enqueue/end_overdue_holder", "bigint, smallint, text", "100000, 2, 'late'"),
     hot!("moving/delete_moved_jobs", "bigint[]", "'{99999,100000}'"),
+    hot!("workflows/select_member", "bigint", "100000"),
+    hot!("workflows/select_dependencies", "bigint[], bigint", "'{99999,100000}', 10"),
+    hot!("checkpoints/select_shown", "bigint, integer", "100000, 10"),
     hot!("upkeep/bury_stateless_jobs", "bigint, bigint, text", "99990, 20, 'no state'"),
 ];

@@ -3,9 +3,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Extended, Filter, Heartbeat, Job, JobData, JobDetail,
-    JobId, Lease, Limits, NewJob, Reclaimed, Record, Recorded, Registration, Selection, SessionLost, StartedAttempt,
-    Status, Store, Timestamp, WorkerId, WorkerSession,
+    Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Extended, Filter, Heartbeat, Interest, Job, JobData,
+    JobDetail, JobId, Lease, Limits, NewJob, Reclaimed, Record, Recorded, Registration, Selection, SessionLost,
+    StartedAttempt, Status, Store, Timestamp, WorkerId, WorkerSession,
 };
 
 use super::{Harness, PlainInsert};
@@ -13,6 +13,8 @@ use crate::{FakeClock, WorkerBuilder, claim, ended, job, worker};
 
 /// The time between two observations in `look_for`.
 const LOOK: Duration = Duration::from_millis(500);
+/// Longer than any machine needs.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One database, the main process of a behaviour, and the time.
 pub(super) struct World<H: Harness> {
@@ -138,6 +140,15 @@ impl<H: Harness> World<H> {
 
     pub(super) fn open(&self) -> H::Store {
         self.harness.open()
+    }
+
+    /// Waits until the store has told everybody what its first look found. A hint of that look would count as a second
+    /// one.
+    pub(super) async fn has_looked(&self) {
+        if H::looks_before_it_hears() {
+            let mut schedules = self.store.wakeups(Interest::Schedules);
+            tokio::time::timeout(PATIENCE, schedules.changed()).await.expect("the store begins to hear");
+        }
     }
 
     pub(super) fn spoil_count(&self, queue: &str, status: Status, by: i64) -> bool {

@@ -125,7 +125,7 @@ async fn follow(state: WebState, mut request: LogRequest, events: mpsc::Sender<R
     let mut told: Option<String> = None;
     loop {
         // The job before its log: otherwise the last lines of one that ends in between would be missed.
-        let Ok(Some(detail)) = state.shown().job(request.id).await else { return };
+        let Ok(Some(job)) = state.shown().bare_job(request.id).await else { return };
         while let Ok(page) = state.shown().log(request).await {
             let Some(last) = page.entries.last() else { break };
             request.after = Some((last.claim_number, last.chunk_number));
@@ -135,14 +135,14 @@ async fn follow(state: WebState, mut request: LogRequest, events: mpsc::Sender<R
                 }
             }
         }
-        let shown = serde_json::to_string(&JobProgress::of(&detail.job)).unwrap_or_default();
+        let shown = serde_json::to_string(&JobProgress::of(&job)).unwrap_or_default();
         if told.as_ref() != Some(&shown) {
             if events.send(Ok(Event::default().event("job").data(&shown))).await.is_err() {
                 return;
             }
             told = Some(shown);
         }
-        if detail.job.status.is_ended() {
+        if job.status.is_ended() {
             let _ = events.send(Ok(Event::default().event("end").data("{}"))).await;
             return;
         }

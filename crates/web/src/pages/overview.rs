@@ -15,7 +15,7 @@ use super::queues::queue_table;
 use super::view::View;
 use super::workers::worker_table;
 use crate::error::ApiError;
-use crate::history::Range;
+use crate::history::ChartRange;
 use crate::input::pairs::Pairs;
 use crate::state::State;
 
@@ -37,7 +37,9 @@ pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Ma
     let problems = problems(&stats, &workers, &overdue, view.now);
     let minutes = match span {
         Span::Hour => stats.minutes,
-        Span::Day | Span::Week => state.history(Range { minutes: span.minutes(), per: span.minutes_of_bar() }).await?,
+        Span::Day | Span::Week => {
+            state.history(ChartRange { minutes: span.minutes(), per: span.minutes_of_bar() }).await?
+        }
     };
     let content = draw(&view, span, &stats.queues, &minutes, &workers, &problems);
     let page = Page {

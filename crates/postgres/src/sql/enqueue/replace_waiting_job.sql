@@ -17,6 +17,7 @@ was AS MATERIALIZED (
 ),
 was_ready AS (
     DELETE FROM longshore.ready AS r
+    -- Its whole key, by a subquery that stays one: otherwise both values of `again` may be a filter on the whole lane.
     USING (SELECT * FROM was CROSS JOIN (VALUES (false), (true)) AS turn (again) OFFSET 0) AS was
     WHERE r.job_type = was.job_type
       AND r.queue = was.queue

@@ -17,6 +17,7 @@ WITH awaiting AS MATERIALIZED (
 ),
 was_ready AS (
     DELETE FROM longshore.ready AS r
+    -- Its whole key, by a subquery that stays one: otherwise both values of `again` may be a filter on the whole lane.
     USING (SELECT * FROM awaiting CROSS JOIN (VALUES (false), (true)) AS turn (again) OFFSET 0) AS a
     WHERE r.job_type = a.job_type
       AND r.queue = a.queue

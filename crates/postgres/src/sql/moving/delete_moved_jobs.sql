@@ -5,6 +5,7 @@ WITH bodies AS (
     RETURNING id, job_type, queue, priority
 ), are_ready AS (
     DELETE FROM longshore.ready AS r
+    -- Its whole key, by a subquery that stays one: otherwise both values of `again` may be a filter on the whole lane.
     USING (SELECT * FROM bodies CROSS JOIN (VALUES (false), (true)) AS turn (again) OFFSET 0) AS b
     WHERE r.job_type = b.job_type
       AND r.queue = b.queue

@@ -20,6 +20,7 @@ CROSS JOIN LATERAL (
     WHERE id = j.id
     UNION ALL
     SELECT 'pending', r.has_story, NULL
+    -- Its whole key: without statistics an IN of both values would be a filter on the whole lane.
     FROM (VALUES (false), (true)) AS turn (again)
     CROSS JOIN LATERAL (
         SELECT has_story

@@ -35,6 +35,7 @@ CROSS JOIN LATERAL (
     WHERE r.id = j.id
     UNION ALL
     SELECT 'pending', r.ready_at, NULL, NULL, NULL, NULL, r.has_story, NULL, NULL, NULL
+    -- Its whole key: without statistics an IN of both values would be a filter on the whole lane.
     FROM (VALUES (false), (true)) AS turn (again)
     CROSS JOIN LATERAL (
         SELECT ready_at, has_story

@@ -2,12 +2,13 @@
 WITH pending AS (
     SELECT r.id, r.place, r.again, r.ready_at, r.has_story
     FROM (
-        SELECT id, job_type, queue, priority
+        -- Its whole key: without statistics an IN of both values would be a filter on the whole lane.
+        SELECT job.id, job.job_type, job.queue, job.priority, turn.again
         FROM longshore.job
-        WHERE id = ANY($1)
-        ORDER BY id
+        CROSS JOIN (VALUES (false), (true)) AS turn (again)
+        WHERE job.id = ANY($1)
+        ORDER BY job.id
     ) AS j
-    CROSS JOIN (VALUES (false), (true)) AS turn (again)
     CROSS JOIN LATERAL (
         SELECT id, CASE WHEN tableoid = 'longshore.laned'::regclass THEN 'lane' ELSE '' END || ctid::text AS place, again,
                ready_at, has_story
@@ -15,7 +16,7 @@ WITH pending AS (
         WHERE job_type = j.job_type
           AND queue = j.queue
           AND rank = -GREATEST(j.priority, -2147483647)
-          AND again = turn.again
+          AND again = j.again
           AND id = j.id
         FOR UPDATE SKIP LOCKED
     ) AS r

@@ -47,6 +47,7 @@ UNION
         SELECT id FROM longshore.blocked WHERE id = p.id
         UNION ALL
         SELECT r.id
+        -- Its whole key: without statistics an IN of both values would be a filter on the whole lane.
         FROM (VALUES (false), (true)) AS turn (again)
         CROSS JOIN LATERAL (
             SELECT id

@@ -45,13 +45,6 @@ async fn is_still<H: Harness>(world: &World<H>, wakeups: &mut Box<dyn Wakeups>) 
     changed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }
 
-/// Waits until the store has told everybody what its first look found. A hint of that look would count as a second one.
-async fn has_looked<H: Harness>(world: &World<H>) {
-    if H::looks_before_it_hears() {
-        woken(&mut world.store.wakeups(Interest::Schedules)).await;
-    }
-}
-
 pub async fn an_enqueue_wakes_who_could_claim_the_job<H: Harness>() {
     let world = World::<H>::new();
     for interest in [jobs_of("work"), jobs_in("default"), Interest::Anything] {
@@ -102,7 +95,7 @@ pub async fn a_job_that_comes_due_later_wakes_who_could_claim_it_then<H: Harness
 
 pub async fn a_hint_that_was_not_returned_comes_with_the_next_call<H: Harness>() {
     let world = World::<H>::new();
-    has_looked(&world).await;
+    world.has_looked().await;
     let mut wakeups = usual(&world);
     assert!(is_still(&world, &mut wakeups).await);
     world.enqueue(job()).await;
@@ -197,7 +190,7 @@ pub async fn a_reclaimed_job_wakes_who_waits<H: Harness>() {
 
 pub async fn a_request_to_cancel_tells_the_worker_which_job<H: Harness>() {
     let world = World::<H>::new();
-    has_looked(&world).await;
+    world.has_looked().await;
     let (worker_id, other) = (world.worker().await, world.worker().await);
     let first = world.running(&worker_id, job()).await;
     let second = world.running(&worker_id, job()).await;

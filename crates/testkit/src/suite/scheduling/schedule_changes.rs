@@ -104,6 +104,7 @@ pub async fn whoever_changes_a_schedule_that_nobody_knows_is_told<H: Harness>() 
 
 pub async fn a_change_of_a_schedule_wakes_schedulers_in_every_process<H: Harness>() {
     let world = World::<H>::new();
+    world.has_looked().await;
     let other = world.open();
     let (mut here, mut there) = (world.store.wakeups(Interest::Schedules), other.wakeups(Interest::Schedules));
     let hint = async |wakeups: &mut Box<dyn longshore_core::Wakeups>| {
