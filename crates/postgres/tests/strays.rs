@@ -113,12 +113,11 @@ async fn the_row_of_any_state_goes_if_there_is_no_job() {
 #[tokio::test]
 async fn in_a_long_sweep_every_tenth_step_looks_for_strays() {
     let scene = Scene::new().await;
-    scene.enqueue(10).await;
-    let records: Vec<Record> = scene.claim().await.iter().map(|lease| ended(lease).completed()).collect();
-    scene.store.record(scene.worker_id.clone(), records.into()).await.expect("it can be written");
-    scene.enqueue(10).await;
-    let records: Vec<Record> = scene.claim().await.iter().map(|lease| ended(lease).completed()).collect();
-    scene.store.record(scene.worker_id.clone(), records.into()).await.expect("it can be written");
+    for _ in 0..2 {
+        scene.enqueue(10).await;
+        let records: Vec<Record> = scene.claim().await.iter().map(|lease| ended(lease).completed()).collect();
+        scene.store.record(scene.worker_id.clone(), records.into()).await.expect("it can be written");
+    }
     // Each step looks at one ended job.
     let slowly = Maintenance {
         retention: Retention::After(Duration::from_secs(3600)),

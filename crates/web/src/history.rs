@@ -43,7 +43,7 @@ impl Histories {
     pub(crate) async fn get(&self, shown: &Shown, range: ChartRange) -> Result<Vec<MinuteStats>, StoreError> {
         let width = i64::from(range.per.get());
         let open_from = (SystemClock::new().now().minute().div_euclid(width) - i64::from(OPEN_SPANS - 1)) * width;
-        let finished = {
+        let kept = {
             // Whoever comes while all is read waits for that, and uses it.
             let mut kept = self.kept.lock().await;
             match kept.get(&range) {
@@ -60,6 +60,6 @@ impl Histories {
         let minutes = range.per.get().saturating_mul(OPEN_SPANS + 1).min(range.minutes);
         let open = shown.history_of_all_queues(minutes, range.per).await?;
         let open = open.into_iter().filter(|span| span.minute.minute() >= open_from);
-        Ok(shown.narrowed_history(finished.finished.iter().cloned().chain(open).collect()))
+        Ok(shown.narrowed_history(kept.finished.iter().cloned().chain(open).collect()))
     }
 }

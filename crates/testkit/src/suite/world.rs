@@ -13,8 +13,8 @@ use crate::{FakeClock, WorkerBuilder, claim, ended, job, worker};
 
 /// The time between two observations in `look_for`.
 const LOOK: Duration = Duration::from_millis(500);
-/// Longer than any machine needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any machine needs. A wake-up that never comes fails the test instead of hanging it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One database, the main process of a behaviour, and the time.
 pub(super) struct World<H: Harness> {

@@ -90,7 +90,7 @@ impl Shown {
     pub(super) async fn sees_job(&self, id: JobId) -> Result<bool, StoreError> {
         match &self.visible {
             None => Ok(true),
-            Some(visible) => Ok(self.store().job(id).await?.is_some_and(|it| visible.queues.contains(&it.job.queue))),
+            Some(visible) => Ok(self.seen_among(visible, &[id]).await?.contains(&id)),
         }
     }
 

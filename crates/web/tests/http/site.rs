@@ -138,10 +138,9 @@ impl Site {
     pub(crate) async fn complete(&self, minutes_ago: u32, queue: &str, jobs: u32) {
         match &self.place {
             Place::Folder(_) => {
-                let minute = "CAST(unixepoch() / 60 AS INTEGER)";
                 let insert = format!(
                     "INSERT INTO job_minutes (minute, queue, completed)
-                     VALUES ({minute} - {minutes_ago}, '{queue}', {jobs})"
+                     VALUES (unixepoch() / 60 - {minutes_ago}, '{queue}', {jobs})"
                 );
                 longshore::rusqlite::Connection::open(&self.url).unwrap().execute(&insert, []).unwrap();
             }

@@ -1,18 +1,14 @@
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 use longshore_core::{
     Action, Console, Hint, Interest, JobData, JobEdit, NewJob, Priority, QueueChange, QueueLimit, QueueScope,
     Selection, Store, Wakeups, WorkerId, stream_of,
 };
 
-use crate::suite::world::seconds;
+use crate::suite::world::{PATIENCE, seconds};
 use crate::suite::{Harness, World};
 use crate::{ended, job};
-
-/// Longer than any machine needs. A wake-up that never comes fails the test instead of hanging it.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Jobs of this type in every queue.
 fn jobs_of(job_type: &str) -> Interest {

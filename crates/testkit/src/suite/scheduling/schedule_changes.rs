@@ -3,7 +3,7 @@ use std::time::Duration;
 use longshore_core::{Hint, Interest, ScheduleChange, Store, TickOutcome};
 
 use super::{apply, change, every, next_multiple, outcomes, pause, record, settle, ticks_of, wait_until};
-use crate::suite::world::seconds;
+use crate::suite::world::{PATIENCE, seconds};
 use crate::suite::{Harness, World};
 
 pub async fn ticks_of_a_pause_are_skipped_and_say_why<H: Harness>() {
@@ -108,7 +108,7 @@ pub async fn a_change_of_a_schedule_wakes_schedulers_in_every_process<H: Harness
     let other = world.open();
     let (mut here, mut there) = (world.store.wakeups(Interest::Schedules), other.wakeups(Interest::Schedules));
     let hint = async |wakeups: &mut Box<dyn longshore_core::Wakeups>| {
-        tokio::time::timeout(Duration::from_secs(20), wakeups.changed()).await.expect("it is woken")
+        tokio::time::timeout(PATIENCE, wakeups.changed()).await.expect("it is woken")
     };
     apply(&world, vec![every("a", 60)]).await;
     assert_eq!((hint(&mut here).await, hint(&mut there).await), (Hint::Anything, Hint::Anything));
