@@ -14,3 +14,4 @@ pub use longshore_postgres_server::{InvalidPostgresUrl, PostgresUrl};
 pub use options::{Access, PostgresTargetOptions};
 pub use target::PostgresTarget;
 pub use tokio_postgres;
+pub use wire::KeptConnection;

@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use longshore_postgres_server::{Pooling, PostgresUrl};
 
+use crate::wire::KeptConnection;
+
 /// What a target is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Access {
@@ -23,6 +25,7 @@ pub struct PostgresTargetOptions {
     pub(crate) access: Access,
     pub(crate) lock_timeout: Duration,
     pub(crate) lock_attempts: u32,
+    pub(crate) kept: Option<KeptConnection>,
 }
 
 impl PostgresTargetOptions {
@@ -36,6 +39,7 @@ impl PostgresTargetOptions {
             access: Access::Write,
             lock_timeout: Duration::from_secs(3),
             lock_attempts: 10,
+            kept: None,
         }
     }
 
@@ -66,6 +70,19 @@ impl PostgresTargetOptions {
     pub fn lock_attempts(mut self, attempts: u32) -> Self {
         self.lock_attempts = attempts.max(1);
         self
+    }
+
+    /// A connection to look over, which is left for the next target. Only for [`Access::Inspect`], and only for targets
+    /// of the same database. Default: each target has its own.
+    #[must_use]
+    pub fn keep(mut self, kept: &KeptConnection) -> Self {
+        self.kept = Some(kept.clone());
+        self
+    }
+
+    /// The connection that is kept, of a target that only looks.
+    pub(crate) fn kept(&self) -> Option<&KeptConnection> {
+        self.kept.as_ref().filter(|_| self.access == Access::Inspect)
     }
 
     /// The server and the database, without credentials.

@@ -47,7 +47,7 @@ use scratch::{KnownSchemas, Scratch};
 pub struct PostgresTarget {
     options: PostgresTargetOptions,
     failures: Failures,
-    wire: Wire,
+    wire: Arc<Wire>,
     /// The schema of the application, the first of `search_path` that is there.
     current: String,
     /// As the connection has it by default.
@@ -80,7 +80,11 @@ impl PostgresTarget {
     /// Connects. The database must be there; the queue's schema need not.
     pub fn open(options: PostgresTargetOptions) -> Result<Self, TargetError> {
         let failures = Failures { database: options.name(), lock_timeout: options.lock_timeout };
-        let wire = Wire::open(&options).map_err(|fault| failures.told("connecting", fault))?;
+        let opened = match options.kept() {
+            Some(kept) => kept.take(&options),
+            None => Wire::open(&options).map(Arc::new),
+        };
+        let wire = opened.map_err(|fault| failures.told("connecting", fault))?;
         let mut target = Self {
             failures,
             wire,
@@ -101,6 +105,7 @@ impl PostgresTarget {
         Ok(target)
     }
 
+    /// Where statements of this target run.
     fn find_place(&mut self) -> Result<(), TargetError> {
         // Whoever dies in a long statement must not leave it running with its locks.
         let watchful = if self.options.is_pooled { "false" } else { "true" };
@@ -184,6 +189,14 @@ impl PostgresTarget {
             self.run(&format!("RESET {name}"))?;
         }
         ran.or_else(|error| if transaction::is_there(self, statement)? { Ok(0) } else { Err(error) })
+    }
+}
+
+impl Drop for PostgresTarget {
+    fn drop(&mut self) {
+        if let Some(kept) = self.options.kept().filter(|_| !self.is_open) {
+            kept.put(Arc::clone(&self.wire));
+        }
     }
 }
 

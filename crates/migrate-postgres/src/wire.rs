@@ -1,13 +1,19 @@
 //! One connection on a thread of its own, so that it can be used from inside and from outside of any runtime.
 
 use std::{
+    fmt,
     future::{Future, poll_fn},
+    mem::replace,
     pin::Pin,
     rc::Rc,
-    sync::mpsc as std_mpsc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc as std_mpsc,
+    },
     task::Poll,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use longshore_migrate::OutsideCause;
@@ -93,8 +99,50 @@ impl Query {
     }
 }
 
+/// A connection that targets reuse, one at a time. It closes after an idle minute.
+#[derive(Clone, Default)]
+pub struct KeptConnection {
+    free: Arc<Mutex<Option<Arc<Wire>>>>,
+}
+
+impl KeptConnection {
+    const IDLE_MAX: Duration = Duration::from_secs(60);
+    /// An older session is replaced, because what a role or a database sets concerns new sessions alone.
+    const AGE_MAX: Duration = Duration::from_secs(600);
+
+    /// The connection, if nobody uses it and the server still answers; else a new one.
+    pub(crate) fn take(&self, options: &PostgresTargetOptions) -> Result<Arc<Wire>, Fault> {
+        let free = self.swap(None);
+        match free.filter(|wire| wire.opened_at.elapsed() < Self::AGE_MAX && wire.is_renewed()) {
+            Some(wire) => {
+                wire.is_free.store(false, Ordering::Relaxed);
+                Ok(wire)
+            }
+            None => Ok(Arc::new(Wire::open(options)?)),
+        }
+    }
+
+    pub(crate) fn put(&self, wire: Arc<Wire>) {
+        wire.is_free.store(true, Ordering::Relaxed);
+        drop(self.swap(Some(wire)));
+    }
+
+    fn swap(&self, wire: Option<Arc<Wire>>) -> Option<Arc<Wire>> {
+        replace(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner), wire)
+    }
+}
+
+impl fmt::Debug for KeptConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptConnection").finish_non_exhaustive()
+    }
+}
+
 /// One connection. Dropping it ends the session.
 pub(crate) struct Wire {
+    opened_at: Instant,
+    /// Whether it is kept for the next target.
+    is_free: Arc<AtomicBool>,
     jobs: Option<mpsc::UnboundedSender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -103,14 +151,17 @@ impl Wire {
     pub(crate) fn open(options: &PostgresTargetOptions) -> Result<Self, Fault> {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let (opened, answer) = std_mpsc::sync_channel(1);
-        let options = options.clone();
+        // The thread of a kept connection must not keep it.
+        let options = PostgresTargetOptions { kept: None, ..options.clone() };
+        let (opened_at, is_free) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+        let is_free_there = Arc::clone(&is_free);
         let spawned = thread::Builder::new().name("longshore-migrate".to_owned()).spawn(move || {
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
-            LocalSet::new().block_on(&runtime, serve(options, inbox, opened));
+            LocalSet::new().block_on(&runtime, serve(options, inbox, is_free_there, opened));
         });
         let thread = spawned.map_err(|_| Fault::Gone)?;
         answer.recv().map_err(|_| Fault::Gone)??;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { opened_at, is_free, jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs statements that give nothing.
@@ -169,6 +220,11 @@ impl Wire {
         })
     }
 
+    /// Whether the session is there and as it was when it was opened.
+    fn is_renewed(&self) -> bool {
+        ["ROLLBACK", "RESET ALL"].into_iter().all(|statement| self.batch(statement).is_ok())
+    }
+
     /// Whether the session is still there.
     pub(crate) fn is_alive(&self) -> bool {
         self.batch("").is_ok()
@@ -207,6 +263,7 @@ impl Drop for Wire {
 async fn serve(
     options: PostgresTargetOptions,
     mut inbox: mpsc::UnboundedReceiver<Job>,
+    is_free: Arc<AtomicBool>,
     opened: std_mpsc::SyncSender<Result<(), Fault>>,
 ) {
     let connected = connect_with(&options.url, &|config| {
@@ -233,8 +290,12 @@ async fn serve(
         return;
     }
     _ = opened.send(Ok(()));
-    while let Some(job) = inbox.recv().await {
-        job(Rc::clone(&client)).await;
+    loop {
+        match timeout(KeptConnection::IDLE_MAX, inbox.recv()).await {
+            Ok(Some(job)) => job(Rc::clone(&client)).await,
+            Err(_) if !is_free.load(Ordering::Relaxed) => {}
+            Ok(None) | Err(_) => break,
+        }
     }
     drop(client);
     // The server hears that the session ends; one that does not answer is left.

@@ -218,7 +218,8 @@ fn sources(url: &DatabaseUrl, dir: Option<&Path>) -> anyhow::Result<Vec<Source>>
     Ok(sources)
 }
 
-/// Opens the migrations of the main database for a server: read-only, and as often as it is asked.
+/// Opens the migrations of the main database for a server: read-only, and as often as it is asked. On PostgreSQL
+/// successive looks reuse one connection.
 #[cfg(feature = "web")]
 pub(super) fn inspector(
     context: &Context,
@@ -226,10 +227,21 @@ pub(super) fn inspector(
     let databases = context.databases()?;
     let url = databases.main().url.clone();
     let dir = Site { context, dir: None, database: databases.main(), is_main: true }.dir()?;
+    let inspecting = std::sync::OnceLock::new();
     Ok(move || -> Result<Migrator<'static>, Box<dyn std::error::Error + Send + Sync>> {
         let target: Box<dyn Target> = match &url {
             DatabaseUrl::Sqlite(path) => Box::new(SqliteTarget::open(path, Access::Inspect)?),
-            DatabaseUrl::Postgres(url) => Box::new(server(url, Access::Inspect)?),
+            DatabaseUrl::Postgres(url) => {
+                let options = match inspecting.get() {
+                    Some(options) => options,
+                    None => {
+                        let options = target_options(url, Access::Inspect)?
+                            .keep(&longshore_migrate_postgres::KeptConnection::default());
+                        inspecting.get_or_init(|| options)
+                    }
+                };
+                Box::new(PostgresTarget::open(options.clone()).map_err(MigrateError::from)?)
+            }
         };
         Ok(Migrator::new(target, sources(&url, dir.as_deref())?))
     })
@@ -237,14 +249,18 @@ pub(super) fn inspector(
 
 /// The database of a server. Blocks until it has answered.
 fn server(url: &PostgresUrl, access: Access) -> anyhow::Result<PostgresTarget> {
+    Ok(PostgresTarget::open(target_options(url, access)?).map_err(MigrateError::from)?)
+}
+
+/// How to reach the database of a server. Blocks until it has answered whether a pooler stands before it.
+fn target_options(url: &PostgresUrl, access: Access) -> anyhow::Result<PostgresTargetOptions> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let is_pooled = runtime.block_on(is_pooled(url)).map_err(StoreError::from)?;
     let access = match access {
         Access::Inspect => longshore_migrate_postgres::Access::Inspect,
         Access::Write => longshore_migrate_postgres::Access::Write,
     };
-    let options = PostgresTargetOptions::new(url.clone()).pooled(is_pooled).access(access);
-    Ok(PostgresTarget::open(options).map_err(MigrateError::from)?)
+    Ok(PostgresTargetOptions::new(url.clone()).pooled(is_pooled).access(access))
 }
 
 /// One line with the files that are not migrations.

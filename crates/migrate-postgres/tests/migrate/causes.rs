@@ -1,7 +1,10 @@
 //! Causes outside of the migrations: each has its code and its sentence.
 
-use longshore_migrate::{OutsideCause, RunRequest, target::TargetError};
-use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
+use longshore_migrate::{
+    OutsideCause, RunRequest,
+    target::{Session, TargetError},
+};
+use longshore_migrate_postgres::{Access, KeptConnection, PostgresTarget, PostgresTargetOptions};
 use longshore_testkit_postgres::{Cluster, Options};
 
 use crate::support::{database, migrator, migrator_with, refused, rows, source, up};
@@ -112,4 +115,45 @@ fn a_connection_that_is_cut_in_the_middle_takes_the_migration_back() {
     });
     assert_eq!(runner.code(), "server_stopping", "{runner}");
     assert_eq!(rows(&database, "SELECT to_regclass('a')"), ["NULL"]);
+}
+
+#[test]
+fn targets_that_look_share_a_connection_one_after_the_other() {
+    let database = database();
+    let process = |target: &mut PostgresTarget| target.query("SELECT pg_backend_pid()").unwrap();
+    let open = |options: &PostgresTargetOptions| PostgresTarget::open(options.clone()).unwrap();
+    let kept = KeptConnection::default();
+    let options = PostgresTargetOptions::new(database.config()).access(Access::Inspect).keep(&kept);
+    let mut first = open(&options);
+    let of_first = process(&mut first);
+    let of_second = process(&mut open(&options));
+    assert_ne!(of_second, of_first, "two at once have two");
+    drop(first);
+    assert_eq!(process(&mut open(&options)), of_first);
+    // What others do to the schema is seen.
+    database.sql("CREATE TABLE made_meanwhile (i int)");
+    let mut target = open(&options);
+    assert!(format!("{:?}", target.observe().unwrap()).contains("made_meanwhile"));
+    assert_eq!(process(&mut target), of_first);
+    drop(target);
+    let sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !database.admin_sql(&format!("SELECT pg_terminate_backend(pid) {sessions}")).is_empty() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let mut target = open(&options);
+    let replaced = process(&mut target);
+    assert_ne!(replaced, of_first, "one that is gone is replaced");
+    // What a target leaves behind is not met by the next one.
+    target.query("SELECT set_config('search_path', 'elsewhere', false)").unwrap();
+    target.execute("BEGIN").unwrap();
+    drop(target);
+    let mut target = open(&options);
+    assert_eq!(process(&mut target), replaced);
+    assert!(format!("{:?}", target.observe().unwrap()).contains("made_meanwhile"));
+    drop(target);
+    let mut writer = open(&options.access(Access::Write));
+    assert_ne!(process(&mut writer), replaced);
+    drop(kept);
 }

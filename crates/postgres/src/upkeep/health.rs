@@ -33,6 +33,10 @@ const LATE_DEAD_LETTERS_MAX: i64 = 10_000;
 const LATEST_JOBS_MAX: i64 = 1000;
 /// How many of the blocked jobs are read.
 const BLOCKED_MAX: u32 = 10_000;
+/// How many of the newest jobs are looked at for one without a state: for `doctor`, and for each page and scrape, beside
+/// the housekeeping that looks at all of them in turn.
+const STRAYS_LOOKED_MAX: u32 = 1000;
+const STRAYS_GLANCED_MAX: u32 = 200;
 
 /// The facts that `doctor` checks.
 pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
@@ -56,7 +60,7 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
         dead_workers: holding(session, &dead).await?,
         known_job_types: known.into_iter().collect(),
         living_workers: living.len() as u64,
-        stuck: stuck(session, BLOCKED_MAX).await?,
+        stuck: stuck(session, BLOCKED_MAX, STRAYS_LOOKED_MAX).await?,
         keepers: Keepers::read(session).await?.tell(session).await?,
         long_attempts: long_attempts(session, now).await?,
         dead_letters,
@@ -74,7 +78,7 @@ pub(crate) async fn condition(parts: Arc<Parts>) -> Result<Condition, Fault> {
         now: now(&transaction).await?,
         local: None,
         server_bytes: Some(database_bytes(&transaction).await?),
-        stuck_jobs: stuck(&transaction, Condition::BLOCKED_MAX).await?.len(),
+        stuck_jobs: stuck(&transaction, Condition::BLOCKED_MAX, STRAYS_GLANCED_MAX).await?.len(),
     };
     transaction.commit().await?;
     Ok(condition)
@@ -127,10 +131,10 @@ async fn partition_obstacle(session: &Session) -> Result<Option<String>, Fault> 
     Ok(obstacle.filter(Obstacle::is_of_rights).map(|obstacle| obstacle.to_string()))
 }
 
-async fn stuck(session: &Session, blocked_max: u32) -> Result<Vec<StuckJob>, Fault> {
+async fn stuck(session: &Session, blocked_max: u32, newest_max: u32) -> Result<Vec<StuckJob>, Fault> {
     let page = blocked_page(session, (i64::MIN, i64::MIN), blocked_max).await?;
     let mut stuck: Vec<StuckJob> = page.stuck.iter().map(super::stuck::Blocked::told).collect();
-    stuck.extend(strays(session).await?);
+    stuck.extend(strays(session, newest_max).await?);
     stuck.sort_unstable_by_key(|job| job.id);
     stuck.dedup_by_key(|job| job.id);
     stuck.truncate(StuckJob::TOLD_MAX);

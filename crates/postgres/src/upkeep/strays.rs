@@ -76,10 +76,11 @@ async fn step(
     Ok(Step { next: last.filter(|_| looked == ROWS_MAX), found: columns.size()? })
 }
 
-/// Those that are found by a short look, for `doctor`.
-pub(crate) async fn strays(session: &Session) -> Result<Vec<StuckJob>, Fault> {
+/// Those that are found by a look at the newest jobs and at the front of each lane.
+pub(crate) async fn strays(session: &Session, rows_max: u32) -> Result<Vec<StuckJob>, Fault> {
     let limit = i64::try_from(StuckJob::TOLD_MAX).unwrap_or(i64::MAX);
-    let rows = session.query(sql!("upkeep/select_strays"), &[(&ROWS_MAX, Type::INT8), (&limit, Type::INT8)]).await?;
+    let parameters: [Parameter<'_>; 2] = [(&i64::from(rows_max), Type::INT8), (&limit, Type::INT8)];
+    let rows = session.query(sql!("upkeep/select_strays"), &parameters).await?;
     let ids = rows.iter().map(|row| Ok(JobId(row.try_get(0)?)));
     ids.map(|id: Result<JobId, Fault>| Ok(StuckJob { id: id?, cause: StuckCause::UnusableRow })).collect()
 }

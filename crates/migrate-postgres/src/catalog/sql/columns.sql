@@ -35,16 +35,24 @@ SELECT
     CASE WHEN a.attstorage <> t.typstorage THEN
         CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
     END AS storage,
-    -- PostgreSQL 13 does not know this column, so it is not named.
-    CASE WHEN t.typlen = -1 THEN
-        CASE to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END
-    END AS compression,
-    pg_catalog.col_description(c.oid, a.attnum) AS comment
+    -- PostgreSQL 13 has no such column: there it is that of `before_14`. Later versions find that of `same` first.
+    CASE WHEN t.typlen = -1 THEN (
+        SELECT CASE attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END
+        FROM pg_catalog.pg_attribute same
+        WHERE same.attrelid = a.attrelid AND same.attnum = a.attnum
+    ) END AS compression,
+    -- The same as col_description(), which takes longer.
+    (
+        SELECT r.description
+        FROM pg_catalog.pg_description r
+        WHERE r.objoid = c.oid AND r.classoid = 'pg_catalog.pg_class'::regclass AND r.objsubid = a.attnum
+    ) AS comment
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+CROSS JOIN (SELECT ''::"char" AS attcompression) AS before_14
 WHERE n.nspname = ANY ($1)
     AND ($2::text[] IS NULL OR c.relname = ANY ($2))
     AND c.relkind IN ('r', 'p', 'f')

@@ -1,4 +1,5 @@
--- Ready rows without a job at the front of their lane, and jobs without a state among the newest $1. At most $2.
+-- Ready rows without a job among the first of their lane, a tenth of $1, and jobs without a state among the newest $1. At
+-- most $2.
 WITH RECURSIVE lane AS (
     (
         SELECT job_type, queue, rank, again
@@ -28,7 +29,7 @@ WITH RECURSIVE lane AS (
           AND r.rank = lane.rank
           AND r.again = lane.again
         ORDER BY r.id
-        LIMIT 100
+        LIMIT $1 / 10
     ) AS first
     WHERE NOT EXISTS (SELECT FROM longshore.job AS j WHERE j.id = first.id)
     LIMIT $2
