@@ -83,24 +83,15 @@ fn add(known: &mut LimitRow, other: &LimitRow) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longshore_core::{LimitScope, Timestamp};
+    use longshore_core::{LimitRule, LimitSubject, Timestamp};
 
     fn row(running: u64, opens_at: Option<i64>) -> LimitRow {
+        let rule = LimitRule { concurrency: Some(2), ..LimitRule::default() };
         LimitRow {
-            scope: LimitScope::Type,
-            name: "sync".to_owned(),
-            key: None,
-            concurrency: Some(2),
             running,
             waiting: u64::from(LimitRow::WAITING_MAX) - 1,
-            rate: None,
-            burst: None,
             opens_at: opens_at.map(Timestamp::from_ms),
-            weight: None,
-            key_pointer: None,
-            key_concurrency: None,
-            key_rate: None,
-            source: None,
+            ..LimitRow::of_rule(&LimitSubject::Type("sync".to_owned()), &rule, None)
         }
     }
 

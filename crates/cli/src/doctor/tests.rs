@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{LimitRow, LimitScope, LimitSource, LocalHealth, Timestamp, WorkerId};
+use longshore_core::{LimitRow, LimitRule, LimitScope, LimitSource, LimitSubject, LocalHealth, Timestamp, WorkerId};
 
 use super::*;
 
@@ -186,22 +186,9 @@ fn every_finding_says_what_to_do() {
 
 /// A type at its limit of one, whose oldest job became ready so long ago.
 fn at_its_limit(waited: Duration) -> (LimitRow, Health) {
-    let row = LimitRow {
-        scope: LimitScope::Type,
-        name: "mail".to_owned(),
-        key: None,
-        concurrency: Some(1),
-        running: 1,
-        waiting: 3,
-        rate: None,
-        burst: None,
-        opens_at: None,
-        weight: None,
-        key_pointer: None,
-        key_concurrency: None,
-        key_rate: None,
-        source: Some(LimitSource::Config),
-    };
+    let rule = LimitRule { concurrency: Some(1), ..LimitRule::default() };
+    let subject = LimitSubject::Type("mail".to_owned());
+    let row = LimitRow { running: 1, waiting: 3, ..LimitRow::of_rule(&subject, &rule, Some(LimitSource::Config)) };
     let mut health = healthy();
     health.backlog[0].oldest_ready_at = NOW.before(waited);
     (row, health)

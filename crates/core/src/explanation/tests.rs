@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    BatchId, BatchStatus, ClaimNumber, Job, JobData, LimitRow, LimitScope, LimitSource, Priority, Timestamp, WorkerId,
+    BatchId, BatchStatus, ClaimNumber, Job, JobData, LimitRow, LimitRule, LimitSource, LimitSubject, Priority,
+    Timestamp, WorkerId,
 };
 
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -167,29 +168,22 @@ fn a_job_waits_for_a_slot_and_behind_others() {
     assert_eq!(told(&facts).1, "at least 1000 jobs of its type and queue can run now and come first");
 }
 
-fn a_limit(scope: LimitScope, key: Option<&str>) -> LimitRow {
-    LimitRow {
-        scope,
-        name: "mail".to_owned(),
-        key: key.map(str::to_owned),
-        concurrency: Some(2),
-        running: 1,
-        waiting: 1,
-        rate: None,
-        burst: None,
-        opens_at: None,
-        weight: None,
-        key_pointer: None,
-        key_concurrency: None,
-        key_rate: None,
-        source: Some(LimitSource::Config),
-    }
+/// The limit of a type or of a key: two places, of which one is taken.
+fn a_limit(key: Option<&str>) -> LimitRow {
+    let both = Some(2);
+    let rule = LimitRule { concurrency: both, key_concurrency: both, ..LimitRule::default() };
+    let source = Some(LimitSource::Config);
+    let limit = match key {
+        Some(key) => LimitRow::of_key("mail", key, &rule, source),
+        None => LimitRow::of_rule(&LimitSubject::Type("mail".to_owned()), &rule, source),
+    };
+    LimitRow { running: 1, waiting: 1, ..limit }
 }
 
 #[test]
 fn a_job_says_which_limit_keeps_it_and_until_when() {
     let mut facts = facts(Status::Pending);
-    facts.job.limits = vec![a_limit(LimitScope::Type, None), a_limit(LimitScope::Key, Some("acme"))];
+    facts.job.limits = vec![a_limit(None), a_limit(Some("acme"))];
     facts.job.keys_ahead = 3;
     assert_eq!(told(&facts).1, "3 other keys have their turn first");
     facts.job.limits[1].running = 2;

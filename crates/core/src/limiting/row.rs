@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyPointer, Rate, Timestamp};
+use crate::{KeyPointer, LimitRule, LimitSubject, Rate, Timestamp};
 
 /// A limit and what it holds now. Serialised with the field names of `--json` and HTTP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,7 +21,7 @@ pub struct LimitRow {
     pub waiting: u64,
     /// How often they start.
     pub rate: Option<Rate>,
-    /// How many may start at once.
+    /// How many may start at once; 1 for a rate without a burst.
     pub burst: Option<u32>,
     /// When the next one may start, because the rate is spent or a handler was asked to slow down. None if one may start
     /// now.
@@ -32,6 +34,8 @@ pub struct LimitRow {
     pub key_concurrency: Option<u32>,
     /// How often those of one key start; only of a type.
     pub key_rate: Option<Rate>,
+    /// The keys whose turns differ from 1; only of a type.
+    pub weights: BTreeMap<String, u32>,
     /// Where the rule comes from. None if there is no rule: a handler was asked to slow down.
     pub source: Option<LimitSource>,
 }
@@ -39,6 +43,48 @@ pub struct LimitRow {
 impl LimitRow {
     /// As far as waiting jobs are counted.
     pub const WAITING_MAX: u32 = 1000;
+
+    /// The limit of a queue or a type that holds nothing and is open.
+    pub fn of_rule(subject: &LimitSubject, rule: &LimitRule, source: Option<LimitSource>) -> Self {
+        Self {
+            scope: subject.scope(),
+            name: subject.name().to_owned(),
+            key: None,
+            concurrency: rule.concurrency,
+            running: 0,
+            waiting: 0,
+            rate: rule.rate,
+            burst: rule.rate.map(|_| rule.burst.unwrap_or(1)),
+            opens_at: None,
+            weight: None,
+            key_pointer: rule.key.clone(),
+            key_concurrency: rule.key_concurrency,
+            key_rate: rule.key_rate,
+            weights: rule.weights.clone(),
+            source,
+        }
+    }
+
+    /// The limit of a key of a type that holds nothing and is open.
+    pub fn of_key(job_type: &str, key: &str, rule: &LimitRule, source: Option<LimitSource>) -> Self {
+        Self {
+            scope: LimitScope::Key,
+            name: job_type.to_owned(),
+            key: Some(key.to_owned()),
+            concurrency: rule.key_concurrency,
+            running: 0,
+            waiting: 0,
+            rate: rule.key_rate,
+            burst: rule.key_rate.map(|_| 1),
+            opens_at: None,
+            weight: Some(rule.weight(Some(key))),
+            key_pointer: None,
+            key_concurrency: None,
+            key_rate: None,
+            weights: BTreeMap::new(),
+            source,
+        }
+    }
 
     /// Whether all of its places are taken.
     pub fn is_full(&self) -> bool {

@@ -1,4 +1,4 @@
-use longshore_core::{Arrival, LimitRow, LimitRule, LimitScope, LimitSource, Pace, Timestamp};
+use longshore_core::{Arrival, LimitRow, LimitRule, LimitSource, LimitSubject, Pace, Timestamp};
 use tokio_postgres::{Error, Row};
 
 use super::rules::{QUEUE, read_rule};
@@ -23,21 +23,12 @@ pub(super) fn limit_row(row: &Row, now: Timestamp) -> Result<StoredLimit, Error>
     };
     let rule = manual.or(configured).map_or_else(LimitRule::default, |text| read_rule(&name, &text));
     let (arrival, closed_until) = (Arrival(columns.read()?), columns.optional_instant()?);
+    let subject = if scope == QUEUE { LimitSubject::Queue(name) } else { LimitSubject::Type(name) };
     let row = LimitRow {
-        scope: if scope == QUEUE { LimitScope::Queue } else { LimitScope::Type },
-        name,
-        key: None,
-        concurrency: rule.concurrency,
         running: columns.size()?,
         waiting: columns.size()?,
-        rate: rule.rate,
-        burst: rule.rate.map(|_| rule.burst.unwrap_or(1)),
         opens_at: opens_at(rule.pace(), arrival, closed_until, now),
-        weight: None,
-        key_pointer: rule.key.clone(),
-        key_concurrency: rule.key_concurrency,
-        key_rate: rule.key_rate,
-        source,
+        ..LimitRow::of_rule(&subject, &rule, source)
     };
     Ok(StoredLimit { row, rule })
 }
@@ -48,20 +39,10 @@ pub(super) fn key_row(columns: &mut Columns<'_>, of: &StoredLimit, now: Timestam
     let (arrival, closed_until) = (Arrival(columns.read()?), columns.optional_instant()?);
     let rule = &of.rule;
     Ok(LimitRow {
-        scope: LimitScope::Key,
-        name: of.row.name.clone(),
-        concurrency: rule.key_concurrency,
         running: columns.size()?,
         waiting: columns.size()?,
-        rate: rule.key_rate,
-        burst: None,
         opens_at: opens_at(rule.key_pace(), arrival, closed_until, now),
-        weight: Some(rule.weight(Some(&key))),
-        key: Some(key),
-        key_pointer: None,
-        key_concurrency: None,
-        key_rate: None,
-        source: of.row.source,
+        ..LimitRow::of_key(&of.row.name, &key, rule, of.row.source)
     })
 }
 

@@ -21,9 +21,9 @@ pub(crate) fn page(connection: &Connection, request: &LimitsRequest, now: Timest
     let is_behind = |position: &LimitPosition| request.after.as_ref().is_none_or(|after| position > after);
     let is_asked = |row: &LimitRow| request.selection != LimitSelection::Saturated || row.is_saturated();
     let mut subjects = Limits::read(connection, &request.selection)?;
-    subjects.sort_by(|one, other| (one.scope, &one.name).cmp(&(other.scope, &other.name)));
+    subjects.sort_by_key(Limits::position);
     for subject in &subjects {
-        let position = LimitPosition { scope: subject.scope, name: subject.name.clone(), key: None };
+        let position = subject.position();
         if !is_behind(&position) {
             continue;
         }
@@ -41,13 +41,13 @@ pub(crate) fn page(connection: &Connection, request: &LimitsRequest, now: Timest
     }
     for subject in subjects.iter().filter(|subject| subject.rule.key.is_some()) {
         let mut key = match &request.after {
-            Some(after) if after.scope == LimitScope::Key && after.name == subject.name => {
+            Some(after) if after.scope == LimitScope::Key && after.name == subject.name() => {
                 after.key.clone().unwrap_or_default()
             }
-            Some(after) if after.scope == LimitScope::Key && after.name > subject.name => continue,
+            Some(after) if after.scope == LimitScope::Key && after.name.as_str() > subject.name() => continue,
             _ => String::new(),
         };
-        while let Some(next) = next_key(connection, &subject.name, &key)? {
+        while let Some(next) = next_key(connection, subject.name(), &key)? {
             let row = subject.key_row(connection, &next, now)?;
             let position = row.position();
             if row.running > 0 || row.waiting > 0 {
@@ -66,8 +66,7 @@ pub(crate) fn page(connection: &Connection, request: &LimitsRequest, now: Timest
 
 /// A queue or a type, with its rule and the state of its rate.
 struct Limits {
-    scope: LimitScope,
-    name: String,
+    subject: LimitSubject,
     number: i64,
     rule: LimitRule,
     source: Option<LimitSource>,
@@ -94,10 +93,9 @@ impl Limits {
                     (None, None) => None,
                 };
                 let rule = manual.or(configured).map(|document| LimitRule::from_document(&document));
-                let is_queue = column::text(row, 1)? == "queue";
+                let (scope, name) = (column::text(row, 1)?, column::text(row, 2)?);
                 Ok(Self {
-                    scope: if is_queue { LimitScope::Queue } else { LimitScope::Type },
-                    name: column::text(row, 2)?,
+                    subject: if scope == "queue" { LimitSubject::Queue(name) } else { LimitSubject::Type(name) },
                     number: column::integer(row, 0)?,
                     rule: rule.unwrap_or_default(),
                     source,
@@ -108,6 +106,14 @@ impl Limits {
             .collect()
     }
 
+    fn name(&self) -> &str {
+        self.subject.name()
+    }
+
+    fn position(&self) -> LimitPosition {
+        LimitPosition { scope: self.subject.scope(), name: self.name().to_owned(), key: None }
+    }
+
     fn row(&self, connection: &Connection, now: Timestamp) -> rusqlite::Result<LimitRow> {
         let count = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<u64> {
             connection
@@ -115,65 +121,37 @@ impl Limits {
                 .query_row(params, |row| row.get::<_, i64>(0))
                 .map(|count| count.max(0) as u64)
         };
-        let (running, waiting) = if self.scope == LimitScope::Queue {
+        let (running, waiting) = if self.subject.scope() == LimitScope::Queue {
             let running: Option<i64> = connection
                 .prepare_cached(include_str!("../sql/limits/select_depth.sql"))?
-                .query_row([&self.name, Status::Running.as_str()], |row| column::integer(row, 0))
+                .query_row([self.name(), Status::Running.as_str()], |row| column::integer(row, 0))
                 .optional()?;
             let sql = include_str!("../sql/limits/count_waiting_in_queue.sql");
-            (running.unwrap_or(0).max(0) as u64, count(sql, &[&self.name, &WAITING_MAX])?)
+            (running.unwrap_or(0).max(0) as u64, count(sql, &[&self.name(), &WAITING_MAX])?)
         } else {
             let (from, to) = self.lane_bounds();
             let running = match self.rule.is_empty() {
-                true => count(include_str!("../sql/limits/count_running_by_type.sql"), &[&self.name])?,
+                true => count(include_str!("../sql/limits/count_running_by_type.sql"), &[&self.name()])?,
                 false => count(include_str!("../sql/limits/count_running_of_type.sql"), &[&from, &to, &i64::MAX])?,
             };
             let sql = include_str!("../sql/limits/count_waiting_of_type.sql");
-            (running, count(sql, &[&from, &to, &self.name, &WAITING_MAX])?)
+            (running, count(sql, &[&from, &to, &self.name(), &WAITING_MAX])?)
         };
         let paced = self.rule.pace().and_then(|pace| pace.opens_at(self.arrival, now));
-        Ok(LimitRow {
-            scope: self.scope,
-            name: self.name.clone(),
-            key: None,
-            concurrency: self.rule.concurrency,
-            running,
-            waiting,
-            rate: self.rule.rate,
-            burst: self.rule.burst,
-            opens_at: paced.max(self.closed_until.filter(|until| *until > now)),
-            weight: None,
-            key_pointer: self.rule.key.clone(),
-            key_concurrency: self.rule.key_concurrency,
-            key_rate: self.rule.key_rate,
-            source: self.source,
-        })
+        let opens_at = paced.max(self.closed_until.filter(|until| *until > now));
+        Ok(LimitRow { running, waiting, opens_at, ..LimitRow::of_rule(&self.subject, &self.rule, self.source) })
     }
 
     fn key_row(&self, connection: &Connection, key: &str, now: Timestamp) -> rusqlite::Result<LimitRow> {
         let (running, waiting, arrival, closed_until) = connection
             .prepare_cached(include_str!("../sql/limits/select_key_counts.sql"))?
-            .query_row(params![self.name, key, WAITING_MAX], |row| {
+            .query_row(params![self.name(), key, WAITING_MAX], |row| {
                 let arrival = Arrival(column::integer(row, 2)?);
                 Ok((column::size(row, 0)?, column::size(row, 1)?, arrival, column::optional_timestamp(row, 3)?))
             })?;
         let paced = self.rule.key_pace().and_then(|pace| pace.opens_at(arrival, now));
-        Ok(LimitRow {
-            scope: LimitScope::Key,
-            name: self.name.clone(),
-            key: Some(key.to_owned()),
-            concurrency: self.rule.key_concurrency,
-            running,
-            waiting,
-            rate: self.rule.key_rate,
-            burst: None,
-            opens_at: paced.max(closed_until.filter(|until| *until > now)),
-            weight: Some(self.rule.weight(Some(key))),
-            key_pointer: None,
-            key_concurrency: None,
-            key_rate: None,
-            source: self.source,
-        })
+        let opens_at = paced.max(closed_until.filter(|until| *until > now));
+        Ok(LimitRow { running, waiting, opens_at, ..LimitRow::of_key(self.name(), key, &self.rule, self.source) })
     }
 
     fn lane_bounds(&self) -> (i64, i64) {

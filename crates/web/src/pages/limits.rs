@@ -1,5 +1,6 @@
 mod change;
 mod form;
+mod weights;
 
 use std::collections::HashMap;
 

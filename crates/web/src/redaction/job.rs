@@ -64,7 +64,10 @@ impl Redaction {
         for JobFacts { job, limits, unmet, .. } in std::iter::once(&mut facts.job).chain(&mut facts.root) {
             let secrets = Secrets::of(self, documents(job));
             self.hide_in_job_with(job, &secrets);
-            limits.iter_mut().for_each(|limit| secrets.hide(&mut limit.key));
+            for limit in limits {
+                self.hide_in_limit(limit);
+                secrets.hide(&mut limit.key);
+            }
             unmet.iter_mut().for_each(|unmet| self.hide_in_dependencies(unmet));
         }
     }

@@ -1,8 +1,15 @@
-use longshore_core::{AuditEntry, LimitRule};
+use longshore_core::{AuditEntry, LimitRow, LimitRule};
 
 use super::{PLACEHOLDER, Redaction};
 
 impl Redaction {
+    /// The weights of a type name keys, which may be values of a hidden field.
+    pub(crate) fn hide_in_limit(&self, row: &mut LimitRow) {
+        if row.key_pointer.as_ref().is_some_and(|key| self.hides_key(key)) {
+            row.weights.clear();
+        }
+    }
+
     /// The weights of a rule name keys, which may be values of a hidden field.
     pub(crate) fn hide_in_entry(&self, entry: &mut AuditEntry) {
         if self.is_empty() || entry.action != "set_limit" {

@@ -24,6 +24,7 @@ impl Shown {
         if self.redaction.is_empty() {
             return Ok(page);
         }
+        page.limits.iter_mut().for_each(|row| self.redaction.hide_in_limit(row));
         let hidden = self.types_with_hidden_keys(&page).await?;
         let is_hidden = |scope, name: &str| scope == LimitScope::Key && hidden.get(name) == Some(&true);
         page.limits.retain(|row| !is_hidden(row.scope, &row.name));
@@ -54,6 +55,21 @@ impl Shown {
     pub(crate) async fn limits_of(&self, subject: LimitSubject, limit: u32) -> Result<Vec<LimitRow>, StoreError> {
         let selection = LimitSelection::Of(subject);
         Ok(self.limit_page(LimitsRequest { selection, after: None, limit }).await?.limits)
+    }
+
+    /// Puts the weights into a rule that nobody could see, and so could not give: those of a hidden key that stays.
+    pub(crate) async fn keep_hidden_weights(
+        &self,
+        subject: &LimitSubject,
+        rule: &mut LimitRule,
+    ) -> Result<(), StoreError> {
+        if rule.weights.is_empty() && rule.key.as_ref().is_some_and(|key| self.redaction.hides_key(key)) {
+            let selection = LimitSelection::Of(subject.clone());
+            let known = self.store().limit_page(LimitsRequest { selection, after: None, limit: 1 }).await?;
+            let known = known.limits.into_iter().next().filter(|known| known.key_pointer == rule.key);
+            rule.weights = known.map(|known| known.weights).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Sets a rule by hand.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longshore::limits::{LimitRule, LimitSubject};
+use longshore::limits::{LimitRule, LimitSelection, LimitSubject};
 use longshore::workflow::Workflow;
 use longshore::{CurrentAttempt, FailureType, HandlerError, Payload, Schedule, Worker};
 use longshore_core::{JobData, JobId, NewJob, Status};
@@ -18,6 +18,7 @@ use crate::site::{Engine, Site};
 on_both!(
     no_answer_and_no_page_shows_a_redacted_value,
     an_edit_keeps_the_values_that_it_does_not_show,
+    a_limit_that_is_changed_keeps_the_weights_that_it_does_not_show,
     a_search_does_not_confirm_a_redacted_value,
     a_worker_over_http_gets_the_real_payload,
 );
@@ -177,7 +178,7 @@ async fn an_edit_keeps_the_values_that_it_does_not_show(engine: Engine) {
     // The form of a duplicate knows its original and has no value of it.
     let form = site.get(&format!("/jobs/new?like={id}")).await.body;
     assert!(form.contains("[redacted]") && !form.contains("two"), "{form}");
-    let token = form.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let token = csrf(&form);
     let fields = format!(
         "csrf={token}&like={id}&job_type=mail&queue=later&priority=high&job_data=%7B%22password%22%3A%22%5Bredacted%5D%22%2C%22n%22%3A1%7D"
     );
@@ -185,6 +186,37 @@ async fn an_edit_keeps_the_values_that_it_does_not_show(engine: Engine) {
     let made = site.client().send("POST", "/jobs/new", &headers, &fields).await;
     let copy: i64 = made.header("location").unwrap().rsplit('/').next().unwrap().parse().unwrap();
     assert_eq!(payload(JobId(copy)).await, r#"{"password":"two","n":1}"#);
+}
+
+fn csrf(page: &str) -> &str {
+    page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap()
+}
+
+async fn a_limit_that_is_changed_keeps_the_weights_that_it_does_not_show(engine: Engine) {
+    let site = site(engine).await;
+    let rule = LimitRule {
+        key: Some("/tenant".parse().unwrap()),
+        key_concurrency: Some(1),
+        weights: [(SECRET.to_owned(), 3)].into(),
+        ..LimitRule::default()
+    };
+    let subject = || LimitSubject::Type("keyed".to_owned());
+    site.queue.limits().set(subject(), rule).await.unwrap();
+    let weights = async || site.queue.limits().list(LimitSelection::Of(subject()), 1).await.unwrap()[0].weights.clone();
+    let form = site.get("/limits?scope=type&name=keyed").await.body;
+    clean("/limits", &site.get("/limits?scope=type&name=keyed").await);
+    let change = async |key: &str| {
+        let token = csrf(&form);
+        let fields =
+            format!("csrf={token}&scope=type&name=keyed&concurrency=7&key={key}&key_concurrency=1&weights=&action=set");
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let set = site.client().send("POST", "/limits/change", &headers, &fields).await;
+        assert_eq!(set.status, 303, "{set:?}");
+    };
+    change("/tenant").await;
+    assert_eq!(weights().await, [(SECRET.to_owned(), 3)].into());
+    change("/password").await;
+    assert_eq!(weights().await, [].into(), "they are those of another key");
 }
 
 async fn a_search_does_not_confirm_a_redacted_value(engine: Engine) {
@@ -198,6 +230,8 @@ async fn a_search_does_not_confirm_a_redacted_value(engine: Engine) {
     assert_eq!(found("field=/ends=badly").await, "1");
     for query in ["field=/password=", "field=/tenant=", "error="] {
         assert_eq!(found(&format!("{query}{SECRET}")).await, "0", "{query}");
+        let listed = site.get(&format!("/api/v1/jobs?{query}{SECRET}")).await.json();
+        assert_eq!(listed, json!({ "jobs": [], "next": null }), "{query}");
     }
     assert_eq!(found("error=no+user+with").await, "1");
 }

@@ -50,46 +50,19 @@ impl State {
             LimitSubject::Queue(queue) => job.queue == *queue,
             LimitSubject::Type(job_type) => job.job_type == *job_type,
         };
-        let (scope, opens_at) = match subject {
-            LimitSubject::Queue(_) => (LimitScope::Queue, None),
-            LimitSubject::Type(job_type) => (LimitScope::Type, self.type_opens_at(job_type, now)),
+        let opens_at = match subject {
+            LimitSubject::Queue(_) => None,
+            LimitSubject::Type(job_type) => self.type_opens_at(job_type, now),
         };
-        LimitRow {
-            scope,
-            name: subject.name().to_owned(),
-            key: None,
-            concurrency: rule.concurrency,
-            running: self.count_running(is_meant),
-            waiting: self.count_ready(is_meant),
-            rate: rule.rate,
-            burst: rule.burst,
-            opens_at,
-            weight: None,
-            key_pointer: rule.key,
-            key_concurrency: rule.key_concurrency,
-            key_rate: rule.key_rate,
-            source,
-        }
+        let (running, waiting) = (self.count_running(is_meant), self.count_ready(is_meant));
+        LimitRow { running, waiting, opens_at, ..LimitRow::of_rule(subject, &rule, source) }
     }
 
     fn key_row(&self, job_type: &str, key: &str, rule: &LimitRule, source: LimitSource, now: Timestamp) -> LimitRow {
         let is_meant = |job: &Job| job.job_type == job_type && self.limit_book.key_of(job) == key;
-        LimitRow {
-            scope: LimitScope::Key,
-            name: job_type.to_owned(),
-            key: Some(key.to_owned()),
-            concurrency: rule.key_concurrency,
-            running: self.count_running(is_meant),
-            waiting: self.count_ready(is_meant),
-            rate: rule.key_rate,
-            burst: None,
-            opens_at: self.key_opens_at(job_type, key, now),
-            weight: Some(rule.weight(Some(key))),
-            key_pointer: None,
-            key_concurrency: None,
-            key_rate: None,
-            source: Some(source),
-        }
+        let (running, waiting) = (self.count_running(is_meant), self.count_ready(is_meant));
+        let opens_at = self.key_opens_at(job_type, key, now);
+        LimitRow { running, waiting, opens_at, ..LimitRow::of_key(job_type, key, rule, Some(source)) }
     }
 
     fn count_ready(&self, is_meant: impl Fn(&Job) -> bool) -> u64 {

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use longshore_core::{
     ApplyLimits, ChangeLimit, Console, InvalidLimit, LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource,
-    LimitSubject, Limiting, LimitsRequest, Reason, StoreError, explain,
+    LimitSubject, Limiting, LimitsRequest, NewJob, Reason, StoreError, explain,
 };
 
 use super::{apply, by_key, concurrency, job_of, of_queue, of_type, rate, row, rows, set, settle, tenants, unset};
@@ -29,6 +31,23 @@ where
     assert_eq!((row.concurrency, row.rate, row.burst), (rule.concurrency, rule.rate, rule.burst));
     assert_eq!((row.running, row.waiting, row.opens_at), (0, 0, None));
     assert_eq!(row.source, Some(LimitSource::Config));
+}
+
+pub async fn a_rate_without_a_burst_and_weights_are_listed_as_they_count<H: Harness>()
+where
+    H::Store: Limiting,
+{
+    let world = World::<H>::new();
+    let key_rate = rate("5/1s").rate;
+    let weights = BTreeMap::from([("acme".to_owned(), 3)]);
+    let key = Some("/tenant".parse().expect("a pointer"));
+    let rule = LimitRule { key, key_rate, weights: weights.clone(), ..rate("1000/1m") };
+    apply(&world, of_type(), rule).await;
+    world.enqueue(NewJob { limit_key: Some("acme".to_owned()), ..job() }).await;
+    let listed = rows(&world, LimitSelection::Of(of_type())).await;
+    let said: Vec<_> = listed.iter().map(|row| (row.scope, row.burst, row.weight, row.weights.clone())).collect();
+    let of_key = (LimitScope::Key, Some(1), Some(3), BTreeMap::new());
+    assert_eq!(said, [(LimitScope::Type, Some(1), None, weights), of_key]);
 }
 
 pub async fn applying_the_same_again_changes_nothing<H: Harness>()

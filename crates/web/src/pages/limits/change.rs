@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -6,6 +5,7 @@ use axum::response::Response;
 use longshore::limits::{LimitRule, LimitSource};
 
 use super::form::subject_of;
+use super::weights;
 use crate::audit::Audit;
 use crate::error::ApiError;
 use crate::pages::form::{CheckedForm, done};
@@ -24,7 +24,8 @@ pub(in crate::pages) async fn change(
     let shown = state.shown();
     let words = match form.required("action")? {
         "set" => {
-            let rule = rule(&form)?;
+            let mut rule = rule(&form)?;
+            shown.keep_hidden_weights(&subject, &mut rule).await?;
             let deed = Deed::set_limit(&subject, &rule);
             let is_new = audit.change(deed, shown.set_limit(subject.clone(), rule)).await?;
             let what = if is_new { "is set" } else { "was set before" };
@@ -52,7 +53,7 @@ fn rule(form: &CheckedForm) -> Result<LimitRule, ApiError> {
         key: parsed(form, "key")?,
         key_concurrency: parsed(form, "key_concurrency")?,
         key_rate: parsed(form, "key_rate")?,
-        weights: weights(form.get("weights").unwrap_or_default())?,
+        weights: weights::parse(form.get("weights").unwrap_or_default())?,
     })
 }
 
@@ -61,29 +62,4 @@ fn parsed<T: FromStr<Err: Display>>(form: &CheckedForm, name: &str) -> Result<Op
     word.map(str::parse)
         .transpose()
         .map_err(|error: T::Err| ApiError::invalid(format!("the field {}: {error}", name.replace('_', " "))))
-}
-
-/// Pairs such as `acme=3`, separated by commas.
-fn weights(text: &str) -> Result<BTreeMap<String, u32>, ApiError> {
-    let parse = |word: &str| {
-        let pair =
-            word.rsplit_once('=').and_then(|(key, weight)| Some((key.trim().to_owned(), weight.trim().parse().ok()?)));
-        pair.ok_or_else(|| {
-            ApiError::invalid(format!("{word:?} is not a weight: write a key and a number, such as acme=3"))
-        })
-    };
-    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(parse).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_are_pairs_of_a_key_and_a_number() {
-        let expected = BTreeMap::from([("acme".to_owned(), 3), ("a=b".to_owned(), 2)]);
-        assert_eq!(weights(" acme = 3, a=b=2,").unwrap(), expected);
-        assert!(weights("").unwrap().is_empty());
-        assert!(weights("acme").unwrap_err().message().contains("is not a weight"));
-    }
 }

@@ -1,6 +1,7 @@
 use longshore::limits::{LimitRow, LimitScope, LimitSubject};
 use maud::{Markup, html};
 
+use super::weights;
 use crate::error::ApiError;
 use crate::input::pairs::Pairs;
 use crate::pages::layout::hidden;
@@ -46,10 +47,11 @@ pub(super) fn panel(view: &View, edited: &Edited) -> Markup {
     let limit = limit.as_ref();
     let concurrency = number(limit.and_then(|limit| limit.concurrency));
     let rate = limit.and_then(|limit| limit.rate).map(|rate| rate.to_string()).unwrap_or_default();
-    let burst = number(limit.filter(|limit| limit.rate.is_some()).and_then(|limit| limit.burst));
+    let burst = number(limit.and_then(|limit| limit.burst).filter(|burst| *burst > 1));
     let key = limit.and_then(|limit| limit.key_pointer.as_ref()).map(ToString::to_string).unwrap_or_default();
     let key_concurrency = number(limit.and_then(|limit| limit.key_concurrency));
     let key_rate = limit.and_then(|limit| limit.key_rate).map(|rate| rate.to_string()).unwrap_or_default();
+    let weights = limit.map(|limit| weights::written(&limit.weights)).unwrap_or_default();
     html! {
         section.panel #set aria-labelledby="set-title" {
             header { h2 #set-title { "Set a limit by hand" } span.muted { "it wins over the configuration until it is unset" } }
@@ -75,7 +77,7 @@ pub(super) fn panel(view: &View, edited: &Edited) -> Markup {
                             (field("key", "Key", &key, "/tenant_id", "JSON pointer into the payload", false))
                             (field("key_concurrency", "At once for each key", &key_concurrency, "2", "", false))
                             (field("key_rate", "Rate of each key", &key_rate, "100/1m", "", false))
-                            (field("weights", "Weights", "", "acme=3, other=2", "are set as a whole: none given, none kept", false))
+                            (field("weights", "Weights", &weights, "acme=3, other=2", "jobs of the key for each job of another one; default 1", false))
                         }
                     }
                     div.actions { button.primary name="action" value="set" { "Set" } span.muted { "What is not given is not limited." } }
@@ -90,7 +92,7 @@ fn field(name: &str, label: &str, value: &str, example: &str, about: &str, is_re
     html! {
         div.field {
             label for=(id) { (label) }
-            input id=(id) name=(name) value=(value) placeholder=(example) maxlength="2000" required[is_required] autocomplete="off";
+            input id=(id) name=(name) value=(value) placeholder=(example) maxlength=[(name != "weights").then_some("2000")] required[is_required] autocomplete="off";
             @if !about.is_empty() { span.muted { (about) } }
         }
     }

@@ -10,6 +10,10 @@ fn rate() -> Value {
     json!({ "type": "string", "examples": ["1000/1m", "5/1s"] })
 }
 
+fn weights() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 1000 } })
+}
+
 /// Limits and what they hold.
 pub(super) fn schemas() -> Vec<Named> {
     let of_type = [
@@ -19,10 +23,7 @@ pub(super) fn schemas() -> Vec<Named> {
         ("key", json!({ "type": "string", "examples": ["/tenant_id"] })),
         ("key_concurrency", count()),
         ("key_rate", rate()),
-        (
-            "weights",
-            json!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 1000 } }),
-        ),
+        ("weights", weights()),
     ];
     let scope = || words(["queue", "type", "key"]);
     let limit = [
@@ -39,6 +40,7 @@ pub(super) fn schemas() -> Vec<Named> {
         ("key_pointer", or_null(text())),
         ("key_concurrency", or_null(count())),
         ("key_rate", or_null(rate())),
+        ("weights", weights()),
         ("source", or_null(words(["config", "manual"]))),
     ];
     let limits = ("limits", list(named("Limit")));
