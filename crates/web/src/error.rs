@@ -56,6 +56,12 @@ impl ApiError {
             .hint("list the jobs with GET /api/v1/jobs")
     }
 
+    /// The database was too slow.
+    pub(crate) fn timed_out(message: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", message)
+            .hint("try again, or look at one status or queue")
+    }
+
     pub(crate) fn not_found(what: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what}"))
     }

@@ -18,6 +18,7 @@ mod json;
 mod metrics;
 mod pages;
 mod redaction;
+mod search;
 mod server;
 mod shown;
 mod snapshot;

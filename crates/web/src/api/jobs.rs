@@ -1,5 +1,5 @@
 use axum::response::Response;
-use longshore_core::{JobId, JobPageRequest, PageCursor, explain};
+use longshore_core::{JobId, JobPage, JobPageRequest, PageCursor, explain};
 use longshore_report::{JobList, PlacedDetail, PlacedExplanation};
 
 use super::filter;
@@ -9,6 +9,7 @@ use crate::endpoint::document::Parameter;
 use crate::error::ApiError;
 use crate::input::{PathId, Query};
 use crate::json::json;
+use crate::search::{Contents, Found, Search, search};
 use crate::state::{State, WebState};
 
 /// How many jobs a page has, and how many it has at most.
@@ -22,8 +23,19 @@ const LOOKED_MAX: u32 = 1_000_000;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get("/api/v1/jobs", Scope::Read, list)
-            .says("Lists jobs, newest first")
+            .says(
+                "Lists jobs, newest first. `tag`, `error` and `field` are looked for in the jobs themselves, for at most 3 \
+                 seconds.",
+            )
             .query(filter::parameters())
+            .query([
+                Parameter::text("tag", "Only jobs with this tag in their metadata."),
+                Parameter::text("error", "Only jobs whose last error or reason contains these words, in any case."),
+                Parameter::text(
+                    "field",
+                    "Only jobs with this value in their payload: a JSON pointer, = and the value, such as `/order/id=7`.",
+                ),
+            ])
             .query(page_parameters())
             .answers(200, "JobList"),
         Endpoint::get("/api/v1/jobs/{id}", Scope::Read, show)
@@ -50,9 +62,16 @@ pub(super) fn page_parameters() -> [Parameter; 3] {
 
 async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let selection = filter::take(&mut query)?.into();
+    let [tag, error, field] = ["tag", "error", "field"].map(|name| query.one::<String>(name));
+    let contents = Contents::new(tag?.as_deref(), error?.as_deref(), field?.as_deref())?;
     let request = page(selection, &mut query)?;
     query.end()?;
-    Ok(json(&JobList::new(state.shown().jobs(request).await?, |id| state.place_of(id))))
+    let jobs = if contents.is_empty() {
+        state.shown().jobs(request).await?
+    } else {
+        found(&state, &contents, request).await?
+    };
+    Ok(json(&JobList::new(jobs, |id| state.place_of(id))))
 }
 
 pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> Result<JobPageRequest, ApiError> {
@@ -60,6 +79,14 @@ pub(super) fn page(selection: longshore_core::Selection, query: &mut Query) -> R
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let looked_max = Some(query.number("look", 1..=LOOKED_MAX)?.unwrap_or(LOOKED));
     Ok(JobPageRequest { selection, after, limit, looked_max })
+}
+
+async fn found(state: &WebState, contents: &Contents, request: JobPageRequest) -> Result<JobPage, ApiError> {
+    let JobPageRequest { selection, after, limit, looked_max } = request;
+    let looked_max = u64::from(looked_max.unwrap_or(LOOKED));
+    let Found { jobs, next, .. } =
+        search(state.shown(), Search { contents, selection, after, limit: limit as usize, looked_max }).await?;
+    Ok(JobPage { jobs, next })
 }
 
 async fn show(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {

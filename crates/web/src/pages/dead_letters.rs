@@ -2,7 +2,7 @@ mod groups;
 
 use std::time::Duration;
 
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Action, JobId, JobPage, JobPageRequest, Selection, Status};
 use maud::{Markup, html};
@@ -98,10 +98,7 @@ async fn newest(state: &WebState, filter: &JobFilter) -> Result<JobPage, ApiErro
     let request =
         JobPageRequest { selection: filter.selection(), after: None, limit: GROUPED_MAX, looked_max: Some(LOOKED_MAX) };
     let page = listing::read(state, request).await?;
-    let page = page.ok_or_else(|| {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", "the dead letters were not read in time")
-    });
-    page.map_err(|error| error.hint("try again, or look at one queue"))
+    page.ok_or_else(|| ApiError::timed_out("the dead letters were not read in time"))
 }
 
 /// Of how many dead letters the groups are.

@@ -1,5 +1,4 @@
 pub(super) mod act;
-pub(super) mod contents;
 pub(super) mod detail;
 pub(super) mod edit;
 pub(super) mod filter;
@@ -11,7 +10,6 @@ use axum::http::Uri;
 use longshore_core::{FailureType, JobPage, JobPageRequest, QueueStats, Status};
 use maud::{Markup, html};
 
-use self::contents::{Field, Found};
 use self::filter::JobFilter;
 use self::table::{Bulk, job_table};
 use super::drawing::table::status_in_words;
@@ -20,6 +18,7 @@ use super::layout::{Page, Section, framed};
 use super::overview::total;
 use super::view::View;
 use crate::error::ApiError;
+use crate::search::{Field, Found};
 use crate::state::State;
 
 /// How many jobs a page lists.
@@ -30,7 +29,7 @@ pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Ma
     let filter = JobFilter::of_query(uri.query().unwrap_or_default())?;
     let queues = state.shown().stats(0).await?.queues;
     if !filter.contents.is_empty() {
-        let found = contents::search(&state, &filter).await?;
+        let found = listing::find(&state, &filter).await?;
         let content = draw_found(&view, &filter, &found, &queues);
         return Ok(page(&view, content, &queues));
     }
@@ -84,7 +83,7 @@ fn draw_found(view: &View, filter: &JobFilter, found: &Found, queues: &[QueueSta
     html! {
         (tabs(view, filter, queues))
         (filters(view, filter))
-        (contents::extent(view, filter, found))
+        (listing::extent_of_search(view, filter, found))
         div #jobs { section.panel aria-label="Jobs" { (job_table(view, &bulk, &found.jobs)) } }
     }
 }

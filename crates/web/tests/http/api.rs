@@ -14,6 +14,7 @@ on_both!(
     a_repeated_request_with_an_idempotency_key_creates_one_job,
     pages_of_jobs_have_no_gap_and_no_double,
     a_page_without_a_job_says_where_to_look_for_more,
+    jobs_are_found_by_what_is_in_them_a_page_at_a_time,
     a_dry_run_counts_and_changes_nothing,
     a_change_by_filter_leaves_other_jobs_alone,
     a_change_that_the_state_forbids_is_a_conflict,
@@ -162,6 +163,42 @@ async fn a_page_without_a_job_says_where_to_look_for_more(engine: Engine) {
     }
     assert_eq!(site.get("/jobs?type=rare&look=everywhere").await.status, 400);
     assert!(site.get("/jobs?type=rare&look=far").await.body.contains(&format!("/jobs/{rare}")));
+}
+
+async fn jobs_are_found_by_what_is_in_them_a_page_at_a_time(engine: Engine) {
+    let site = Site::open(engine).await;
+    for number in 0..12 {
+        let tag = if number % 3 == 0 { "eu" } else { "us" };
+        let body = json!({
+            "job_type": "mail", "job_data": { "order": { "id": number / 2 } }, "metadata": { "tags": [tag] }
+        });
+        assert_eq!(site.post("/api/v1/jobs", &body).await.status, 201);
+    }
+    let pages_of = async |search: &str| {
+        let (mut pages, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = site.get(&format!("/api/v1/jobs?{search}{after}")).await.json();
+            let ids = page["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_i64().unwrap());
+            pages.push(ids.collect::<Vec<_>>());
+            match &page["next"] {
+                Value::String(next) => after = format!("&after={next}"),
+                _ => return pages,
+            }
+        }
+    };
+    let eu = pages_of("tag=eu").await.concat();
+    assert_eq!(eu.len(), 4);
+    let pages = pages_of("tag=eu&limit=3").await;
+    assert_eq!((pages[0].len(), pages.concat()), (3, eu.clone()), "{pages:?}");
+    assert_eq!(pages_of("tag=eu&limit=1").await.concat(), eu);
+    assert_eq!(pages_of("tag=eu&look=5").await.concat(), eu);
+    assert_eq!(pages_of("field=/order/id%3D4").await.concat().len(), 2);
+    assert_eq!(pages_of("field=/order/id%3D4&tag=eu").await.concat().len(), 1);
+    assert_eq!(pages_of("error=refused").await.concat(), Vec::<i64>::new());
+    assert_eq!(pages_of("status=completed&tag=eu").await.concat(), Vec::<i64>::new());
+    for wrong in ["field=order".to_owned(), "tag=a&tag=b".to_owned(), format!("error={}", "e".repeat(501))] {
+        assert_eq!(site.get(&format!("/api/v1/jobs?{wrong}")).await.code(), "invalid_request", "{wrong}");
+    }
 }
 
 async fn a_dry_run_counts_and_changes_nothing(engine: Engine) {

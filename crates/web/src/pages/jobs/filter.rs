@@ -1,10 +1,10 @@
 use longshore_core::{FailureType, Filter, PageCursor, QueueStats, Selection, Status};
 
-use super::contents::{Contents, Field};
 use super::listing::LOOKED_MAX;
 use crate::error::ApiError;
 use crate::input::pairs::{Pairs, query};
 use crate::pages::overview::total;
+use crate::search::{Contents, Field};
 
 /// The longest name of a type or queue that is looked for. No job has a longer one.
 const NAME_BYTES_MAX: usize = 1024;
@@ -60,7 +60,7 @@ impl JobFilter {
         Self::of_pairs(&Pairs::parse(text.as_bytes()).map_err(ApiError::invalid)?)
     }
 
-    /// From the fields `status`, `type`, `queue`, `failure_type` and `after`, and those of [`Contents`]. Empty ones are
+    /// From the fields `status`, `type`, `queue`, `failure_type` and `after`, and those of [`Contents::new`]. Empty ones are
     /// none.
     pub(in crate::pages) fn of_pairs(pairs: &Pairs) -> Result<Self, ApiError> {
         let name = |field: &str| match pairs.get(field) {
@@ -75,7 +75,7 @@ impl JobFilter {
             job_type: name("type")?,
             queue: name("queue")?,
             failure_type: pairs.get("failure_type").map(str::parse).transpose().map_err(|error| invalid(&error))?,
-            contents: Contents::of_pairs(pairs)?,
+            contents: Contents::new(pairs.get("tag"), pairs.get("error"), pairs.get("field"))?,
             after: pairs.get("after").map(str::parse).transpose().map_err(|error| invalid(&error))?,
             reach: Reach::of_word(pairs.get("look"))?,
         })
