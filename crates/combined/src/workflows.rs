@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use longshore_core::{
-    Advanced, Awaited, Backend, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch,
+    Advanced, Awaited, Backend, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch,
     ChangedBatch, DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, JobId, NewSignal,
     StoreError, StoreFuture, Stream, ValidWorkflowJob, WorkflowBatch, WorkflowStream, Workflows, next_of,
 };
@@ -61,7 +61,7 @@ impl Workflows for CombinedStore {
         })
     }
 
-    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>> {
+    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, BatchJobPage> {
         Box::pin(async move {
             let place = self.of_batch(request.id)?;
             let call = move |store: Store| -> StoreFuture<'static, _> {

@@ -114,6 +114,6 @@ pub use workflow::settle::{
     AwaitedState, DependencySettled, is_given_up_for_dependency, job_failed, settle_dependency,
 };
 pub use workflow::{
-    Advanced, BatchChange, BatchJobsRequest, BatchesRequest, ChangeBatch, ChangedBatch, DependenciesRequest, Dependent,
-    DependentsRequest, EnqueuedWorkflow, NewSignal, Workflows,
+    Advanced, BatchChange, BatchJobPage, BatchJobsRequest, BatchesRequest, ChangeBatch, ChangedBatch,
+    DependenciesRequest, Dependent, Dependents, DependentsRequest, EnqueuedWorkflow, NewSignal, Workflows,
 };

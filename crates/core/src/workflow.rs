@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    Actioned, BatchId, BatchJob, BatchRecord, BatchStatus, Dependency, InvalidJob, JobData, JobId, StoreFuture,
+    Actioned, BatchId, BatchJob, BatchRecord, BatchStatus, Dependency, InvalidJob, JobData, JobId, Status, StoreFuture,
     ValidWorkflow, WorkflowBatch, WorkflowStream, stream_of,
 };
 
@@ -48,7 +48,7 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     fn batches(&self, request: BatchesRequest) -> StoreFuture<'_, Vec<BatchRecord>>;
 
     /// A page of the jobs of a batch, callbacks included, by id. Only reads. Jobs that were deleted are left out.
-    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>>;
+    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, BatchJobPage>;
 
     /// Changes a batch, or a bounded number of its members. None if there is no such batch. Call it again with what the
     /// answer says until it says that nothing is left: members that others add meanwhile may be passed over.
@@ -66,7 +66,7 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     /// What a job waits or waited for, in the order in which it was given, its parent included. Only reads.
     fn dependencies(&self, request: DependenciesRequest) -> StoreFuture<'_, Vec<Dependency>>;
 
-    /// The blocked jobs that wait for this one, as their parent or as a dependency, by id. Only reads.
+    /// The jobs that depend on this one, by id: those that wait for it, or its children. Only reads.
     fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>>;
 
     /// Takes one bounded step of what follows from the ends of jobs and batches, from signals, and from timeouts that have
@@ -101,10 +101,26 @@ pub struct BatchesRequest {
 pub struct BatchJobsRequest {
     /// The batch.
     pub id: BatchId,
+    /// Only those with one of these statuses; none for all.
+    pub statuses: Option<Vec<Status>>,
     /// Only jobs behind this one.
     pub after: Option<JobId>,
     /// How many at most, from 1 to 1000.
     pub limit: u32,
+}
+
+/// Some of the jobs of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BatchJobPage {
+    /// The jobs by id. Fewer than requested if too few among [`BatchJobPage::LOOKED_MAX`] have the requested status.
+    pub jobs: Vec<BatchJob>,
+    /// Behind which job the next page begins; none if nothing follows.
+    pub next: Option<JobId>,
+}
+
+impl BatchJobPage {
+    /// How many jobs one page looks at.
+    pub const LOOKED_MAX: u32 = 5000;
 }
 
 /// A change of a batch.
@@ -174,21 +190,34 @@ pub struct DependenciesRequest {
 /// Which dependents of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DependentsRequest {
-    /// The job that is waited for.
+    /// The job on which they depend.
     pub id: JobId,
+    /// Which of them.
+    pub which: Dependents,
     /// Only jobs behind this one.
     pub after: Option<JobId>,
     /// How many at most, from 1 to 1000.
     pub limit: u32,
 }
 
-/// A blocked job that waits for another one.
+/// Two kinds of dependents. A blocked child is of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependents {
+    /// Blocked jobs that wait for the job, as their parent or as a dependency.
+    Waiting,
+    /// Children in any status. Of more than 10,000 a store may list any 10,000.
+    Children,
+}
+
+/// A job that depends on another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dependent {
     /// The job.
     pub id: JobId,
     /// Its type.
     pub job_type: String,
+    /// Its status: `blocked` if it waits.
+    pub status: Status,
     /// Whether the other one is its parent.
     pub is_child: bool,
 }

@@ -14,7 +14,7 @@ mod settle;
 mod sweep;
 
 use longshore_core::{
-    Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
+    Advanced, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
     DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
     WorkflowBatch, WorkflowStream, Workflows,
 };
@@ -39,7 +39,7 @@ impl Workflows for PostgresStore {
         self.run("listing batches", move |parts| reading::batches(parts, request))
     }
 
-    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>> {
+    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, BatchJobPage> {
         self.run("listing the jobs of a batch", move |parts| reading::batch_jobs(parts, request))
     }
 
@@ -56,7 +56,7 @@ impl Workflows for PostgresStore {
     }
 
     fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
-        self.run("reading who waits for a job", move |parts| reading::dependents(parts, request))
+        self.run("reading the dependents of a job", move |parts| reading::dependents(parts, request))
     }
 
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {

@@ -1,4 +1,4 @@
-use longshore_core::{Actioned, BatchId, BatchJob, BatchRecord};
+use longshore_core::{Actioned, BatchId, BatchJob, BatchJobPage, BatchRecord, JobId};
 use serde::Serialize;
 
 /// A page of batches.
@@ -18,8 +18,17 @@ pub struct BatchDetail {
     pub batch: BatchRecord,
     /// Its jobs by id, callbacks included.
     pub jobs: Vec<BatchJob>,
-    /// Whether there are other jobs behind the last one.
+    /// Whether other jobs follow. Over HTTP perhaps none with the requested status.
     pub has_more: bool,
+    /// Behind which job the next page begins; none if no job follows.
+    pub next: Option<JobId>,
+}
+
+impl BatchDetail {
+    /// A batch and a page of its jobs.
+    pub fn new(batch: BatchRecord, page: BatchJobPage) -> Self {
+        Self { batch, jobs: page.jobs, has_more: page.next.is_some(), next: page.next }
+    }
 }
 
 /// What became of the members of a batch.

@@ -15,7 +15,7 @@ pub(crate) mod sweep;
 mod wait;
 
 use longshore_core::{
-    Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
+    Advanced, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
     DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
     WorkflowBatch, WorkflowStream, Workflows,
 };
@@ -41,7 +41,7 @@ impl Workflows for SqliteStore {
         Box::pin(self.parts.readers.run("listing batches", move |tx| Ok(batches::batches(tx.connection, &request)?)))
     }
 
-    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>> {
+    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, BatchJobPage> {
         let read = self
             .parts
             .readers
@@ -72,7 +72,7 @@ impl Workflows for SqliteStore {
         let read = self
             .parts
             .readers
-            .run("reading who waits for a job", move |tx| Ok(dependencies::dependents(tx.connection, request)?));
+            .run("reading the dependents of a job", move |tx| Ok(dependencies::dependents(tx.connection, request)?));
         Box::pin(read)
     }
 

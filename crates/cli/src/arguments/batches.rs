@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use longshore_core::{BatchId, BatchStatus, parse_duration};
+use longshore_core::{BatchId, BatchStatus, Status, parse_duration};
 
 use super::word::WordParser;
 
@@ -25,11 +25,16 @@ pub(crate) enum BatchesCommand {
     #[command(
         long_about = "Show one batch with its jobs and what they wait for\n\nPrints the jobs as a tree: each stands \
             below the newest job that it waits for. Only reads.",
-        after_help = "Example: longshore batches show 9"
+        after_help = "Example: longshore batches show 9\n         longshore batches show 9 --status dead_letter"
     )]
     Show {
         #[command(flatten)]
         batch: BatchArgument,
+
+        /// Only jobs with these statuses, separated by commas
+        #[arg(long, value_name = "STATUS", value_delimiter = ',', hide_possible_values = true,
+            value_parser = WordParser::<Status>::new())]
+        status: Option<Vec<Status>>,
 
         /// Show at most this many jobs
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]

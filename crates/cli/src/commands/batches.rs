@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, arguments: BatchesArguments) -> anyhow::Res
     let command = arguments.command.unwrap_or_else(|| BatchesCommand::List(BatchListArguments::default()));
     match command {
         BatchesCommand::List(arguments) => context.block_on(list::list(context, arguments)),
-        BatchesCommand::Show { batch, limit } => context.block_on(show::show(context, batch.id, limit)),
+        BatchesCommand::Show { batch, status, limit } => context.block_on(show::show(context, batch.id, status, limit)),
         BatchesCommand::Wait { batch, timeout } => context.block_on(wait::wait(context, batch.id, timeout)),
         BatchesCommand::Cancel(batch) => context.block_on(change::cancel(context, batch.id)),
         BatchesCommand::Retry(batch) => context.block_on(change::retry(context, batch.id)),

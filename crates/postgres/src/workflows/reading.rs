@@ -2,9 +2,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use longshore_core::{
-    BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole, BatchStatus, BatchesRequest, DependenciesRequest,
-    Dependency, DependencyState, DependencyTarget, Dependent, DependentsRequest, Job, JobData, JobFacts, JobId, Needs,
-    Otherwise, Status, WorkflowPlace,
+    BatchId, BatchJob, BatchJobPage, BatchJobsRequest, BatchRecord, BatchRole, BatchStatus, BatchesRequest,
+    DependenciesRequest, Dependency, DependencyState, DependencyTarget, Dependent, Dependents, DependentsRequest, Job,
+    JobData, JobFacts, JobId, Needs, Otherwise, Status, WorkflowPlace,
 };
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -53,13 +53,9 @@ pub(super) async fn batches(parts: Arc<Parts>, request: BatchesRequest) -> Resul
 }
 
 /// A page of the jobs of a batch.
-pub(super) async fn batch_jobs(parts: Arc<Parts>, request: BatchJobsRequest) -> Result<Vec<BatchJob>, Fault> {
+pub(super) async fn batch_jobs(parts: Arc<Parts>, request: BatchJobsRequest) -> Result<BatchJobPage, Fault> {
     let transaction = parts.pool.begin_reading().await?;
-    let after = request.after.map_or(i64::MIN, |after| after.0);
-    let limit = i64::from(request.limit.clamp(1, PAGE_MAX));
-    let parameters: [Parameter<'_>; 3] = [(&request.id.0, Type::INT8), (&after, Type::INT8), (&limit, Type::INT8)];
-    let rows = transaction.query(sql!("workflows/select_members_page"), &parameters).await?;
-    let members: Vec<(JobId, Member)> = rows.iter().map(Member::of).collect::<Result<_, _>>()?;
+    let (members, next) = members_page(&transaction, &request).await?;
     let ids: Vec<JobId> = members.iter().map(|(id, _)| *id).collect();
     let mut jobs: HashMap<JobId, Job> =
         select_jobs(&transaction, &ids).await?.into_iter().map(|job| (job.id, job)).collect();
@@ -78,7 +74,45 @@ pub(super) async fn batch_jobs(parts: Arc<Parts>, request: BatchJobsRequest) -> 
             dependencies,
         })
     });
-    Ok(shown.collect())
+    Ok(BatchJobPage { jobs: shown.collect(), next })
+}
+
+/// The members of a page, and behind which of them the next one begins.
+async fn members_page(
+    session: &Session,
+    request: &BatchJobsRequest,
+) -> Result<(Vec<(JobId, Member)>, Option<JobId>), Fault> {
+    let limit = request.limit.clamp(1, PAGE_MAX) as usize;
+    let looked_max = BatchJobPage::LOOKED_MAX as usize;
+    let (mut found, mut looked, mut last) = (Vec::new(), 0, request.after);
+    loop {
+        // One more than wanted says whether anything follows.
+        let wanted = if request.statuses.is_none() { limit + 1 } else { PAGE_MAX as usize };
+        let step = wanted.min(looked_max + 1 - looked) as i64;
+        let after = last.map_or(i64::MIN, |after| after.0);
+        let parameters: [Parameter<'_>; 3] = [(&request.id.0, Type::INT8), (&after, Type::INT8), (&step, Type::INT8)];
+        let rows = session.query(sql!("workflows/select_members_page"), &parameters).await?;
+        let members: Vec<(JobId, Member)> = rows.iter().map(Member::of).collect::<Result<_, _>>()?;
+        let is_last = (members.len() as i64) < step;
+        let known = match &request.statuses {
+            Some(_) => statuses(session, members.iter().map(|(id, _)| *id)).await?,
+            None => HashMap::new(),
+        };
+        for (id, member) in members {
+            if found.len() == limit || looked == looked_max {
+                return Ok((found, last));
+            }
+            looked += 1;
+            last = Some(id);
+            let is_wanted = |wanted: &Vec<Status>| known.get(&id).is_some_and(|status| wanted.contains(status));
+            if request.statuses.as_ref().is_none_or(is_wanted) {
+                found.push((id, member));
+            }
+        }
+        if is_last {
+            return Ok((found, None));
+        }
+    }
 }
 
 /// A job's row in `member`.
@@ -126,13 +160,17 @@ pub(super) async fn dependencies(parts: Arc<Parts>, request: DependenciesRequest
     Ok(found)
 }
 
-/// The blocked jobs that wait for a job.
+/// The jobs that depend on a job.
 pub(super) async fn dependents(parts: Arc<Parts>, request: DependentsRequest) -> Result<Vec<Dependent>, Fault> {
+    let statement = match request.which {
+        Dependents::Waiting => sql!("workflows/select_waiting_dependents"),
+        Dependents::Children => sql!("workflows/select_children"),
+    };
     let after = request.after.map_or(i64::MIN, |after| after.0);
     let limit = i64::from(request.limit.clamp(1, PAGE_MAX));
     let parameters: [Parameter<'_>; 3] = [(&request.id.0, Type::INT8), (&after, Type::INT8), (&limit, Type::INT8)];
     let transaction = parts.pool.begin_reading().await?;
-    let rows = transaction.query(sql!("workflows/select_blocked_dependents"), &parameters).await?;
+    let rows = transaction.query(statement, &parameters).await?;
     let mut are_children = BTreeMap::new();
     for row in &rows {
         let columns = &mut Columns::of(row);
@@ -142,9 +180,13 @@ pub(super) async fn dependents(parts: Arc<Parts>, request: DependentsRequest) ->
     let mut jobs = select_jobs(&transaction, &ids).await?;
     transaction.commit().await?;
     jobs.sort_by_key(|job| job.id);
-    let shown =
-        jobs.into_iter().map(|job| Dependent { id: job.id, is_child: are_children[&job.id], job_type: job.job_type });
-    Ok(shown.collect())
+    let dependents = jobs.into_iter().map(|Job { id, job_type, status, .. }| Dependent {
+        id,
+        job_type,
+        status,
+        is_child: are_children[&id],
+    });
+    Ok(dependents.collect())
 }
 
 /// All dependencies of one job, its parent included, without results.

@@ -3,7 +3,7 @@
 use super::plans::{HotStatement, hot};
 
 /// The last jobs of their lane.
-pub(super) const HOT: [HotStatement; 13] = [
+pub(super) const HOT: [HotStatement; 14] = [
     hot!("reading/select_jobs", "bigint[]", "'{99999,100000}'"),
     hot!("reading/select_attempts", "bigint", "100001"),
     hot!("reading/select_filtered", "bigint[]", "'{99999,100000}'"),
@@ -19,6 +19,7 @@ pub(super) const HOT: [HotStatement; 13] = [
     hot!("moving/delete_moved_jobs", "bigint[]", "'{99999,100000}'"),
     hot!("workflows/select_member", "bigint", "100000"),
     hot!("workflows/select_dependencies", "bigint[], bigint", "'{99999,100000}', 10"),
+    hot!("workflows/select_waiting_dependents", "bigint, bigint, bigint", "99999, 0, 51"),
     hot!("checkpoints/select_shown", "bigint, integer", "100000, 10"),
     hot!("upkeep/bury_stateless_jobs", "bigint, bigint, text", "99990, 20, 'no state'"),
 ];

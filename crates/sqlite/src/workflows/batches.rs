@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, BatchChange, BatchCounts, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole, BatchesRequest,
-    ChangeBatch, ChangedBatch, JobData, JobId, NewSignal, Status,
+    Action, BatchChange, BatchCounts, BatchId, BatchJob, BatchJobPage, BatchJobsRequest, BatchRecord, BatchRole,
+    BatchesRequest, ChangeBatch, ChangedBatch, JobData, JobId, NewSignal, Status,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -65,26 +65,34 @@ pub(crate) fn batches(connection: &Connection, request: &BatchesRequest) -> rusq
 }
 
 /// A page of the jobs of a batch.
-pub(crate) fn batch_jobs(connection: &Connection, request: &BatchJobsRequest) -> rusqlite::Result<Vec<BatchJob>> {
-    let after = request.after.map_or(0, |after| after.0);
-    let mut jobs: Vec<BatchJob> = connection
-        .prepare_cached(include_str!("../sql/workflows/select_batch_jobs.sql"))?
-        .query_map(params![request.id.0, after, request.limit], |row| {
-            Ok(BatchJob {
-                id: column::id(row, 0)?,
+pub(crate) fn batch_jobs(connection: &Connection, request: &BatchJobsRequest) -> rusqlite::Result<BatchJobPage> {
+    let limit = request.limit as usize;
+    let mut page = BatchJobPage::default();
+    let mut last = request.after;
+    let mut statement = connection.prepare_cached(include_str!("../sql/workflows/select_batch_jobs.sql"))?;
+    let mut rows = statement.query([request.id.0, last.map_or(0, |after| after.0)])?;
+    let mut looked = 0;
+    while let Some(row) = rows.next()? {
+        if page.jobs.len() == limit || looked == BatchJobPage::LOOKED_MAX {
+            page.next = last;
+            break;
+        }
+        looked += 1;
+        let (id, status) = (column::id(row, 0)?, column::status(row, 4)?);
+        last = Some(id);
+        if request.statuses.as_ref().is_none_or(|statuses| statuses.contains(&status)) {
+            page.jobs.push(BatchJob {
+                id,
                 reference: column::optional_text(row, 1)?,
                 // A CHECK constraint allows only known words.
                 role: BatchRole::from_stored(&column::text(row, 2)?).unwrap_or(BatchRole::Member),
                 job_type: column::text(row, 3)?,
-                status: column::status(row, 4)?,
-                dependencies: Vec::new(),
-            })
-        })?
-        .collect::<Result<_, _>>()?;
-    for job in &mut jobs {
-        job.dependencies = first_dependencies(connection, job.id, BatchJob::DEPENDENCIES_MAX as usize)?;
+                status,
+                dependencies: first_dependencies(connection, id, BatchJob::DEPENDENCIES_MAX as usize)?,
+            });
+        }
     }
-    Ok(jobs)
+    Ok(page)
 }
 
 /// One step of a change.

@@ -1,6 +1,6 @@
 use longshore_core::{
-    DependenciesRequest, Dependency, DependencyTarget, Dependent, DependentsRequest, JobData, JobFacts, JobId, Status,
-    WorkflowPlace,
+    DependenciesRequest, Dependency, DependencyTarget, Dependent, Dependents, DependentsRequest, JobData, JobFacts,
+    JobId, Status, WorkflowPlace,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -30,14 +30,18 @@ pub(crate) fn first_dependencies(connection: &Connection, id: JobId, max: usize)
     all(connection, id, max)
 }
 
-/// The blocked jobs that wait for a job.
+/// The jobs that depend on a job.
 pub(crate) fn dependents(connection: &Connection, request: DependentsRequest) -> rusqlite::Result<Vec<Dependent>> {
-    let DependentsRequest { id, after, limit } = request;
+    let DependentsRequest { id, which, after, limit } = request;
+    let sql = match which {
+        Dependents::Waiting => include_str!("../sql/workflows/select_waiting_dependents.sql"),
+        Dependents::Children => include_str!("../sql/workflows/select_children.sql"),
+    };
     connection
-        .prepare_cached(include_str!("../sql/workflows/select_dependents.sql"))?
+        .prepare_cached(sql)?
         .query_map(params![id.0, after.map_or(0, |after| after.0), limit], |row| {
-            let (id, job_type) = (column::id(row, 0)?, column::text(row, 1)?);
-            Ok(Dependent { id, job_type, is_child: column::integer(row, 2)? == 1 })
+            let (id, job_type, status) = (column::id(row, 0)?, column::text(row, 1)?, column::status(row, 2)?);
+            Ok(Dependent { id, job_type, status, is_child: column::integer(row, 3)? == 1 })
         })?
         .collect()
 }

@@ -25,10 +25,15 @@ const MAY_WALK: [&str; 12] = [
     "take_id_range",
 ];
 /// The backlog of a limited type is counted up to a limit. Each part of what waits for a job is limited before both are
-/// joined. The next pair of type and queue is one of two. The schema has a few dozen rows. The jobs of one worker are sorted for the page that shows them; it holds no
-/// more than it prefetched.
-const MAY_SORT: [&str; 5] =
-    ["select_backlog_in_lanes", "select_dependents", "select_keepers", "select_next_pair", "select_running_jobs"];
+/// joined. The next pair of type and queue is one of two. The schema has a few dozen rows. The jobs of one worker are
+/// sorted for the page that shows them; it holds no more than it prefetched.
+const MAY_SORT: [&str; 5] = [
+    "select_backlog_in_lanes",
+    "select_keepers",
+    "select_next_pair",
+    "select_running_jobs",
+    "select_waiting_dependents",
+];
 
 #[test]
 fn no_statement_walks_what_waits_or_sorts_it() {

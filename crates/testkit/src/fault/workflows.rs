@@ -1,5 +1,5 @@
 use longshore_core::{
-    Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
+    Advanced, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
     DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
     WorkflowBatch, WorkflowStream, Workflows,
 };
@@ -19,7 +19,7 @@ impl<S: Workflows> Workflows for FaultStore<S> {
         self.meet(Operation::Read, move |inner| inner.batches(request))
     }
 
-    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>> {
+    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, BatchJobPage> {
         self.meet(Operation::Read, move |inner| inner.batch_jobs(request))
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Advanced, BatchChange, BatchCounts, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole,
+    Action, Advanced, BatchChange, BatchCounts, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchRole,
     BatchStatus, BatchesRequest, ChangeBatch, ChangedBatch, DependenciesRequest, Dependency, DependencyState,
     Dependent, DependentsRequest, EnqueuedWorkflow, JobData, JobId, Needs, NewSignal, Otherwise, Selection, Status,
     StoreError, StoreFuture, Timestamp, WorkflowBatch, WorkflowStream, Workflows, next_of,
@@ -204,7 +204,7 @@ impl Workflows for MemoryStore {
         self.quietly(move |state, _| Ok(state.batch_page(&request)))
     }
 
-    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>> {
+    fn batch_jobs(&self, request: BatchJobsRequest) -> StoreFuture<'_, BatchJobPage> {
         self.quietly(move |state, _| Ok(state.batch_jobs(&request)))
     }
 

@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 
 use longshore_core::{
-    Actioned, AppliedSchedules, BatchJob, BatchRecord, ChangedBatch, ClaimNumber, Claimed, Dependency, Enqueued,
+    Actioned, AppliedSchedules, BatchJobPage, BatchRecord, ChangedBatch, ClaimNumber, Claimed, Dependency, Enqueued,
     EnqueuedWorkflow, Extended, Health, JobData, JobDetail, JobId, JobPage, LimitScope, LogPage, QueueStats, Reclaimed,
     Recorded, ScheduleRecord, SettledSchedules, Stats, TickPage, WaitingFacts, WorkerRecord,
 };
@@ -59,7 +59,7 @@ impl Answer for Vec<ScheduleRecord> {}
 impl Answer for TickPage {}
 impl Answer for EnqueuedWorkflow {}
 impl Answer for Vec<BatchRecord> {}
-impl Answer for Vec<BatchJob> {}
+impl Answer for BatchJobPage {}
 impl Answer for Vec<Dependency> {}
 impl Answer for Option<ChangedBatch> {}
 impl Answer for Option<bool> {}

@@ -1,6 +1,6 @@
 use longshore_core::{
     Awaited, BatchChange, BatchId, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, Console,
-    DependenciesRequest, JobId, Limits, Needs, NewDependency, NewSignal, NewWorkflow, Otherwise, RunningMember,
+    DependenciesRequest, JobId, Limits, Needs, NewDependency, NewSignal, NewWorkflow, Otherwise, RunningMember, Status,
     WorkflowBatch, WorkflowJob, Workflows,
 };
 
@@ -155,8 +155,11 @@ impl<H: Harness> Run<H> {
         let all = BatchesRequest { statuses: None, before: None, limit: 1000 };
         self.trail.both_calmly(&self.main, |store| store.batches(all.clone())).await;
         for batch in self.batches_of_model(1000).await {
-            let request = BatchJobsRequest { id: batch.id, after: None, limit: 1000 };
-            self.trail.both_calmly(&self.main, |store| store.batch_jobs(request.clone())).await;
+            let some = vec![Status::Completed, Status::DeadLetter, Status::Blocked];
+            for (statuses, limit) in [(None, 1000), (Some(some.clone()), 2), (Some(some), 1000)] {
+                let request = BatchJobsRequest { id: batch.id, statuses, after: None, limit };
+                self.trail.both_calmly(&self.main, |store| store.batch_jobs(request.clone())).await;
+            }
         }
         for id in &self.expected {
             let request = DependenciesRequest { id: *id, name: None, result_bytes_max: 1000 };

@@ -146,8 +146,8 @@ pub(super) async fn jobs_of<H: Harness>(world: &World<H>, id: BatchId) -> Vec<Ba
 where
     H::Store: Workflows,
 {
-    let request = BatchJobsRequest { id, after: None, limit: 1000 };
-    world.store.batch_jobs(request).await.expect("batches can be read")
+    let request = BatchJobsRequest { id, statuses: None, after: None, limit: 1000 };
+    world.store.batch_jobs(request).await.expect("batches can be read").jobs
 }
 
 /// Makes a change, step by step; returns how many jobs it touched.

@@ -659,6 +659,7 @@ macro_rules! limit_suite {
             limit_rules:
                 without_a_rule_nothing_is_listed
                 an_applied_rule_is_listed_with_what_it_says
+                a_rate_without_a_burst_and_weights_are_listed_as_they_count
                 applying_the_same_again_changes_nothing
                 applying_no_rule_removes_the_configured_one_and_no_other
                 a_rule_that_was_set_by_hand_wins_until_it_is_unset
@@ -698,6 +699,8 @@ macro_rules! workflow_suite {
                 a_retried_member_opens_its_batch_again
                 a_deleted_member_counts_as_cancelled
                 an_ended_member_that_is_removed_counts_as_it_ended
+                jobs_of_a_batch_are_listed_by_status_a_page_at_a_time
+                a_page_of_a_batch_looks_at_a_bounded_number_of_jobs
                 a_cancelled_batch_ends_all_that_wait_and_asks_the_others_to_stop
                 a_retried_batch_retries_what_did_not_complete
                 a_large_batch_is_cancelled_in_bounded_steps
@@ -723,7 +726,7 @@ macro_rules! workflow_suite {
             dependencies:
                 a_job_waits_for_all_of_its_dependencies
                 each_need_is_met_by_its_own_ends
-                who_waits_for_a_job_is_listed_by_id
+                children_and_waiting_jobs_are_listed_by_id
                 what_can_no_longer_happen_has_the_consequence_that_was_chosen
                 who_is_given_up_takes_along_who_needs_it
                 a_dependency_that_has_ended_already_is_settled_at_once

@@ -2,7 +2,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use longshore_core::{
     Actioned, BatchChange, BatchId, BatchJobsRequest, BatchStatus, BatchesRequest, Deed, JobData, JobId, NewSignal,
-    StoreError,
+    Status, StoreError,
 };
 use longshore_report::{BatchDetail, BatchList, ChangedMembers, ClosedBatch, SentSignal};
 use serde::Deserialize;
@@ -38,8 +38,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/batches/{id}", Scope::Read, show)
             .says("Shows a batch with its counts, and its jobs by id with what each waits for")
             .query([
-                Parameter::number("limit", "How many jobs; default 50.", 1..=PAGE_MAX),
-                Parameter::text("after", "Only jobs behind this id, the last one of the page before."),
+                Parameter::words("status", "Only jobs in one of these states.", Status::ALL.map(Status::as_str)),
+                Parameter::number(
+                    "limit",
+                    "How many jobs; default 50. A page looks at 5000 jobs, and may find fewer of a status among them: only \
+                     a page without `next` is the last one.",
+                    1..=PAGE_MAX,
+                ),
+                Parameter::text("after", "The `next` of the page before."),
             ])
             .answers(200, "BatchDetail"),
         Endpoint::post("/api/v1/batches/{id}/retry", Scope::Operate, retry)
@@ -72,14 +78,13 @@ async fn list(State(state): State, mut query: Query) -> Result<Response, ApiErro
 }
 
 async fn show(State(state): State, PathId(id): PathId<BatchId>, mut query: Query) -> Result<Response, ApiError> {
+    let statuses: Option<Vec<Status>> = query.words("status")?;
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let after: Option<JobId> = query.one("after")?;
     query.end()?;
     let batch = state.shown().batch(id).await?.ok_or_else(|| no_such(id))?;
-    let mut jobs = state.shown().batch_jobs(BatchJobsRequest { id, after, limit: limit + 1 }).await?;
-    let has_more = jobs.len() > limit as usize;
-    jobs.truncate(limit as usize);
-    Ok(json(&BatchDetail { batch, jobs, has_more }))
+    let page = state.shown().batch_jobs(BatchJobsRequest { id, statuses, after, limit }).await?;
+    Ok(json(&BatchDetail::new(batch, page)))
 }
 
 pub(crate) fn no_such(id: BatchId) -> ApiError {

@@ -1,5 +1,5 @@
 use longshore_core::{
-    Actioned, BatchChange, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, JobId,
+    Actioned, BatchChange, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, JobId,
     NewSignal, StoreError,
 };
 
@@ -42,7 +42,8 @@ impl Shown {
     /// many jobs is not looked through.
     async fn sees_batch(&self, id: BatchId) -> Result<bool, StoreError> {
         let Some(visible) = &self.visible else { return Ok(true) };
-        let jobs = self.store().batch_jobs(BatchJobsRequest { id, after: None, limit: SEEN_JOBS_MAX }).await?;
+        let request = BatchJobsRequest { id, statuses: None, after: None, limit: SEEN_JOBS_MAX };
+        let BatchJobPage { jobs, .. } = self.store().batch_jobs(request).await?;
         if jobs.len() >= SEEN_JOBS_MAX as usize {
             return Ok(false);
         }
@@ -51,13 +52,13 @@ impl Shown {
         Ok(!ids.is_empty() && self.seen_among(visible, &ids).await?.len() == ids.len())
     }
 
-    pub(crate) async fn batch_jobs(&self, request: BatchJobsRequest) -> Result<Vec<BatchJob>, StoreError> {
+    pub(crate) async fn batch_jobs(&self, request: BatchJobsRequest) -> Result<BatchJobPage, StoreError> {
         if !self.sees_batch(request.id).await? {
-            return Ok(Vec::new());
+            return Ok(BatchJobPage::default());
         }
-        let mut jobs = self.store().batch_jobs(request).await?;
-        jobs.iter_mut().for_each(|job| self.redaction.hide_in_dependencies(&mut job.dependencies));
-        Ok(jobs)
+        let mut page = self.store().batch_jobs(request).await?;
+        page.jobs.iter_mut().for_each(|job| self.redaction.hide_in_dependencies(&mut job.dependencies));
+        Ok(page)
     }
 
     /// Closes a batch, or changes its members to the end.

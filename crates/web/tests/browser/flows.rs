@@ -39,13 +39,21 @@ fn a_limit_is_set_changed_and_unset_by_hand() {
     script_off(&mut browser);
     browser.go(&site.at("/limits"));
     fill(&mut browser, &[("#limit-name", "sync_tenant"), ("#limit-concurrency", "5"), ("#limit-rate", "10/1m")]);
+    fill(
+        &mut browser,
+        &[("#limit-key", "/tenant"), ("#limit-key_concurrency", "2"), ("#limit-weights", "acme=3, \"a,b\"=2")],
+    );
     browser.follow("button[value=set]");
     assert!(browser.inner("[role=status]").contains("The limit of type sync_tenant is set."));
     browser.follow("a[aria-label='Change the limit of type sync_tenant']");
     assert_eq!(browser.text("document.querySelector('#limit-rate').value"), "10/1m");
+    let weights = "document.querySelector('#limit-weights').value";
+    assert_eq!(browser.text(weights), "\"a,b\"=2, acme=3");
     fill(&mut browser, &[("#limit-concurrency", "7")]);
     browser.follow("button[value=set]");
     assert!(browser.inner("#limits tbody").contains("0 / 7"));
+    browser.follow("a[aria-label='Change the limit of type sync_tenant']");
+    assert_eq!(browser.text(weights), "\"a,b\"=2, acme=3", "what is not changed stays");
     browser.follow("button[value=unset]");
     assert!(browser.inner("[role=status]").contains("The limit of type sync_tenant is unset."));
     fill(&mut browser, &[("#limit-name", "sync_tenant"), ("#limit-burst", "5")]);
@@ -76,6 +84,25 @@ fn a_batch_is_shown_as_a_graph_with_links() {
     assert!(browser.inner("section[aria-labelledby=callbacks]").contains("alert"));
     browser.follow(&format!("svg.graph a[href$='/jobs/{}']", flow.broken));
     assert_eq!(browser.inner("h1"), format!("Job {}", flow.broken));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_counts_of_a_batch_lead_to_the_members_behind_them() {
+    let site = Site::start();
+    let flow = site.seed_flows();
+    let mut browser = Chromium::start(1280, 860);
+    browser.go(&site.at(&format!("/batches/{}", flow.batch)));
+    browser.follow(".tiles a[href*='status=dead_letter']");
+    let badges = "[...document.querySelectorAll('section[aria-labelledby=members] .badge')].map(b => b.textContent)";
+    assert_eq!(browser.value(&format!("{badges}.length")), 4);
+    assert_eq!(browser.value(&format!("new Set({badges}).size")), 1);
+    assert!(browser.inner("section[aria-labelledby=members] header").contains("dead letter"));
+    assert!(browser.text("document.querySelector('.tiles [aria-current]').textContent").contains("Dead letters"));
+    browser.follow("section[aria-labelledby=members] header a");
+    assert!(browser.text("location.search").is_empty());
+    browser.go(&site.at(&format!("/batches/{}?status=cancelled", flow.batch)));
+    assert!(browser.inner("section[aria-labelledby=members]").contains("No kept member has this status."));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -84,6 +84,12 @@ async fn a_batch_is_listed_and_shown_with_what_its_jobs_wait_for(engine: Engine)
     assert_eq!((&page["batches"][0]["batch_id"], &page["next"]), (&json!(older), &Value::Null));
     let shown = site.get(&format!("/api/v1/batches/{id}?limit=1")).await.json();
     assert_eq!((&shown["status"], &shown["members"], &shown["has_more"]), (&json!("running"), &json!(2), &json!(true)));
+    assert_eq!(shown["next"], json!(first));
+    let blocked = site.get(&format!("/api/v1/batches/{id}?status=blocked,running&limit=1")).await.json();
+    assert_eq!(blocked["jobs"].as_array().unwrap().len(), 1);
+    assert_eq!((&blocked["jobs"][0]["status"], &blocked["next"]), (&json!("blocked"), &Value::Null));
+    assert_eq!(site.get(&format!("/api/v1/batches/{id}?status=dead_letter")).await.json()["jobs"], json!([]));
+    assert_eq!(site.get(&format!("/api/v1/batches/{id}?status=lost")).await.status, 400);
     let rest = site.get(&format!("/api/v1/batches/{id}?after={first}")).await.json();
     let waits = &rest["jobs"][0]["dependencies"][0];
     assert_eq!(

@@ -1,4 +1,4 @@
-use longshore_core::{BatchId, BatchJob, BatchJobsRequest, BatchRecord, Timestamp};
+use longshore_core::{BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, Status, Timestamp};
 use longshore_report::BatchDetail;
 
 use super::tree::tree;
@@ -12,13 +12,15 @@ use crate::output::table::printable;
 const PAGE: u32 = 1000;
 
 /// Shows one batch with its jobs.
-pub(super) async fn show(context: &Context, id: BatchId, limit: u32) -> anyhow::Result<Exit> {
+pub(super) async fn show(
+    context: &Context,
+    id: BatchId,
+    statuses: Option<Vec<Status>>,
+    limit: u32,
+) -> anyhow::Result<Exit> {
     let database = super::open(context).await?;
     let batch = super::existing(&database, id).await?;
-    let mut jobs = jobs(&database, id, limit.saturating_add(1)).await?;
-    let has_more = jobs.len() > limit as usize;
-    jobs.truncate(limit as usize);
-    let shown = BatchDetail { batch, jobs, has_more };
+    let shown = BatchDetail::new(batch, jobs(&database, id, statuses, limit).await?);
     let now = context.now();
     context.output.result(&shown, |output| {
         facts(&shown.batch, now).into_iter().try_for_each(|line| output.line(line))?;
@@ -27,24 +29,35 @@ pub(super) async fn show(context: &Context, id: BatchId, limit: u32) -> anyhow::
         }
         tree(&shown.jobs).into_iter().try_for_each(|line| output.line(line))
     })?;
-    if has_more {
+    if shown.has_more {
         context.output.note(format!("these are the first {limit} jobs: add --limit to see more"));
     }
     Ok(Exit::Done)
 }
 
-async fn jobs(database: &Database, id: BatchId, limit: u32) -> anyhow::Result<Vec<BatchJob>> {
-    let mut jobs: Vec<BatchJob> = Vec::new();
-    while jobs.len() < limit as usize {
-        let left = limit - jobs.len() as u32;
-        let request = BatchJobsRequest { id, after: jobs.last().map(|job| job.id), limit: left.min(PAGE) };
+/// The first jobs, and one more, which says whether there are others.
+async fn jobs(
+    database: &Database,
+    id: BatchId,
+    statuses: Option<Vec<Status>>,
+    limit: u32,
+) -> anyhow::Result<BatchJobPage> {
+    let mut all = BatchJobPage::default();
+    loop {
+        let left = limit + 1 - all.jobs.len() as u32;
+        let request = BatchJobsRequest { id, statuses: statuses.clone(), after: all.next, limit: left.min(PAGE) };
         let page = database.batch_jobs(request).await?;
-        if page.is_empty() {
-            break;
+        all.jobs.extend(page.jobs);
+        all.next = page.next;
+        if all.jobs.len() > limit as usize {
+            all.jobs.truncate(limit as usize);
+            all.next = all.jobs.last().map(|job| job.id);
+            return Ok(all);
         }
-        jobs.extend(page);
+        if all.next.is_none() {
+            return Ok(all);
+        }
     }
-    Ok(jobs)
 }
 
 fn facts(batch: &BatchRecord, now: Timestamp) -> Vec<String> {

@@ -1,5 +1,5 @@
 use longshore_core::{
-    Advanced, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
+    Advanced, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
     DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, JobId, NewSignal, StoreFuture,
     WorkflowBatch, WorkflowStream, Workflows, next_of,
 };
@@ -32,7 +32,7 @@ impl Workflows for EnqueueRecorder {
         nothing()
     }
 
-    fn batch_jobs(&self, _: BatchJobsRequest) -> StoreFuture<'_, Vec<BatchJob>> {
+    fn batch_jobs(&self, _: BatchJobsRequest) -> StoreFuture<'_, BatchJobPage> {
         nothing()
     }
 

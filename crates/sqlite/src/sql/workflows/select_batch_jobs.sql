@@ -4,4 +4,3 @@ JOIN job_queue ON job_queue.id = job_members.job_id
 WHERE batch_id = ?1
   AND job_id > ?2
 ORDER BY job_id
-LIMIT ?3

@@ -1,6 +1,7 @@
 use longshore_core::{
-    BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchesRequest, DependenciesRequest, Dependency, DependencyState,
-    DependencyTarget, Dependent, DependentsRequest, JobData, JobFacts, JobId, Status, WorkflowPlace,
+    BatchId, BatchJob, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, DependenciesRequest, Dependency,
+    DependencyState, DependencyTarget, Dependent, Dependents, DependentsRequest, JobData, JobFacts, JobId, Status,
+    WorkflowPlace,
 };
 
 use crate::memory::state::State;
@@ -29,25 +30,35 @@ impl State {
         records.filter(is_meant).take(request.limit as usize).collect()
     }
 
-    pub(super) fn batch_jobs(&self, request: &BatchJobsRequest) -> Vec<BatchJob> {
+    pub(super) fn batch_jobs(&self, request: &BatchJobsRequest) -> BatchJobPage {
         let members =
             self.flows.members.iter().filter(|(id, member)| {
                 member.batch == Some(request.id) && request.after.is_none_or(|after| **id > after)
             });
-        let jobs = members.filter_map(|(id, member)| {
-            let job = &self.rows.get(id)?.job;
+        let (mut last, mut looked) = (request.after, 0);
+        let mut page = BatchJobPage::default();
+        for (id, member) in members {
+            let Some(job) = self.rows.get(id).map(|row| &row.job) else { continue };
+            if page.jobs.len() == request.limit as usize || looked == BatchJobPage::LOOKED_MAX {
+                page.next = last;
+                break;
+            }
+            (last, looked) = (Some(*id), looked + 1);
+            if request.statuses.as_ref().is_some_and(|statuses| !statuses.contains(&job.status)) {
+                continue;
+            }
             let mut dependencies = self.all_dependencies(*id);
             dependencies.truncate(BatchJob::DEPENDENCIES_MAX as usize);
-            Some(BatchJob {
+            page.jobs.push(BatchJob {
                 id: *id,
                 reference: member.reference.clone(),
                 role: member.role,
                 job_type: job.job_type.clone(),
                 status: job.status,
                 dependencies,
-            })
-        });
-        jobs.take(request.limit as usize).collect()
+            });
+        }
+        page
     }
 
     pub(super) fn dependencies(&self, request: &DependenciesRequest) -> Vec<Dependency> {
@@ -66,23 +77,21 @@ impl State {
     }
 
     pub(super) fn dependents(&self, request: DependentsRequest) -> Vec<Dependent> {
-        let blocked = self
-            .rows
-            .iter()
-            .filter(|(id, row)| row.job.status == Status::Blocked && request.after.is_none_or(|after| **id > after));
-        let waiting = blocked.filter_map(|(id, row)| {
+        let behind = self.rows.iter().filter(|(id, _)| request.after.is_none_or(|after| **id > after));
+        let dependents = behind.filter_map(|(id, row)| {
+            let status = row.job.status;
             let is_child = row.job.parent_job_id == Some(request.id);
             let mut waits = self.flows.waits.get(id).into_iter().flatten();
             let is_waiting = |wait: &Wait| {
                 wait.state == DependencyState::Waiting && matches!(wait.target, Target::Job(job) if job == request.id)
             };
-            (is_child || waits.any(is_waiting)).then(|| Dependent {
-                id: *id,
-                job_type: row.job.job_type.clone(),
-                is_child,
-            })
+            let is_meant = match request.which {
+                Dependents::Waiting => status == Status::Blocked && (is_child || waits.any(is_waiting)),
+                Dependents::Children => is_child,
+            };
+            is_meant.then(|| Dependent { id: *id, job_type: row.job.job_type.clone(), status, is_child })
         });
-        waiting.take(request.limit as usize).collect()
+        dependents.take(request.limit as usize).collect()
     }
 
     /// Where a job is in its workflow.

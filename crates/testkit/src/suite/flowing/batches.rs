@@ -1,11 +1,11 @@
 use longshore_core::{
-    Action, BatchChange, BatchCounts, BatchId, BatchStatus, BatchesRequest, ChangeBatch, Console, Maintenance,
-    Retention, Status, StoreError, WorkflowBatch, Workflows,
+    Action, BatchChange, BatchCounts, BatchId, BatchJobPage, BatchJobsRequest, BatchStatus, BatchesRequest,
+    ChangeBatch, Console, Maintenance, Retention, Status, StoreError, WorkflowBatch, Workflows,
 };
 
 use crate::suite::flowing::{
     act, advance, batch, batch_status, change, claim_next, closed, complete, counts, enqueue, fail, jobs_of, named, on,
-    open, statuses, try_enqueue,
+    on_signal, open, statuses, try_enqueue,
 };
 use crate::suite::world::seconds;
 use crate::suite::{Harness, World};
@@ -114,6 +114,54 @@ where
     assert_eq!(counts(&world, flow.batch()).await, expected);
     assert_eq!(batch_status(&world, flow.batch()).await, BatchStatus::Failed);
     assert_eq!(jobs_of(&world, flow.batch()).await, []);
+}
+
+pub async fn jobs_of_a_batch_are_listed_by_status_a_page_at_a_time<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let jobs = vec![named("a"), named("b"), named("c"), named("d").after(on_signal("go")), named("e")];
+    let flow = enqueue(&world, closed("import"), jobs).await;
+    act(&world, flow.id("b"), Action::Cancel).await;
+    for reference in ["a", "c", "e"] {
+        fail(&world, &worker_id, flow.id(reference)).await;
+    }
+    let page = async |statuses: Option<&[Status]>, after: Option<&str>, limit| {
+        let after = after.map(|reference| flow.id(reference));
+        let request = BatchJobsRequest { id: flow.batch(), statuses: statuses.map(<[_]>::to_vec), after, limit };
+        let page = world.store.batch_jobs(request).await.expect("batches can be read");
+        let references: Vec<String> = page.jobs.into_iter().filter_map(|job| job.reference).collect();
+        (references.concat(), page.next)
+    };
+    let dead = Some([Status::DeadLetter].as_slice());
+    assert_eq!(page(dead, None, 10).await, ("ace".to_owned(), None));
+    assert_eq!(page(dead, None, 3).await, ("ace".to_owned(), None), "nothing follows a full page");
+    assert_eq!(page(dead, None, 2).await, ("ac".to_owned(), Some(flow.id("c"))));
+    assert_eq!(page(dead, Some("c"), 2).await, ("e".to_owned(), None));
+    assert_eq!(page(Some(&[Status::Cancelled, Status::Blocked]), None, 10).await, ("bd".to_owned(), None));
+    assert_eq!(page(Some(&[Status::Running]), None, 10).await, (String::new(), None));
+    assert_eq!(page(None, None, 2).await, ("ab".to_owned(), Some(flow.id("b"))));
+    assert_eq!(page(None, Some("b"), 3).await, ("cde".to_owned(), None));
+}
+
+pub async fn a_page_of_a_batch_looks_at_a_bounded_number_of_jobs<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let looked = BatchJobPage::LOOKED_MAX as usize;
+    let reference = |place: usize| format!("{place:05}");
+    let flow = enqueue(&world, closed("import"), (0..looked + 2).map(|place| named(&reference(place))).collect()).await;
+    let request = |after| {
+        let statuses = Some(vec![Status::Running]);
+        BatchJobsRequest { id: flow.batch(), statuses, after, limit: 10 }
+    };
+    let first = world.store.batch_jobs(request(None)).await.expect("batches can be read");
+    assert_eq!((first.jobs, first.next), (Vec::new(), Some(flow.id(&reference(looked - 1)))));
+    let last = world.store.batch_jobs(request(first.next)).await.expect("batches can be read");
+    assert_eq!((last.jobs, last.next), (Vec::new(), None));
 }
 
 pub async fn an_ended_member_that_is_removed_counts_as_it_ended<H: Harness>()

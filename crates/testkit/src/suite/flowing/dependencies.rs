@@ -1,6 +1,7 @@
 use longshore_core::{
-    Action, Awaited, Console, DependenciesRequest, DependencyState, DependencyTarget, DependentsRequest, JobData,
-    Maintenance, Needs, NewDependency, NewJob, Otherwise, Status, WorkflowBatch, WorkflowJob, Workflows, explain,
+    Action, Awaited, Console, DependenciesRequest, DependencyState, DependencyTarget, Dependents, DependentsRequest,
+    JobData, Maintenance, Needs, NewDependency, NewJob, Otherwise, Status, WorkflowBatch, WorkflowJob, Workflows,
+    explain,
 };
 
 use crate::suite::flowing::{
@@ -26,7 +27,7 @@ where
     complete(&world, &worker_id, flow.id("c")).await;
 }
 
-pub async fn who_waits_for_a_job_is_listed_by_id<H: Harness>()
+pub async fn children_and_waiting_jobs_are_listed_by_id<H: Harness>()
 where
     H::Store: Workflows,
 {
@@ -41,17 +42,30 @@ where
     ];
     let flow = enqueue(&world, WorkflowBatch::None, jobs).await;
     let child = world.enqueue(NewJob { parent: Some(flow.id("a")), ..job() }).await;
-    let listed = async |after, limit| {
-        let request = DependentsRequest { id: flow.id("a"), after, limit };
+    let listed = async |which, after, limit| {
+        let request = DependentsRequest { id: flow.id("a"), which, after, limit };
         let found = world.store.dependents(request).await.expect("dependents can be read");
-        found.into_iter().map(|dependent| (dependent.id, dependent.is_child)).collect::<Vec<_>>()
+        found.into_iter().map(|found| (found.id, found.is_child, found.status)).collect::<Vec<_>>()
     };
-    let (c, d) = ((flow.id("c"), false), (flow.id("d"), false));
-    assert_eq!(listed(None, 10).await, [c, d, (child, true)]);
-    assert_eq!(listed(None, 1).await, [c]);
-    assert_eq!(listed(Some(d.0), 10).await, [(child, true)]);
+    let waiting = async |after, limit| listed(Dependents::Waiting, after, limit).await;
+    let children = async |after, limit| listed(Dependents::Children, after, limit).await;
+    let [c, d] = ["c", "d"].map(|name| (flow.id(name), false, Status::Blocked));
+    let blocked = (child, true, Status::Blocked);
+    assert_eq!(waiting(None, 10).await, [c, d, blocked]);
+    assert_eq!(waiting(None, 1).await, [c]);
+    assert_eq!(waiting(Some(d.0), 10).await, [blocked]);
+    assert_eq!(children(None, 10).await, [blocked]);
     complete(&world, &worker_id, flow.id("a")).await;
-    assert_eq!(listed(None, 10).await, []);
+    assert_eq!(waiting(None, 10).await, []);
+    assert_eq!(children(None, 10).await, [(child, true, Status::Pending)]);
+    for id in ["b", "c", "d", "e"].map(|name| flow.id(name)).into_iter().chain([child]) {
+        complete(&world, &worker_id, id).await;
+    }
+    let second = (world.enqueue(NewJob { parent: Some(flow.id("a")), ..job() }).await, true, Status::Pending);
+    let completed = (child, true, Status::Completed);
+    assert_eq!(children(None, 10).await, [completed, second]);
+    assert_eq!(children(None, 1).await, [completed]);
+    assert_eq!(children(Some(child), 10).await, [second]);
 }
 
 pub async fn each_need_is_met_by_its_own_ends<H: Harness>()

@@ -1,7 +1,7 @@
 use axum::http::Uri;
 use longshore_core::{
-    BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchRole, BatchStatus, Dependency, DependencyTarget, JobId,
-    Needs,
+    BatchId, BatchJob, BatchJobPage, BatchJobsRequest, BatchRecord, BatchRole, BatchStatus, Dependency,
+    DependencyTarget, JobId, Needs, Status, UnknownStatus,
 };
 use maud::{Markup, html};
 
@@ -11,9 +11,9 @@ use super::{badge, given_name, parsed, progress};
 use crate::api::batches::no_such;
 use crate::error::ApiError;
 use crate::input::PathId;
-use crate::input::pairs::Pairs;
+use crate::input::pairs::{Pairs, query};
 use crate::pages::drawing::instant::exact;
-use crate::pages::drawing::table::{badge as job_badge, job_link, type_link};
+use crate::pages::drawing::table::{badge as job_badge, job_link, status_in_words, type_link};
 use crate::pages::drawing::text::{counted, line, number};
 use crate::pages::layout::{Page, Section, framed, hidden};
 use crate::pages::view::View;
@@ -21,7 +21,39 @@ use crate::state::State;
 
 /// How many jobs the graph is made of, and how many a page lists.
 const GRAPH_MAX: u32 = 1000;
-const LISTED: usize = 100;
+const LISTED: u32 = 100;
+
+/// Which members a page lists.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    statuses: Option<Vec<Status>>,
+    after: Option<JobId>,
+}
+
+impl Part {
+    fn of_query(asked: &Pairs) -> Result<Self, ApiError> {
+        let words = asked.get("status").map(|words| words.split(',').map(str::parse).collect());
+        let statuses = words.transpose().map_err(|error: UnknownStatus| ApiError::invalid(error.to_string()))?;
+        Ok(Self { statuses, after: parsed(asked, "after")? })
+    }
+
+    /// Whether the page begins with the first member and leaves none out.
+    const fn is_whole(&self) -> bool {
+        self.statuses.is_none() && self.after.is_none()
+    }
+
+    fn of_statuses(statuses: &[Status]) -> Self {
+        Self { statuses: Some(statuses.to_vec()), after: None }
+    }
+
+    /// The page of this part.
+    fn path(&self, batch: BatchId) -> String {
+        let words =
+            self.statuses.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(","));
+        let after = self.after.map(|after| after.to_string());
+        format!("/batches/{batch}{}", query([("status", words.as_deref()), ("after", after.as_deref())]))
+    }
+}
 
 /// One batch: its counts, its jobs as a graph and as a list, what its callbacks are.
 pub(in crate::pages) async fn show(
@@ -31,17 +63,18 @@ pub(in crate::pages) async fn show(
     uri: Uri,
 ) -> Result<Markup, ApiError> {
     let asked = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
-    let after: Option<JobId> = parsed(&asked, "after")?;
+    let part = Part::of_query(&asked)?;
     let batch = state.shown().batch(id).await?.ok_or_else(|| no_such(id))?;
-    let request = BatchJobsRequest { id, after, limit: GRAPH_MAX };
-    let jobs = state.shown().batch_jobs(request).await?;
+    let limit = if part.is_whole() { GRAPH_MAX } else { LISTED };
+    let request = BatchJobsRequest { id, statuses: part.statuses.clone(), after: part.after, limit };
+    let page = state.shown().batch_jobs(request).await?;
     let title = format!("Batch {id}");
     let content = html! {
         div #batch data-live {
             (head(&view, &batch))
-            (tiles(&batch))
-            @if after.is_none() { (graph_panel(&view, &batch, &jobs)) (callbacks(&view, &jobs)) }
-            (jobs_panel(&view, &batch, &jobs, after))
+            (tiles(&view, &batch, &part))
+            @if part.is_whole() { (graph_panel(&view, &batch, &page.jobs)) (callbacks(&view, &page.jobs)) }
+            (jobs_panel(&view, &batch, &page, &part))
         }
     };
     let aside = actions(&view, &batch);
@@ -77,7 +110,8 @@ fn head(view: &View, batch: &BatchRecord) -> Markup {
     }
 }
 
-fn tiles(batch: &BatchRecord) -> Markup {
+/// The counts of the batch. Those of a status lead to its members.
+fn tiles(view: &View, batch: &BatchRecord, part: &Part) -> Markup {
     let counts = &batch.counts;
     let tile = |label: &str, value: u64, note: &str| {
         html! {
@@ -88,14 +122,25 @@ fn tiles(batch: &BatchRecord) -> Markup {
             }
         }
     };
+    let linked = |label: &str, value: u64, statuses: &[Status]| {
+        let there = Part::of_statuses(statuses);
+        let is_here = part.statuses == there.statuses;
+        html! {
+            a.tile href=(view.link(&there.path(batch.id))) aria-current=[is_here.then_some("true")] {
+                div.label { (label) }
+                div.value { (number(value)) }
+            }
+        }
+    };
     let members = if batch.closed_at.is_some() { "" } else { "open: more may come" };
+    let unended: Vec<Status> = Status::ALL.into_iter().filter(|status| !status.is_ended()).collect();
     html! {
         div.tiles {
             (tile("Members", counts.members, members))
-            (tile("Not ended", counts.unended(), ""))
-            (tile("Completed", counts.completed, ""))
-            (tile("Cancelled", counts.cancelled, ""))
-            (tile("Dead letters", counts.dead_letter, ""))
+            (linked("Not ended", counts.unended(), &unended))
+            (linked("Completed", counts.completed, &[Status::Completed]))
+            (linked("Cancelled", counts.cancelled, &[Status::Cancelled]))
+            (linked("Dead letters", counts.dead_letter, &[Status::DeadLetter]))
             (tile("Callbacks", batch.callbacks, ""))
         }
     }
@@ -123,7 +168,8 @@ fn graph_panel(view: &View, batch: &BatchRecord, jobs: &[BatchJob]) -> Markup {
 
 /// The jobs that wait for the batch itself, among those that were read.
 fn callbacks(view: &View, jobs: &[BatchJob]) -> Markup {
-    let callbacks: Vec<&BatchJob> = jobs.iter().filter(|job| job.role == BatchRole::Callback).take(LISTED).collect();
+    let callbacks: Vec<&BatchJob> =
+        jobs.iter().filter(|job| job.role == BatchRole::Callback).take(LISTED as usize).collect();
     html! {
         @if !callbacks.is_empty() {
             section.panel aria-labelledby="callbacks" {
@@ -134,25 +180,43 @@ fn callbacks(view: &View, jobs: &[BatchJob]) -> Markup {
     }
 }
 
-fn jobs_panel(view: &View, batch: &BatchRecord, jobs: &[BatchJob], after: Option<JobId>) -> Markup {
-    let members: Vec<&BatchJob> = jobs.iter().filter(|job| job.role == BatchRole::Member).take(LISTED).collect();
-    let is_more = jobs.len() == GRAPH_MAX as usize
-        || jobs.iter().filter(|job| job.role == BatchRole::Member).count() > members.len();
-    let next = members.last().map(|job| job.id).or(jobs.last().map(|job| job.id)).filter(|_| is_more);
-    let path = format!("/batches/{}", batch.id);
+fn jobs_panel(view: &View, batch: &BatchRecord, page: &BatchJobPage, part: &Part) -> Markup {
+    let is_member = |job: &&BatchJob| job.role == BatchRole::Member;
+    let members: Vec<&BatchJob> = page.jobs.iter().filter(is_member).take(LISTED as usize).collect();
+    // A page that is read for the graph has more members than are listed.
+    let is_cut = page.jobs.iter().filter(is_member).count() > members.len();
+    let next = if is_cut { members.last().map(|job| job.id) } else { page.next };
+    let further = next.map(|next| Part { after: Some(next), ..part.clone() });
     html! {
         section.panel aria-labelledby="members" {
-            header { h2 #members { "Members" } span.muted { "by id" } }
-            @if members.is_empty() {
-                p.empty { @if jobs.is_empty() && after.is_none() { "No member is kept." } @else { "There are no other members." } }
-            } @else {
-                (job_table(view, &members))
+            header {
+                h2 #members { "Members" }
+                @match &part.statuses {
+                    None => span.muted { "by id" },
+                    Some(statuses) => {
+                        span.muted { @for (place, status) in statuses.iter().enumerate() { @if place > 0 { ", " } (status_in_words(*status)) } }
+                        a href=(view.link(&Part::default().path(batch.id))) { "All" }
+                    },
+                }
             }
-            @if after.is_some() || next.is_some() {
+            @if !members.is_empty() {
+                (job_table(view, &members))
+            } @else if next.is_some() && part.statuses.is_some() {
+                p.empty { "None among the " @if part.after.is_some() { "next " } @else { "first " } (counted(u64::from(BatchJobPage::LOOKED_MAX), "job")) "." }
+            } @else if part.is_whole() {
+                p.empty { "No member is kept." }
+            } @else if part.after.is_none() {
+                p.empty { "No kept member has this status." }
+            } @else {
+                p.empty { "There are no others." }
+            }
+            @if part.after.is_some() || further.is_some() {
                 nav.pager aria-label="Pages of members" {
-                    @if after.is_some() { a.button.small href=(view.link(&path)) { "First" } }
+                    @if part.after.is_some() {
+                        a.button.small href=(view.link(&Part { after: None, ..part.clone() }.path(batch.id))) { "First" }
+                    }
                     span.spacer {}
-                    @if let Some(next) = next { a.button.small rel="next" href=(view.link_with(&path, "after", &next.to_string())) { "Next" } }
+                    @if let Some(further) = further { a.button.small rel="next" href=(view.link(&further.path(batch.id))) { "Next" } }
                 }
             }
         }

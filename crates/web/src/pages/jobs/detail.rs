@@ -3,7 +3,7 @@ mod timeline;
 mod workflow;
 
 use axum::http::Uri;
-use longshore_core::{DependentsRequest, Explanation, Job, JobDetail, LogEntry, LogRequest, Priority, Status, explain};
+use longshore_core::{Explanation, Job, JobDetail, LogEntry, LogRequest, Priority, Status, explain};
 use maud::{Markup, html};
 
 use super::table::percent;
@@ -30,8 +30,7 @@ pub(in crate::pages) async fn show(
     let explanation = shown.waiting_facts(id).await?.as_ref().map(explain);
     let attempt = attempt_of(&uri, &detail)?;
     let log = shown.log(LogRequest { id, attempt: Some(attempt), after: None }).await?.entries;
-    let request = DependentsRequest { id, after: None, limit: workflow::DEPENDENTS_MAX as u32 + 1 };
-    let dependents = shown.dependents(request).await?;
+    let dependents = workflow::Dependents::read(shown, id).await?;
     let title = format!("Job {id}");
     let workflow = workflow::panel(&view, &detail, &dependents);
     let content = draw(&view, &detail, explanation.as_ref(), &workflow, (attempt, &log));

@@ -48,7 +48,11 @@ pub(super) fn schemas() -> Vec<Named> {
         ("BatchJob", object(&job, &job.each_ref().map(|(name, _)| *name))),
         (
             "BatchDetail",
-            all_of("Batch", &[("jobs", list(named("BatchJob"))), ("has_more", flag())], &["jobs", "has_more"]),
+            all_of(
+                "Batch",
+                &[("jobs", list(named("BatchJob"))), ("has_more", flag()), ("next", or_null(whole()))],
+                &["jobs", "has_more", "next"],
+            ),
         ),
         (
             "ChangedMembers",

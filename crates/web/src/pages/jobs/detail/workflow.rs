@@ -1,4 +1,7 @@
-use longshore_core::{BatchRole, Dependency, DependencyState, DependencyTarget, Dependent, JobDetail};
+use longshore_core::{
+    BatchRole, Dependency, DependencyState, DependencyTarget, Dependent, Dependents as Kind, DependentsRequest,
+    JobDetail, JobId, Status, StoreError,
+};
 use maud::{Markup, html};
 
 use crate::pages::batches::target;
@@ -6,16 +9,36 @@ use crate::pages::drawing::instant::ago;
 use crate::pages::drawing::table::{badge, job_link, type_link};
 use crate::pages::drawing::text::line;
 use crate::pages::view::View;
+use crate::shown::Shown;
 
-/// How many jobs that wait for this one are shown. One more says whether there are others.
-pub(super) const DEPENDENTS_MAX: usize = 50;
+/// How many jobs that wait for this one are shown, and how many children. One more says whether there are others.
+const DEPENDENTS_MAX: usize = 50;
 /// How many of the things that a job waits for are shown.
 const DEPENDENCIES_SHOWN: usize = 50;
 
-/// The batch of a job, what it waits or waited for, and who waits for it. Nothing for a job that is alone.
-pub(super) fn panel(view: &View, detail: &JobDetail, dependents: &[Dependent]) -> Markup {
+/// The first jobs that depend on a job.
+pub(super) struct Dependents {
+    waiting: Vec<Dependent>,
+    /// Those that no longer wait for it.
+    children: Vec<Dependent>,
+}
+
+impl Dependents {
+    pub(super) async fn read(shown: &Shown, id: JobId) -> Result<Self, StoreError> {
+        let request = |which| DependentsRequest { id, which, after: None, limit: DEPENDENTS_MAX as u32 + 1 };
+        let waiting = shown.dependents(request(Kind::Waiting)).await?;
+        let mut children = shown.dependents(request(Kind::Children)).await?;
+        children.retain(|child| child.status != Status::Blocked);
+        Ok(Self { waiting, children })
+    }
+}
+
+/// The batch of a job, what it waits or waited for, who waits for it, and its children. Nothing for a job that is alone.
+pub(super) fn panel(view: &View, detail: &JobDetail, dependents: &Dependents) -> Markup {
     let place = &detail.place;
-    let is_alone = place.batch_id.is_none() && detail.dependencies.is_empty() && dependents.is_empty();
+    let Dependents { waiting, children } = dependents;
+    let has_none = waiting.is_empty() && children.is_empty();
+    let is_alone = place.batch_id.is_none() && detail.dependencies.is_empty() && has_none;
     html! {
         @if !is_alone {
             section.panel #workflow aria-labelledby="workflow-title" {
@@ -30,7 +53,8 @@ pub(super) fn panel(view: &View, detail: &JobDetail, dependents: &[Dependent]) -
                     @if let Some(name) = &place.reference { span.tag { (line(name)) } }
                 }
                 @if !detail.dependencies.is_empty() { (waits(view, detail)) }
-                @if !dependents.is_empty() { (waited_for(view, dependents)) }
+                @if !waiting.is_empty() { (table(view, "Waited for by", waiting)) }
+                @if !children.is_empty() { (table(view, "Children", children)) }
             }
         }
     }
@@ -84,16 +108,16 @@ fn is_now(dependency: &Dependency) -> Markup {
     }
 }
 
-fn waited_for(view: &View, dependents: &[Dependent]) -> Markup {
+fn table(view: &View, name: &str, dependents: &[Dependent]) -> Markup {
     html! {
-        div.scroll { table aria-label="What waits for it" {
-            thead { tr { th scope="col" { "Waited for by" } th scope="col" { "Type" } th scope="col" { "As" } } }
+        div.scroll { table aria-label=(name) {
+            thead { tr { th scope="col" { (name) } th scope="col" { "Type" } th scope="col" { "Status" } } }
             tbody {
                 @for dependent in dependents.iter().take(DEPENDENTS_MAX) {
                     tr {
-                        td { (job_link(view, dependent.id)) }
+                        td { (job_link(view, dependent.id)) @if dependent.is_child && dependent.status == Status::Blocked { " " span.tag { "child" } } }
                         td.name { (type_link(view, &dependent.job_type)) }
-                        td { (if dependent.is_child { "child" } else { "dependency" }) }
+                        td { (badge(dependent.status)) }
                     }
                 }
             }

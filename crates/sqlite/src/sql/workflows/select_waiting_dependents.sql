@@ -1,9 +1,9 @@
 -- The blocked jobs behind job ?2 that wait for job ?1. Each part has its own limit, so that neither is sorted as a whole.
-SELECT id, job_type, MAX(is_child) AS is_child
+SELECT id, job_type, status, MAX(is_child) AS is_child
 FROM (
     SELECT *
     FROM (
-        SELECT id, job_type, 1 AS is_child
+        SELECT id, job_type, status, 1 AS is_child
         FROM job_queue INDEXED BY job_queue_blocked
         WHERE parent_job_id = ?1
           AND status = 'blocked'
@@ -14,7 +14,7 @@ FROM (
     UNION ALL
     SELECT *
     FROM (
-        SELECT DISTINCT job_queue.id, job_type, 0 AS is_child
+        SELECT DISTINCT job_queue.id, job_type, status, 0 AS is_child
         FROM job_waits INDEXED BY job_waits_waiting
         JOIN job_queue ON job_queue.id = job_waits.job_id
         WHERE job_waits.state = 'waiting'
