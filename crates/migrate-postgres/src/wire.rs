@@ -222,7 +222,8 @@ impl Wire {
 
     /// Whether the session is there and as it was when it was opened.
     fn is_renewed(&self) -> bool {
-        ["ROLLBACK", "RESET ALL"].into_iter().all(|statement| self.batch(statement).is_ok())
+        // BEGIN first: without a transaction, ROLLBACK would leave a warning in the log of the server.
+        ["BEGIN; ROLLBACK", "RESET ALL"].into_iter().all(|statements| self.batch(statements).is_ok())
     }
 
     /// Whether the session is still there.
