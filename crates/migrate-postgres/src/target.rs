@@ -105,7 +105,6 @@ impl PostgresTarget {
         Ok(target)
     }
 
-    /// Where statements of this target run.
     fn find_place(&mut self) -> Result<(), TargetError> {
         // Whoever dies in a long statement must not leave it running with its locks.
         let watchful = if self.options.is_pooled { "false" } else { "true" };

@@ -39,6 +39,11 @@ pub(crate) const LASTING: &str = "SELECT pg_catalog.set_config(name, '0', false)
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 type Job = Box<dyn FnOnce(Rc<Client>) -> Work + Send>;
 
+/// What a session begins with. Behind a pooler it is not ours alone.
+fn at_begin(options: &PostgresTargetOptions) -> Option<&'static str> {
+    (!options.is_pooled).then_some(LASTING)
+}
+
 /// Why a statement got no answer.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -113,7 +118,7 @@ impl KeptConnection {
     /// The connection, if nobody uses it and the server still answers; else a new one.
     pub(crate) fn take(&self, options: &PostgresTargetOptions) -> Result<Arc<Wire>, Fault> {
         let free = self.swap(None);
-        match free.filter(|wire| wire.opened_at.elapsed() < Self::AGE_MAX && wire.is_renewed()) {
+        match free.filter(|wire| wire.opened_at.elapsed() < Self::AGE_MAX && wire.is_renewed(options)) {
             Some(wire) => {
                 wire.is_free.store(false, Ordering::Relaxed);
                 Ok(wire)
@@ -221,9 +226,10 @@ impl Wire {
     }
 
     /// Whether the session is there and as it was when it was opened.
-    fn is_renewed(&self) -> bool {
+    fn is_renewed(&self, options: &PostgresTargetOptions) -> bool {
         // BEGIN first: without a transaction, ROLLBACK would leave a warning in the log of the server.
-        ["BEGIN; ROLLBACK", "RESET ALL"].into_iter().all(|statements| self.batch(statements).is_ok())
+        let mut renewal = ["BEGIN; ROLLBACK", "RESET ALL"].into_iter().chain(at_begin(options));
+        renewal.all(|statements| self.batch(statements).is_ok())
     }
 
     /// Whether the session is still there.
@@ -284,9 +290,9 @@ async fn serve(
     };
     let driver = tokio::task::spawn_local(connection);
     let client = Rc::new(client);
-    // Behind a pooler the session is not ours alone.
-    let prepared = if options.is_pooled { Ok(()) } else { client.batch_execute(LASTING).await };
-    if let Err(error) = prepared {
+    if let Some(statement) = at_begin(&options)
+        && let Err(error) = client.batch_execute(statement).await
+    {
         _ = opened.send(Err(Fault::Database(error)));
         return;
     }
