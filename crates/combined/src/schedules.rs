@@ -7,8 +7,9 @@ use longshore_core::{
     TicksRequest,
 };
 
-use crate::combined_store::CombinedStore;
-use crate::members::{Answers, LONG, every, reachable};
+use crate::combined_store::{CombinedStore, Shared};
+use crate::member::{Member, is_of_database, source_of};
+use crate::members::{Answers, LONG, reachable};
 
 const PAGE_MAX: u32 = 1000;
 /// The queue of a job that names none.
@@ -16,24 +17,45 @@ const DEFAULT_QUEUE: &str = "default";
 
 type Store = Arc<dyn Backend>;
 
+/// By the place of a database, why it could not do its part.
+type Failures = BTreeMap<usize, Arc<StoreError>>;
+
+/// Schedules that are in another database than the one of their queue.
+struct Strays {
+    /// Their places and names.
+    found: Vec<(usize, String)>,
+    /// The databases that could not be looked through.
+    unseen: Failures,
+}
+
 /// A schedule is in the database of its job's queue, because a tick and its job are one transaction. Where a change of the
 /// configuration brings the queue to another database, applying the schedule brings it along: it starts there anew.
 impl Schedules for CombinedStore {
+    /// In every database that can do it. If one cannot and its cause may pass, the answer is
+    /// [`StoreError::InDatabase`], and this store applies what belongs there by itself, once, as soon as it can: do not
+    /// repeat the call, which would undo what others have changed elsewhere. A dry run and pruning are not made up for.
     fn apply_schedules(&self, apply: ApplySchedules) -> StoreFuture<'_, AppliedSchedules> {
         Box::pin(async move {
-            let strays = self.strays(&apply).await?;
+            let Strays { found, unseen } = self.strays(&apply).await?;
+            let mut failed = Failures::new();
             if !apply.dry_run {
                 // First: a schedule in two databases would run twice.
-                for (place, name) in &strays {
-                    self.remove(*place, name, &apply).await?;
-                }
+                failed = self.remove_all(&found, &apply).await?;
             }
-            let call = |store: Store, own: ApplySchedules| -> StoreFuture<'static, _> {
-                Box::pin(async move { store.apply_schedules(own).await })
-            };
-            let answers = every(self.shared.members.ask(LONG, self.parts_of(&apply), call).await)?;
-            let moved: BTreeSet<&str> = strays.iter().map(|(_, name)| name.as_str()).collect();
-            Ok(merged(answers.into_iter().map(|(_, applied)| applied), &moved))
+            let applied = self.apply_parts(&apply, &unseen, &mut failed).await?;
+            if !apply.dry_run && !apply.prune {
+                self.keep_missed(&apply, &unseen, &failed);
+            }
+            if let Some((place, source)) = first_of(&failed) {
+                if !apply.dry_run {
+                    // The answer does not say it.
+                    applied.iter().for_each(|(place, part)| tell_applied(&self.shared.members.all()[*place], part));
+                }
+                let name = Arc::clone(&self.shared.members.all()[place].name);
+                return Err(StoreError::InDatabase { name, source });
+            }
+            let moved: BTreeSet<&str> = found.iter().map(|(_, name)| name.as_str()).collect();
+            Ok(merged(applied.into_iter().map(|(_, part)| part), &moved))
         })
     }
 
@@ -79,15 +101,28 @@ impl Schedules for CombinedStore {
         })
     }
 
-    /// In every database that answers. The others settle theirs later, by the rules for what was missed.
+    /// In every database that answers and has the schedules of this process. The others settle theirs later, by the
+    /// rules for what was missed.
     fn settle_schedules(&self, settle: SettleSchedules) -> StoreFuture<'_, SettledSchedules> {
         Box::pin(async move {
-            let answers = self.shared.members.ask_all(LONG, move |store| {
-                let settle = settle.clone();
+            let members = &self.shared.members;
+            let (mut parts, mut missed) = (Vec::new(), Vec::new());
+            for (place, member) in members.all().iter().enumerate() {
+                match self.shared.missed_schedules.why(place) {
+                    None => parts.push((place, settle.clone())),
+                    Some(source) => {
+                        let name = Arc::clone(&member.name);
+                        missed.push((place, Err(StoreError::InDatabase { name, source })));
+                    }
+                }
+            }
+            let call = |store: Store, settle: SettleSchedules| -> StoreFuture<'static, SettledSchedules> {
                 Box::pin(async move { store.settle_schedules(settle).await })
-            });
+            };
+            let mut answers = members.ask(LONG, parts, call).await;
+            answers.extend(missed);
             let mut all = SettledSchedules::default();
-            for (_, settled) in reachable(answers.await)? {
+            for (_, settled) in reachable(answers)? {
                 let SettledSchedules { ticks, has_more, next_due, warnings, unsettled } = settled;
                 all.ticks.extend(ticks);
                 all.has_more |= has_more;
@@ -112,7 +147,7 @@ impl Schedules for CombinedStore {
 
 impl CombinedStore {
     fn home_of(&self, definition: &ScheduleDefinition) -> usize {
-        self.shared.members.home(definition.job.queue.as_deref().unwrap_or(DEFAULT_QUEUE))
+        home_of(&self.shared, definition)
     }
 
     /// For each database its own definitions; one without any may still have something to prune.
@@ -128,37 +163,144 @@ impl CombinedStore {
         parts.into_iter().map(part).collect()
     }
 
-    /// The schedules of these names that are in another database than the one of their queue.
-    async fn strays(&self, apply: &ApplySchedules) -> Result<Vec<(usize, String)>, StoreError> {
+    async fn strays(&self, apply: &ApplySchedules) -> Result<Strays, StoreError> {
         let homes: BTreeMap<&str, usize> =
             apply.definitions.iter().map(|definition| (definition.name.as_str(), self.home_of(definition))).collect();
-        let mut strays = Vec::new();
+        let mut strays = Strays { found: Vec::new(), unseen: Failures::new() };
         let names: Vec<String> = homes.keys().map(|name| (*name).to_owned()).collect();
         for names in names.chunks(PAGE_MAX as usize) {
-            let request = SchedulesRequest { names: Some(names.to_vec()), after: None, limit: PAGE_MAX };
+            let request = named(names);
             let answers = self.shared.members.ask_all(LONG, move |store| {
                 let request = request.clone();
                 Box::pin(async move { store.schedules(request).await })
             });
-            // One that does not answer now cannot hold up the others.
-            for (place, records) in reachable(answers.await)? {
-                let elsewhere = records.into_iter().filter(|record| homes.get(record.name.as_str()) != Some(&place));
-                strays.extend(elsewhere.map(|record| (place, record.name)));
+            for (place, answer) in answers.await {
+                match answer {
+                    Ok(records) => {
+                        let is_stray = |record: &ScheduleRecord| homes.get(record.name.as_str()) != Some(&place);
+                        let found = records.into_iter().filter(is_stray);
+                        strays.found.extend(found.map(|record| (place, record.name)));
+                    }
+                    // One that does not answer now cannot hold up the others.
+                    Err(error) if is_of_database(&error) => drop(strays.unseen.insert(place, source_of(error))),
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(strays)
     }
 
-    async fn remove(&self, place: usize, name: &str, apply: &ApplySchedules) -> Result<(), StoreError> {
-        let change = ChangeSchedule {
-            name: name.to_owned(),
-            change: ScheduleChange::Remove,
-            planner: Arc::clone(&apply.planner),
-            decided_by: apply.decided_by.clone(),
+    async fn remove_all(&self, strays: &[(usize, String)], apply: &ApplySchedules) -> Result<Failures, StoreError> {
+        let mut failed = Failures::new();
+        for (place, name) in strays {
+            let change = removal(name, apply);
+            let members = &self.shared.members;
+            let removed =
+                members.ask_one(*place, |store| Box::pin(async move { store.change_schedule(change).await })).await;
+            match removed {
+                Ok(_) => {}
+                Err(error) if error.is_passing() => drop(failed.insert(*place, source_of(error))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Applies to each database its part. One that did not answer a moment ago is not asked again.
+    async fn apply_parts(
+        &self,
+        apply: &ApplySchedules,
+        unseen: &Failures,
+        failed: &mut Failures,
+    ) -> Result<Vec<(usize, AppliedSchedules)>, StoreError> {
+        let mut parts = Vec::new();
+        for (place, part) in self.parts_of(apply) {
+            match unseen.get(&place) {
+                Some(error) => drop(failed.insert(place, Arc::clone(error))),
+                None => parts.push((place, part)),
+            }
+        }
+        let call = |store: Store, own: ApplySchedules| -> StoreFuture<'static, AppliedSchedules> {
+            Box::pin(async move { store.apply_schedules(own).await })
         };
-        let members = &self.shared.members;
-        members.ask_one(place, move |store| Box::pin(async move { store.change_schedule(change).await })).await?;
-        Ok(())
+        let mut applied = Vec::new();
+        for (place, answer) in self.shared.members.ask(LONG, parts, call).await {
+            match answer {
+                Ok(part) => applied.push((place, part)),
+                Err(error) if error.is_passing() => drop(failed.insert(place, source_of(error))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(applied)
+    }
+
+    /// Remembers what a database must still be told; where these were applied, earlier ones are out of date.
+    fn keep_missed(&self, apply: &ApplySchedules, unseen: &Failures, failed: &Failures) {
+        for (place, member) in self.shared.members.all().iter().enumerate() {
+            let Some(error) = failed.get(&place).or_else(|| unseen.get(&place)) else {
+                self.shared.missed_schedules.supersede(place, apply);
+                continue;
+            };
+            // Waiting does not help otherwise, and the caller is told.
+            if error.is_passing() {
+                if self.shared.missed_schedules.add(place, apply, error) {
+                    member.tell_missed_schedules(error);
+                }
+                self.shared.trouble.notify_one();
+            }
+        }
+    }
+}
+
+/// The failure to return: rather one that does not pass by itself.
+fn first_of(failed: &Failures) -> Option<(usize, Arc<StoreError>)> {
+    let lasting = failed.iter().find(|(_, error)| !error.is_passing());
+    lasting.or_else(|| failed.iter().next()).map(|(place, error)| (*place, Arc::clone(error)))
+}
+
+fn home_of(shared: &Shared, definition: &ScheduleDefinition) -> usize {
+    shared.members.home(definition.job.queue.as_deref().unwrap_or(DEFAULT_QUEUE))
+}
+
+fn named(names: &[String]) -> SchedulesRequest {
+    SchedulesRequest { names: Some(names.to_vec()), after: None, limit: PAGE_MAX }
+}
+
+fn removal(name: &str, apply: &ApplySchedules) -> ChangeSchedule {
+    ChangeSchedule {
+        name: name.to_owned(),
+        change: ScheduleChange::Remove,
+        planner: Arc::clone(&apply.planner),
+        decided_by: apply.decided_by.clone(),
+    }
+}
+
+/// Applies to one database what belongs there, after it has removed what belongs elsewhere.
+pub(crate) async fn apply_here(
+    shared: &Shared,
+    place: usize,
+    store: &Store,
+    apply: &ApplySchedules,
+) -> Result<AppliedSchedules, StoreError> {
+    let is_own = |definition: &ScheduleDefinition| home_of(shared, definition) == place;
+    let (own, others): (Vec<_>, Vec<_>) = apply.definitions.iter().cloned().partition(is_own);
+    let others: Vec<String> = others.into_iter().map(|definition| definition.name).collect();
+    for names in others.chunks(PAGE_MAX as usize) {
+        for stray in store.schedules(named(names)).await? {
+            store.change_schedule(removal(&stray.name, apply)).await?;
+        }
+    }
+    if own.is_empty() {
+        return Ok(AppliedSchedules::default());
+    }
+    store.apply_schedules(ApplySchedules { definitions: own, ..apply.clone() }).await
+}
+
+/// Says what was changed in one database, in the words in which a worker says it of a single one.
+pub(crate) fn tell_applied(member: &Member, applied: &AppliedSchedules) {
+    if applied.has_changes() {
+        let (added, changed) = (applied.added.join(", "), applied.changed.join(", "));
+        tracing::info!(database = &*member.name, added, changed, "applied schedules");
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod plan;
 pub(crate) mod record;
 pub(crate) mod row;
 pub(crate) mod tick;
+pub(crate) mod tick_run;
 
 use std::fmt;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub trait Schedules: Send + Sync + fmt::Debug + 'static {
 
     /// Adds ticks by hand: a run now, or those of a span in the past. The position of the schedule stays. A tick that
     /// exists already is passed over, whatever became of it, unless it was missed or skipped; such a one is replaced. A
-    /// tick that was skipped in a run of several is taken out of the run.
+    /// tick that was skipped in a run of several is taken out of the run, whose other ticks stay in one row or more.
     ///
     /// Returns the jobs in the order of the ticks, none for those that were passed over; none at all if there is no
     /// schedule of this name. All of the ticks are added or none. At most 1000 of them.
@@ -210,6 +211,8 @@ pub struct AddTicks {
     pub schedule: String,
     /// The ticks.
     pub ticks: Vec<PlannedTick>,
+    /// Finds the other ticks of a run from which one is taken out.
+    pub planner: Arc<dyn PlanTicks>,
     /// Who adds them, for people.
     pub decided_by: String,
 }

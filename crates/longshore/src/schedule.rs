@@ -18,7 +18,7 @@ pub use queue_schedules::{Backfilled, BackfilledTick, QueueSchedules};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use longshore_core::{Due, InvalidJobData, JobId, NewJob, StoreError};
+use longshore_core::{Due, InvalidJobData, JobId, NewJob, StoreError, Timestamp};
 use longshore_schedule::TickPlanner;
 use thiserror::Error;
 
@@ -119,9 +119,22 @@ pub enum ScheduleError {
         /// How many there may be.
         max: u64,
     },
-    /// The span of a backfill is empty, or reaches into the future.
-    #[error("a backfill needs a span in the past whose beginning is before its end")]
-    Span,
+    /// The span of a backfill is empty.
+    #[error("a backfill begins before it ends, but its beginning {from} is not before its end {to}")]
+    EmptySpan {
+        /// The beginning, which counts.
+        from: Timestamp,
+        /// The end, which does not count.
+        to: Timestamp,
+    },
+    /// The span of a backfill reaches into the future.
+    #[error("a backfill ends in the past, but its end {to} is in the future: it is {now} now")]
+    FutureSpan {
+        /// The end.
+        to: Timestamp,
+        /// The time of the database.
+        now: Timestamp,
+    },
     /// The store returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use humantime::format_duration;
 use longshore_core::{
     JobData, JobId, Missed, Overlap, Priority, ScheduleDefinition, ScheduleRecord, ScheduleSource, Tick, TickOutcome,
-    Timestamp, Timing,
+    Timestamp, Timing, format_duration,
 };
 use longshore_schedule::Ticks;
 use serde::Serialize;

@@ -16,7 +16,7 @@ mod zone_segment;
 
 pub use check::{InvalidSchedule, NAME_BYTES_MAX, check};
 pub use cron_expression::{CronExpression, InvalidCron};
-pub use findings::{Finding, FindingKind, findings};
+pub use findings::{Finding, FindingKind, MISSED_ROWS_MAX, findings, is_ahead_of_clock};
 pub use planner::TickPlanner;
 pub use ticks::{InvalidTiming, LostTicks, Ticks};
 pub use time_zone::{InvalidTimeZone, find_time_zone};

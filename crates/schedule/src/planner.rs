@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use longshore_core::{
     DueSchedule, InvalidJob, JobData, Limits, NewJob, PlanTicks, PlannedTick, ScheduleDefinition, TickKind,
-    TickOutcome, TickPlan, Timestamp, Timing,
+    TickOutcome, TickPlan, TickRun, Timestamp, Timing,
 };
 use sha2::{Digest, Sha256};
 
@@ -82,6 +82,16 @@ impl PlanTicks for TickPlanner {
         // A schedule that this process does not understand is due at once, so that its plan says so.
         let Ok(ticks) = self.ticks(&definition.timing) else { return Some(after) };
         settled_at(definition, &ticks, ticks.next_after(after)?)
+    }
+
+    fn run_between(&self, definition: &ScheduleDefinition, after: Timestamp, until: Timestamp) -> Option<TickRun> {
+        let ticks = self.ticks(&definition.timing).ok()?;
+        // First the number: a search for a tick that is not there could go on for centuries.
+        let count = ticks.count(after, until);
+        if count == 0 {
+            return None;
+        }
+        Some(TickRun { first: ticks.next_after(after)?, last: ticks.last_until(until)?, ticks: count })
     }
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use longshore_core::{Timestamp, Timing};
+use longshore_core::{Timestamp, Timing, format_duration};
 use thiserror::Error;
 
 use crate::zone_segment::ZoneSegment;
@@ -61,7 +61,7 @@ pub enum InvalidTiming {
     #[error(transparent)]
     TimeZone(#[from] InvalidTimeZone),
     /// The span.
-    #[error("every must be from 1s to 10 years, but is {every_ms} ms")]
+    #[error("every must be from 1s to 10 years, but is {}", format_duration(Duration::from_millis(*every_ms)))]
     Every {
         /// In milliseconds.
         every_ms: u64,

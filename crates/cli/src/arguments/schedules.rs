@@ -115,7 +115,7 @@ pub(crate) enum SchedulesCommand {
         name: String,
 
         /// Why, for those who wonder
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
     },
 
@@ -142,6 +142,11 @@ pub(crate) enum SchedulesCommand {
         #[arg(value_name = "NAME", add = completer(Names::Schedule))]
         name: Option<String>,
     },
+}
+
+/// Whoever meets the pause must find more than a blank.
+fn reason(word: &str) -> Result<String, &'static str> {
+    if word.trim().is_empty() { Err("a pause needs a reason") } else { Ok(word.to_owned()) }
 }
 
 /// The arguments of `schedules ticks`.

@@ -1,5 +1,6 @@
-use longshore::schedule::{FindingKind, findings};
-use longshore_core::{ScheduleRecord, SchedulesRequest, Timestamp};
+use longshore::schedule::FindingKind;
+use longshore_core::{ScheduleRecord, ScheduleSource, SchedulesRequest, Timestamp};
+use longshore_schedule::is_ahead_of_clock;
 
 use super::Finding;
 use crate::database::Database;
@@ -15,10 +16,11 @@ const TOLD_MAX: usize = 5;
 pub(super) async fn examine(database: &Database) -> anyhow::Result<Vec<Finding>> {
     let request = SchedulesRequest { names: None, after: None, limit: LOOKED_AT };
     let records = database.schedules(request).await?;
+    let schedules = database.queue().schedules();
     let mut told = Vec::new();
     for record in &records {
-        let last: Vec<_> = record.last.clone().into_iter().collect();
-        let found = findings(record, &last).into_iter().map(|it| (it.kind, it.message));
+        // The same rows as `schedules check`: the newest tick alone hides what was missed before it.
+        let found = schedules.findings_of(record).await?.into_iter().map(|it| (it.kind, it.message));
         told.extend(found.map(|(kind, message)| (code_of(kind), message, hint_of(kind, record))));
         told.extend(paused(record).map(|message| {
             ("paused_schedule", message, format!("longshore schedules resume {}", argument(&record.name)))
@@ -61,10 +63,22 @@ fn hint_of(kind: FindingKind, record: &ScheduleRecord) -> String {
             format!("see longshore schedules ticks {name}; longshore schedules backfill makes the jobs")
         }
         FindingKind::Overdue => format!("see longshore schedules ticks {name}, and the log of its last job"),
+        FindingKind::Unsettled if is_ahead_of_clock(record) => {
+            format!("set the clock; if it is right, longshore schedules remove {name}, {}", added_again(record.source))
+        }
         FindingKind::Unsettled => "start a worker (\"longshore work\" or \"longshore up\")".to_owned(),
         FindingKind::NotUnderstood => {
             "use one version of longshore for all workers, or add the schedule again".to_owned()
         }
+    }
+}
+
+/// How a schedule that was removed comes back, and starts now.
+const fn added_again(source: ScheduleSource) -> &'static str {
+    match source {
+        ScheduleSource::Config => "then longshore schedules apply",
+        ScheduleSource::Code => "then restart the program that declares it",
+        ScheduleSource::Manual => "then add it again with longshore schedules add",
     }
 }
 

@@ -242,15 +242,68 @@ fn the_past_is_filled_when_a_person_asks_and_only_where_there_is_no_job() {
     };
     // A Friday, then Monday to Wednesday in summer time.
     let expected = ["2025-03-28T01:30:00.000Z", "2025-03-31T00:30:00.000Z", "2025-04-01T00:30:00.000Z"];
-    assert_eq!(due(&fill(&["--dry-run"])), expected);
+    let had_job = |filled: &Value| {
+        filled["ticks"].as_array().unwrap().iter().map(|it| it["had_job"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+    let planned = fill(&["--dry-run"]);
+    assert_eq!((due(&planned), had_job(&planned)), (expected.map(str::to_owned).to_vec(), vec![false; 3]));
     assert!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().is_empty());
     let filled = fill(&[]);
     assert_eq!(due(&filled), expected);
     assert!(filled["ticks"].as_array().unwrap().iter().all(|it| it["job_id"].is_i64()), "{filled}");
-    assert!(fill(&[])["ticks"].as_array().unwrap().iter().all(|it| it["job_id"].is_null()));
+    assert_eq!(had_job(&filled), [false; 3]);
+    let again = fill(&[]);
+    assert!(again["ticks"].as_array().unwrap().iter().all(|it| it["job_id"].is_null()));
+    assert_eq!(had_job(&again), [true; 3]);
     assert_eq!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().len(), 3);
-    let future = ["schedules", "backfill", "nightly", "--from", "2025-01-01T00:00:00Z", "--to", "2999-01-01T00:00:00Z"];
-    assert_eq!(sandbox.run(&future).exit, 2);
+}
+
+#[test]
+fn a_dry_run_of_a_backfill_says_which_ticks_would_make_a_job() {
+    let sandbox = office();
+    sandbox.json(&["schedules", "apply"]);
+    let fill = |from: &str, more: &[&str]| {
+        let span = ["schedules", "backfill", "nightly", "--from", from, "--to", "2025-04-02T00:00:00Z"];
+        sandbox.run(&[&span[..], more].concat()).stdout
+    };
+    let one = fill("2025-04-01T00:00:00Z", &[]);
+    assert!(one.ends_with("made 1 job for 1 tick of nightly\n"), "{one}");
+    let planned = fill("2025-03-31T00:00:00Z", &["--dry-run"]);
+    let lines: Vec<&str> = planned.lines().collect();
+    assert_eq!(lines[0], "2025-03-31T00:30:00.000Z\twould make a job");
+    assert_eq!(lines[1], "2025-04-01T00:30:00.000Z\thas a job already");
+    assert_eq!(lines[2..], ["would make 1 job for 2 ticks of nightly"]);
+    let made = fill("2025-03-31T00:00:00Z", &[]);
+    assert!(made.ends_with("made 1 job for 2 ticks of nightly\n"), "{made}");
+}
+
+#[test]
+fn a_wrong_span_of_a_backfill_is_refused_with_the_end_that_is_wrong() {
+    let sandbox = office();
+    sandbox.json(&["schedules", "apply"]);
+    for (from, to, words) in [
+        ("2025-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "its end 2999-01-01T00:00:00.000Z is in the future"),
+        ("2025-01-02T00:00:00Z", "2025-01-01T00:00:00Z", "its beginning 2025-01-02T00:00:00.000Z is not before"),
+    ] {
+        let ran = sandbox.run(&["schedules", "backfill", "nightly", "--from", from, "--to", to]);
+        assert_eq!(ran.exit, 2, "{ran:?}");
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_pause_needs_a_reason_and_a_resume_says_if_there_was_no_pause() {
+    let sandbox = office();
+    sandbox.json(&["schedules", "apply"]);
+    for reason in ["", " "] {
+        let ran = sandbox.run(&["schedules", "pause", "nightly", "--reason", reason]);
+        assert_eq!(ran.exit, 2, "{ran:?}");
+        assert!(ran.stderr.contains("a pause needs a reason"), "{}", ran.stderr);
+    }
+    let resume = || sandbox.run(&["schedules", "resume", "nightly"]).stdout;
+    assert_eq!(resume(), "schedule nightly was not paused\n");
+    sandbox.json(&["schedules", "pause", "nightly", "--reason", "on holiday"]);
+    assert_eq!(resume(), "schedule nightly is not paused; the ticks of the pause stay skipped\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{JobId, ScheduleDefinition, TickKind, TickOutcome, Timestamp, ValidJob};
+use crate::{JobId, ScheduleDefinition, TickKind, TickOutcome, TickRun, Timestamp, ValidJob};
 
 /// Decides what becomes of ticks. Pure: the same schedule at the same time gives the same plan in every process.
 ///
@@ -13,6 +13,10 @@ pub trait PlanTicks: Send + Sync + fmt::Debug + 'static {
     /// When the first tick after this instant is settled, jitter included; none if there is none. Jitter is less than
     /// the distance to the next tick, so ticks are settled in their order.
     fn next_after(&self, definition: &ScheduleDefinition, after: Timestamp) -> Option<Timestamp>;
+
+    /// The ticks after one instant and until another, which counts too, without jitter. None if there is none, or if this
+    /// process does not understand the timing. In bounded work, however many they are.
+    fn run_between(&self, definition: &ScheduleDefinition, after: Timestamp, until: Timestamp) -> Option<TickRun>;
 }
 
 /// A schedule that is due, as it is in the transaction that settles it.

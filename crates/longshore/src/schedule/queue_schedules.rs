@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use longshore_core::{
@@ -5,7 +6,7 @@ use longshore_core::{
     ScheduleDefinition, ScheduleRecord, ScheduleSource, SchedulesRequest, StoreError, TickKind, TickOutcome, TickPage,
     TicksRequest, Timestamp,
 };
-use longshore_schedule::{Finding, TickPlanner, Ticks, findings};
+use longshore_schedule::{Finding, MISSED_ROWS_MAX, TickPlanner, Ticks, findings};
 use serde::Serialize;
 
 use super::{ScheduleError, decided_by, definitions, planner};
@@ -16,8 +17,6 @@ const PAGE: u32 = 1000;
 /// How many ticks one backfill adds at most, and how many of them in one transaction.
 const BACKFILL_MAX: u64 = 10_000;
 const BACKFILL_STEP: usize = 100;
-/// How many missed ticks of each schedule a check looks at.
-const MISSED_MAX: u32 = 100;
 
 /// The schedules of a database: what they are, what became of their ticks, and changes at run time.
 ///
@@ -55,6 +54,8 @@ pub struct BackfilledTick {
     pub due_at: Timestamp,
     /// Its new job; none if it had one already, or if nothing was done.
     pub job_id: Option<JobId>,
+    /// Whether it had a job already, so that none is made.
+    pub had_job: bool,
 }
 
 impl Queue {
@@ -160,12 +161,18 @@ impl QueueSchedules {
             let planned =
                 step.iter().map(|due_at| by_hand(&definition, *due_at, TickKind::Backfill, "backfilled by hand"));
             let jobs = self.add_ticks(name, planned.collect::<Result<_, _>>()?).await?;
-            ticks.extend(step.iter().zip(jobs).map(|(due_at, job_id)| BackfilledTick { due_at: *due_at, job_id }));
+            // Each of them has a job of its own now, unless it had one before.
+            let filled = |(due_at, job_id): (&Timestamp, Option<JobId>)| BackfilledTick {
+                due_at: *due_at,
+                job_id,
+                had_job: job_id.is_none(),
+            };
+            ticks.extend(step.iter().zip(jobs).map(filled));
         }
         Ok(Backfilled { ticks })
     }
 
-    /// The ticks that [`QueueSchedules::backfill`] would look at. Only reads.
+    /// What [`QueueSchedules::backfill`] would do: the ticks, and which of them have a job already. Only reads.
     pub async fn backfill_dry_run(
         &self,
         name: &str,
@@ -173,11 +180,26 @@ impl QueueSchedules {
         to: Timestamp,
     ) -> Result<Backfilled, ScheduleError> {
         let (_, due) = self.due_between(name, from, to).await?;
-        Ok(Backfilled { ticks: due.into_iter().map(|due_at| BackfilledTick { due_at, job_id: None }).collect() })
+        let with_job = self.with_job(name, from, to).await?;
+        let tick = |due_at: Timestamp| BackfilledTick { due_at, job_id: None, had_job: with_job.contains(&due_at) };
+        Ok(Backfilled { ticks: due.into_iter().map(tick).collect() })
     }
 
-    /// What is wrong with one schedule, or with any: ticks that were missed in the last day, a job that should have
-    /// completed, ticks that nobody settles. Only reads.
+    /// The instants of a span whose ticks made a job. They are as many as are kept: see
+    /// [`TickRetention`](longshore_core::TickRetention).
+    async fn with_job(&self, name: &str, from: Timestamp, to: Timestamp) -> Result<BTreeSet<Timestamp>, StoreError> {
+        let (mut with_job, mut before) = (BTreeSet::new(), Some(to));
+        while before.is_some_and(|before| before > from) {
+            let outcomes = Some(vec![TickOutcome::Enqueued, TickOutcome::Late]);
+            let page = self.ticks(TicksRequest { schedule: name.to_owned(), outcomes, before, limit: PAGE }).await?;
+            with_job.extend(page.ticks.iter().map(|tick| tick.due_at));
+            before = page.next;
+        }
+        Ok(with_job)
+    }
+
+    /// What is wrong with one schedule, or with any: ticks that were found to be missed in the last day, a job that should
+    /// have completed, ticks that nobody settles. Only reads.
     pub async fn check(&self, name: Option<&str>) -> Result<Vec<Finding>, ScheduleError> {
         let records = match name {
             None => self.list().await?,
@@ -185,15 +207,20 @@ impl QueueSchedules {
         };
         let mut found = Vec::new();
         for record in records {
-            let missed = TicksRequest {
-                schedule: record.name.clone(),
-                outcomes: Some(vec![TickOutcome::Missed]),
-                before: None,
-                limit: MISSED_MAX,
-            };
-            found.extend(findings(&record, &self.ticks(missed).await?.ticks));
+            found.extend(self.findings_of(&record).await?);
         }
         Ok(found)
+    }
+
+    /// What is wrong with a schedule that was read before, as [`QueueSchedules::check`] says it. Only reads.
+    pub async fn findings_of(&self, record: &ScheduleRecord) -> Result<Vec<Finding>, StoreError> {
+        let missed = TicksRequest {
+            schedule: record.name.clone(),
+            outcomes: Some(vec![TickOutcome::Missed]),
+            before: None,
+            limit: MISSED_ROWS_MAX,
+        };
+        Ok(findings(record, &self.ticks(missed).await?.ticks))
     }
 
     async fn change(&self, name: &str, change: ScheduleChange) -> Result<bool, StoreError> {
@@ -202,7 +229,7 @@ impl QueueSchedules {
     }
 
     async fn add_ticks(&self, name: &str, ticks: Vec<PlannedTick>) -> Result<Vec<Option<JobId>>, ScheduleError> {
-        let add = AddTicks { schedule: name.to_owned(), ticks, decided_by: decided_by() };
+        let add = AddTicks { schedule: name.to_owned(), ticks, planner: planner(), decided_by: decided_by() };
         self.backend.add_ticks(add).await?.ok_or_else(|| not_found(name))
     }
 
@@ -221,8 +248,11 @@ impl QueueSchedules {
         to: Timestamp,
     ) -> Result<(ScheduleDefinition, Vec<Timestamp>), ScheduleError> {
         let (record, definition) = self.understood(name).await?;
-        if from >= to || to > record.now {
-            return Err(ScheduleError::Span);
+        if from >= to {
+            return Err(ScheduleError::EmptySpan { from, to });
+        }
+        if to > record.now {
+            return Err(ScheduleError::FutureSpan { to, now: record.now });
         }
         let ticks: Ticks = longshore_schedule::check(&definition)?;
         let (mut at, end) = (Timestamp::from_ms(from.as_ms() - 1), Timestamp::from_ms(to.as_ms() - 1));

@@ -312,13 +312,21 @@ async fn a_person_runs_a_schedule_now_and_fills_the_past() {
     let (from, to) = (now.before(10 * HOUR), now.before(HOUR));
     let planned = schedules.backfill_dry_run("hourly", from, to).await.unwrap();
     assert_eq!((planned.ticks.len(), ticks(&bench, "hourly").await.len()), (9, 1));
+    assert!(planned.ticks.iter().all(|tick| tick.job_id.is_none() && !tick.had_job), "{planned:?}");
     let filled = schedules.backfill("hourly", from, to).await.unwrap();
-    assert!(filled.ticks.iter().all(|tick| tick.job_id.is_some()));
+    assert!(filled.ticks.iter().all(|tick| tick.job_id.is_some() && !tick.had_job));
+    let wider = schedules.backfill_dry_run("hourly", from, to.after(HOUR)).await.unwrap();
+    assert_eq!(
+        wider.ticks.iter().map(|tick| tick.had_job).collect::<Vec<_>>(),
+        [[true; 9].as_slice(), &[false]].concat()
+    );
     let again = schedules.backfill("hourly", from, to).await.unwrap();
-    assert!(again.ticks.iter().all(|tick| tick.job_id.is_none()), "{again:?}");
-    for (from, to) in [(to, from), (from, from), (from, now.after(HOUR))] {
-        assert!(matches!(schedules.backfill("hourly", from, to).await, Err(ScheduleError::Span)));
+    assert!(again.ticks.iter().all(|tick| tick.job_id.is_none() && tick.had_job), "{again:?}");
+    for (from, to) in [(to, from), (from, from)] {
+        assert!(matches!(schedules.backfill("hourly", from, to).await, Err(ScheduleError::EmptySpan { .. })));
     }
+    let future = schedules.backfill("hourly", from, now.after(HOUR)).await;
+    assert!(matches!(future, Err(ScheduleError::FutureSpan { .. })), "{future:?}");
     let secondly = Schedule::every("secondly", SECOND).enqueue(&Step { number: 1 });
     schedules.add(&secondly).await.unwrap();
     let many = schedules.backfill("secondly", now.before(5 * HOUR), now).await;

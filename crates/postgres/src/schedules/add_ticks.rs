@@ -25,7 +25,7 @@ pub(super) async fn add(parts: Arc<Parts>, request: AddTicks) -> Result<Added, F
 }
 
 async fn attempt(parts: &Parts, request: &AddTicks) -> Result<(Added, Changes), Fault> {
-    let AddTicks { schedule, ticks: wanted, decided_by } = request;
+    let AddTicks { schedule, ticks: wanted, planner, decided_by } = request;
     let transaction = parts.pool.begin().await?;
     let Some(mut row) = schedule_row::lock(&transaction, schedule).await? else {
         return Ok((None, Changes::default()));
@@ -35,7 +35,12 @@ async fn attempt(parts: &Parts, request: &AddTicks) -> Result<(Added, Changes), 
         return Ok((Some(Vec::new()), Changes::default()));
     };
     let now = now(&transaction).await?;
-    let addition = TickAddition::of(wanted, &ticks::ticks_over(&transaction, schedule, first, last).await?);
+    let mut there = ticks::ticks_over(&transaction, schedule, &(first..=last)).await?;
+    let span = TickAddition::span(&(first..=last), &there);
+    if span != (first..=last) {
+        there = ticks::ticks_over(&transaction, schedule, &span).await?;
+    }
+    let addition = TickAddition::of(wanted, &there, &row, &**planner);
     drop_ticks(&transaction, schedule, &addition.dropped).await?;
     let mut rows = addition.rewritten;
     let added = || wanted.iter().zip(&addition.added).filter(|(_, is_added)| **is_added).map(|(tick, _)| tick);

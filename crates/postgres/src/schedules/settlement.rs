@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use longshore_core::{
@@ -82,12 +82,26 @@ impl Settlement<'_> {
 
     async fn decide(&self, rows: Vec<(ScheduleRow, ScheduleDefinition)>) -> Result<Vec<Decision>, Fault> {
         let known = statuses(self.transaction, rows.iter().filter_map(|(row, _)| row.last_job_id)).await?;
-        let decided = rows.into_iter().map(|(row, definition)| {
+        let mut decided = Vec::with_capacity(rows.len());
+        for (row, definition) in rows {
             let open_job = row.last_job_id.filter(|id| is_open(&known, *id));
-            let plan = self.planner.plan(&row.due(definition, open_job), self.now).in_manner(self.settling);
-            Decision { row, open_job, plan }
-        });
-        Ok(decided.collect())
+            let due = row.due(definition, open_job);
+            let plan = self.planner.plan(&due, self.now).in_manner(self.settling);
+            let there = self.within_runs(&row.name, &plan).await?;
+            let plan = plan.around(&there, &due.definition, self.planner);
+            decided.push(Decision { row, open_job, plan });
+        }
+        Ok(decided)
+    }
+
+    /// The instants of the rows that are there already where the plan has a run. Only after a downtime or a pause is
+    /// there one.
+    async fn within_runs(&self, schedule: &str, plan: &TickPlan) -> Result<BTreeSet<Timestamp>, Fault> {
+        let mut there = BTreeSet::new();
+        for (first, last) in plan.runs() {
+            there.extend(ticks::instants(self.transaction, schedule, &(first..=last)).await?);
+        }
+        Ok(there)
     }
 
     /// Writes cancellations, jobs, ticks and positions.

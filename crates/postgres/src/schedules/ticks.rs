@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use longshore_core::{JobId, Tick, TickKind, TickOutcome, TickPage, TickRetention, TicksRequest, Timestamp};
@@ -55,17 +56,29 @@ pub(super) async fn ticks(parts: Arc<Parts>, request: TicksRequest) -> Result<Ti
     Ok(TickPage::of(tick_rows(&rows)?, limit))
 }
 
-/// All ticks of a span, and the runs that reach into it.
+/// All ticks of a span, and the runs that reach into it, oldest first.
 pub(super) async fn ticks_over(
     session: &Session,
     schedule: &str,
-    first: Timestamp,
-    last: Timestamp,
+    span: &RangeInclusive<Timestamp>,
 ) -> Result<Vec<Tick>, Error> {
-    let (first, last) = (Instant(first), Instant(last));
+    let (first, last) = (Instant(*span.start()), Instant(*span.end()));
     let parameters: [Parameter<'_>; 3] =
         [(&schedule, Type::TEXT), (&first, Type::TIMESTAMPTZ), (&last, Type::TIMESTAMPTZ)];
     tick_rows(&session.query(sql!("schedules/select_ticks_over"), &parameters).await?)
+}
+
+/// The instants of the ticks of a span.
+pub(super) async fn instants(
+    session: &Session,
+    schedule: &str,
+    span: &RangeInclusive<Timestamp>,
+) -> Result<Vec<Timestamp>, Error> {
+    let (first, last) = (Instant(*span.start()), Instant(*span.end()));
+    let parameters: [Parameter<'_>; 3] =
+        [(&schedule, Type::TEXT), (&first, Type::TIMESTAMPTZ), (&last, Type::TIMESTAMPTZ)];
+    let rows = session.query(sql!("schedules/select_tick_instants"), &parameters).await?;
+    rows.iter().map(|row| Columns::of(row).instant()).collect()
 }
 
 /// Those of these ticks that are there.

@@ -20,12 +20,16 @@ impl Work for Add {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Self::Answer, Fault> {
-        let AddTicks { schedule, ticks: added, .. } = &self.request;
+        let AddTicks { schedule, ticks: added, planner, .. } = &self.request;
         let Some(mut row) = schedule_row::read(tx.connection, schedule)? else { return Ok(None) };
         let span = added.iter().map(|tick| tick.due_at).min().zip(added.iter().map(|tick| tick.due_at).max());
         let Some((first, last)) = span else { return Ok(Some(Vec::new())) };
-        let there = ticks::ticks_over(tx.connection, schedule, first, last)?;
-        let addition = TickAddition::of(added, &there);
+        let mut there = ticks::ticks_over(tx.connection, schedule, &(first..=last))?;
+        let span = TickAddition::span(&(first..=last), &there);
+        if span != (first..=last) {
+            there = ticks::ticks_over(tx.connection, schedule, &span)?;
+        }
+        let addition = TickAddition::of(added, &there, &row, &**planner);
         addition.dropped.iter().try_for_each(|due_at| ticks::delete_tick(tx.connection, schedule, *due_at))?;
         addition.rewritten.iter().try_for_each(|run| ticks::insert(tx.connection, run))?;
         let mut jobs = Vec::with_capacity(added.len());

@@ -1,4 +1,9 @@
-use longshore_core::{PlanTicks, PlannedTick, ScheduleDefinition, ScheduleRow, SettledTick, Settling, Tick, ValidJob};
+use std::collections::BTreeSet;
+
+use longshore_core::{
+    PlanTicks, PlannedTick, ScheduleDefinition, ScheduleRow, SettledTick, Settling, Tick, TickPlan, Timestamp, ValidJob,
+};
+use rusqlite::Connection;
 
 use super::{schedule_row, ticks};
 use crate::database::fault::Fault;
@@ -29,7 +34,10 @@ impl Settlement<'_> {
         definition: ScheduleDefinition,
     ) -> Result<Settled, Fault> {
         let open_job = schedule_row::open_job(tx.connection, row)?;
-        let mut plan = self.planner.plan(&row.due(definition, open_job), tx.now).in_manner(self.settling);
+        let due = row.due(definition, open_job);
+        let plan = self.planner.plan(&due, tx.now).in_manner(self.settling);
+        let there = within_runs(tx.connection, &row.name, &plan)?;
+        let mut plan = plan.around(&there, &due.definition, self.planner);
         // Before the new jobs, so that a unique key of the cancelled one is free.
         if let Some(id) = open_job.filter(|_| plan.cancel_open_job) {
             cancel_job(tx, id)?;
@@ -59,6 +67,15 @@ impl Settlement<'_> {
         ticks::insert(tx.connection, &Tick::decided(schedule, &tick, job_id, self.decided_by, tx.now))?;
         Ok(SettledTick { schedule: schedule.to_owned(), tick, job_id })
     }
+}
+
+/// The instants of the rows that are there already where the plan has a run.
+fn within_runs(connection: &Connection, schedule: &str, plan: &TickPlan) -> rusqlite::Result<BTreeSet<Timestamp>> {
+    let mut there = BTreeSet::new();
+    for (first, last) in plan.runs() {
+        there.extend(ticks::instants(connection, schedule, &(first..=last))?);
+    }
+    Ok(there)
 }
 
 /// Enqueues one job as every other one.

@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use longshore_core::{JobId, Tick, TickKind, TickOutcome, TickPage, TickRetention, TicksRequest, Timestamp};
@@ -47,16 +48,27 @@ pub(super) fn ticks(connection: &Connection, request: &TicksRequest) -> rusqlite
     Ok(TickPage::of(ticks, limit))
 }
 
-/// All ticks of a span, and the runs that reach into it.
+/// All ticks of a span, and the runs that reach into it, oldest first.
 pub(super) fn ticks_over(
     connection: &Connection,
     schedule: &str,
-    first: Timestamp,
-    last: Timestamp,
+    span: &RangeInclusive<Timestamp>,
 ) -> rusqlite::Result<Vec<Tick>> {
     connection
         .prepare_cached(include_str!("../sql/schedules/select_ticks_over.sql"))?
-        .query_map(params![schedule, first.as_ms(), last.as_ms()], tick)?
+        .query_map(params![schedule, span.start().as_ms(), span.end().as_ms()], tick)?
+        .collect()
+}
+
+/// The instants of the ticks of a span.
+pub(super) fn instants(
+    connection: &Connection,
+    schedule: &str,
+    span: &RangeInclusive<Timestamp>,
+) -> rusqlite::Result<Vec<Timestamp>> {
+    connection
+        .prepare_cached(include_str!("../sql/schedules/select_tick_instants.sql"))?
+        .query_map(params![schedule, span.start().as_ms(), span.end().as_ms()], |row| column::timestamp(row, 0))?
         .collect()
 }
 

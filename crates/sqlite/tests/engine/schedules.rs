@@ -1,3 +1,6 @@
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,4 +76,26 @@ async fn a_step_that_finds_nothing_due_and_schedules_that_do_not_differ_write_no
     }
     apply(&database, 10).await;
     assert_eq!(commits(), seen, "a commit was made");
+}
+
+/// The system's program, whose SQLite may be older than the one of this crate.
+fn sqlite3(file: &Path, input: &str) -> String {
+    let program = Command::new("sqlite3").arg("-bail").arg(file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut program = program.unwrap();
+    program.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let ended = program.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn an_older_sqlite_finds_schedules_sound_and_reads_its_dump_back() {
+    let database = Database::new();
+    apply(&database, 3).await;
+    assert_eq!(sqlite3(&database.path(), "PRAGMA integrity_check;").trim(), "ok");
+    let copy = database.path().with_file_name("copy.db");
+    sqlite3(&copy, &sqlite3(&database.path(), ".dump\n"));
+    let schedules = "SELECT name, waiting IS NULL FROM job_schedules ORDER BY name;";
+    assert_eq!(sqlite3(&copy, schedules), "s0|1\ns1|1\ns2|1\n");
+    assert_eq!(sqlite3(&copy, "PRAGMA integrity_check;").trim(), "ok");
 }

@@ -107,10 +107,10 @@ impl State {
     }
 
     fn add_ticks(&mut self, add: &AddTicks, now: Timestamp) -> Result<Option<Vec<Option<JobId>>>, StoreError> {
-        let AddTicks { schedule, ticks, decided_by } = add;
+        let AddTicks { schedule, ticks, planner, decided_by } = add;
         let Some(mut row) = self.calendar.rows.get(schedule).cloned() else { return Ok(None) };
         let there: Vec<Tick> = self.ticks_of(schedule).cloned().collect();
-        let addition = TickAddition::of(ticks, &there);
+        let addition = TickAddition::of(ticks, &there, &row, &**planner);
         for due_at in addition.dropped {
             self.calendar.ticks.remove(&(schedule.clone(), due_at));
         }

@@ -87,7 +87,8 @@ impl<H: Harness> Run<H> {
         let (definition, number) = (self.draw_definition(), self.random.usize(..4));
         let kind = *draw::pick(&mut self.random, &[TickKind::Manual, TickKind::Backfill]);
         let ticks = (0..number).map(|_| self.draw_tick(&definition, kind)).collect();
-        let add = AddTicks { schedule: definition.name, ticks, decided_by: "an operator".to_owned() };
+        let (planner, decided_by) = (planner(), "an operator".to_owned());
+        let add = AddTicks { schedule: definition.name, ticks, planner, decided_by };
         let what = format!("{add:?}");
         self.trail.both(&self.main, &what, |store| store.add_ticks(add.clone())).await;
     }

@@ -77,13 +77,17 @@ pub(super) async fn outcomes<H: Harness>(world: &World<H>, name: &str) -> Vec<(T
     ticks_of(world, name).await.iter().map(|tick| (tick.outcome, tick.ticks)).collect()
 }
 
+pub(super) fn addition(name: &str, ticks: Vec<PlannedTick>) -> AddTicks {
+    let planner = Arc::new(EveryPlanner::default());
+    AddTicks { schedule: name.to_owned(), ticks, planner, decided_by: "an operator".to_owned() }
+}
+
 pub(super) async fn add<H: Harness>(
     world: &World<H>,
     name: &str,
     ticks: Vec<PlannedTick>,
 ) -> Option<Vec<Option<JobId>>> {
-    let add = AddTicks { schedule: name.to_owned(), ticks, decided_by: "an operator".to_owned() };
-    world.store.add_ticks(add).await.expect("ticks can be added")
+    world.store.add_ticks(addition(name, ticks)).await.expect("ticks can be added")
 }
 
 /// The first instant after now that is a multiple of so many seconds.

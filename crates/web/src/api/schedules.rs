@@ -10,7 +10,7 @@ use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
-use crate::input::{JsonBody, PathName, Query};
+use crate::input::{JsonBody, OptionalBody, PathName, Query};
 use crate::json::{json, json_with};
 use crate::state::{State, WebState};
 
@@ -49,10 +49,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(201, "ScheduleRun"),
         Endpoint::post("/api/v1/schedules/{name}/pause", Scope::Operate, pause)
             .says("Skips the ticks of a schedule until it is resumed")
-            .body(Body { schemas: &["PauseReason"] })
+            .body(Body { schemas: &["PauseReason"], is_required: true })
             .answers(200, "ScheduleDetail"),
         Endpoint::post("/api/v1/schedules/{name}/resume", Scope::Operate, resume)
-            .says("Makes jobs of ticks again; those of the pause stay skipped")
+            .says("Makes jobs of ticks again; those of the pause stay skipped, unless `catch_up` is true")
+            .body(Body { schemas: &["Resume"], is_required: false })
             .answers(200, "ScheduleDetail"),
     ]
 }
@@ -64,6 +65,12 @@ const OUTCOMES: [&str; 7] =
 #[serde(deny_unknown_fields)]
 struct PauseReason {
     reason: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Resume {
+    catch_up: bool,
 }
 
 #[derive(Serialize)]
@@ -145,10 +152,16 @@ async fn resume(
     audit: Audit,
     PathName(name): PathName,
     query: Query,
+    OptionalBody(Resume { catch_up }): OptionalBody<Resume>,
 ) -> Result<Response, ApiError> {
     query.end()?;
     let deed = Deed::on_schedule("resume", &name);
-    known(&name, audit.change(deed, state.shown().resume_schedule(&name)).await?)?;
+    let shown = state.shown();
+    let is_known = match catch_up {
+        true => audit.change(deed, shown.resume_schedule_and_catch_up(&name)).await?,
+        false => audit.change(deed, shown.resume_schedule(&name)).await?,
+    };
+    known(&name, is_known)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 

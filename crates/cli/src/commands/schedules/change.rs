@@ -154,16 +154,19 @@ pub(super) async fn pause(context: &Context, name: &str, reason: String) -> anyh
 pub(super) async fn resume(context: &Context, name: &str, catch_up: bool) -> anyhow::Result<Exit> {
     let database = existing(context).await?;
     let schedules = database.queue().schedules();
+    let was_paused = schedules.get(name).await?.is_some_and(|record| record.paused_at.is_some());
     let deed = Deed::on_schedule("resume", name);
-    let (found, done) = match catch_up {
-        true => (
-            database.audited(deed, schedules.resume_and_catch_up(name)).await,
-            "the ticks of the pause are decided anew",
-        ),
-        false => (database.audited(deed, schedules.resume(name)).await, "the ticks of the pause stay skipped"),
+    let found = match catch_up {
+        true => database.audited(deed, schedules.resume_and_catch_up(name)).await,
+        false => database.audited(deed, schedules.resume(name)).await,
+    };
+    let done = match (was_paused, catch_up) {
+        (false, _) => format!("schedule {name} was not paused"),
+        (true, true) => format!("schedule {name} is not paused; the ticks of the pause are decided anew"),
+        (true, false) => format!("schedule {name} is not paused; the ticks of the pause stay skipped"),
     };
     let changed = Changed { is_paused: Some(false), ..Changed::new(name) };
-    tell(context, &database, found, &changed, &format!("schedule {name} is not paused; {done}")).await
+    tell(context, &database, found, &changed, &done).await
 }
 
 async fn tell(

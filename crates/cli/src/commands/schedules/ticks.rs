@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::relative_time::relative;
-use crate::output::table::Table;
+use crate::output::table::{Table, count_jobs};
 
 /// Shows what became of ticks.
 pub(super) async fn ticks(context: &Context, arguments: TicksArguments) -> anyhow::Result<Exit> {
@@ -76,18 +76,16 @@ pub(super) async fn backfill(
         Ok(filled) => filled,
         Err(error) => return Err(explained(&database, error).await),
     };
-    let made = filled.ticks.iter().filter(|tick| tick.job_id.is_some()).count();
-    let done = match dry_run {
-        true => format!("{} ticks of {name} are in that span", filled.ticks.len()),
-        false => format!("made {made} jobs for {} ticks of {name}", filled.ticks.len()),
-    };
+    let made = filled.ticks.iter().filter(|tick| !tick.had_job).count();
+    let would = if dry_run { "would make" } else { "made" };
+    let done = format!("{would} {} for {} of {name}", count_jobs(made as u64), count_ticks(filled.ticks.len()));
     let filled = Filled { schedule: name, dry_run, ticks: filled.ticks };
     let told = context.output.result(&filled, |output| {
         for tick in &filled.ticks {
             let job = match tick.job_id {
                 Some(id) => format!("job {id}"),
-                None if dry_run => String::new(),
-                None => "has a job already".to_owned(),
+                None if tick.had_job => "has a job already".to_owned(),
+                None => "would make a job".to_owned(),
             };
             output.line(format!("{}\t{job}", tick.due_at))?;
         }
@@ -95,4 +93,8 @@ pub(super) async fn backfill(
     });
     CommandError::after(&done, told)?;
     Ok(Exit::Done)
+}
+
+fn count_ticks(count: usize) -> String {
+    if count == 1 { "1 tick".to_owned() } else { format!("{count} ticks") }
 }

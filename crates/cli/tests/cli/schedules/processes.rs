@@ -205,6 +205,48 @@ fn three_weeks_of_downtime_make_no_flood_and_every_tick_is_accounted_for() {
     }
 }
 
+/// What the doctor finds of this kind.
+fn finding(sandbox: &Sandbox, code: &str) -> Value {
+    let doctor = sandbox.json_with_exit(&["doctor"], 3);
+    let findings = doctor["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["code"] == code).unwrap_or_else(|| panic!("{doctor}")).clone()
+}
+
+#[test]
+fn ticks_that_a_backfill_leaves_out_are_still_missed_for_check_and_doctor() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", config("[schedules.daily]\nevery = \"1d\"\njob = \"report\"\n"));
+    sandbox.json(&["schedules", "apply"]);
+    set_back(&sandbox, 10 * 86_400);
+    sandbox.json(&["work", "--drain", "-q"]);
+    let run = ticks(&sandbox, "daily").remove(0);
+    assert_eq!((&run["outcome"], &run["ticks"]), (&json!("missed"), &json!(9)));
+    let at = |value: &Value| value.as_str().unwrap().parse::<longshore_core::Timestamp>().unwrap();
+    let (first, last) = (at(&run["due_at"]), at(&run["until_at"]));
+    let day = Duration::from_secs(86_400);
+    let fill = |from: longshore_core::Timestamp, days: u32| {
+        let (from, to) = (from.to_string(), from.after(days * day).to_string());
+        sandbox.json(&["schedules", "backfill", "daily", "--from", &from, "--to", &to]);
+    };
+    let told = |count: &str| {
+        let checked = sandbox.json_with_exit(&["schedules", "check"], 3);
+        let message = checked["findings"][0]["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with(&format!("schedule daily missed {count} ticks from ")), "{message}");
+        assert_eq!(finding(&sandbox, "missed_ticks")["message"], message);
+    };
+    told("9");
+    fill(first, 2);
+    told("7");
+    fill(last, 1);
+    told("6");
+    let missed: Vec<Value> = ticks(&sandbox, "daily").into_iter().filter(|tick| tick["outcome"] == "missed").collect();
+    let [left] = missed.try_into().unwrap();
+    assert_eq!((at(&left["due_at"]), at(&left["until_at"])), (first.after(2 * day), last.before(day)));
+    fill(first, 9);
+    assert_eq!(count(&ticks(&sandbox, "daily"), "missed"), 0);
+    assert_eq!(sandbox.json(&["schedules", "check"]), json!({"ok": true, "findings": []}));
+}
+
 #[test]
 fn a_copy_of_yesterdays_database_does_not_run_last_nights_tick_without_saying_so() {
     let sandbox = Sandbox::new();
@@ -237,4 +279,6 @@ fn a_clock_that_went_back_runs_nothing_twice_and_is_told() {
     assert!(ticks(&sandbox, "beat").is_empty());
     let checked = sandbox.json_with_exit(&["schedules", "check", "beat"], 3);
     assert!(checked["findings"][0]["message"].as_str().unwrap().contains("ahead of the clock"), "{checked}");
+    let hint = finding(&sandbox, "unsettled_schedule")["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("longshore schedules remove beat, then longshore schedules apply"), "{hint}");
 }

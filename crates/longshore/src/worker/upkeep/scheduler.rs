@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    ApplySchedules, Interest, ScheduleSource, SettleSchedules, SettledSchedules, SettledTick, StoreError, TickOutcome,
+    AppliedSchedules, ApplySchedules, Interest, ScheduleSource, SettleSchedules, SettledSchedules, SettledTick,
+    StoreError, TickOutcome,
 };
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -105,7 +106,12 @@ async fn step(worker_run: &WorkerRun) -> Result<SettledSchedules, StoreError> {
 async fn apply(worker_run: &WorkerRun) -> Result<(), StoreError> {
     let mut pending = worker_run.schedules.pending.lock().await;
     let Some(apply) = pending.as_ref() else { return Ok(()) };
-    let applied = worker_run.queue.backend().apply_schedules(apply.clone()).await?;
+    let applied = match worker_run.queue.backend().apply_schedules(apply.clone()).await {
+        // One of several databases could not do it. The store catches up there by itself, and says what it has done:
+        // another try would undo what others have changed meanwhile.
+        Err(StoreError::InDatabase { source, .. }) if source.is_passing() => AppliedSchedules::default(),
+        applied => applied?,
+    };
     *pending = None;
     if applied.has_changes() {
         let (added, changed) = (applied.added.join(", "), applied.changed.join(", "));

@@ -26,7 +26,10 @@ impl Settler<'_> {
         now: Timestamp,
     ) -> (Vec<SettledTick>, Option<String>) {
         let open_job = state.open_job(row);
-        let mut plan = self.planner.plan(&row.due(definition, open_job), now).in_manner(self.settling);
+        let due = row.due(definition, open_job);
+        let there: BTreeSet<Timestamp> = state.ticks_of(&row.name).map(|tick| tick.due_at).collect();
+        let plan = self.planner.plan(&due, now).in_manner(self.settling);
+        let mut plan = plan.around(&there, &due.definition, self.planner);
         if let Some(id) = open_job.filter(|_| plan.cancel_open_job) {
             state.ask_to_cancel(id, now);
         }

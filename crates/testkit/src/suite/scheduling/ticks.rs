@@ -3,7 +3,7 @@ use longshore_core::{
     TickRetention, TicksRequest, Timestamp,
 };
 
-use super::{add, apply, every, next_multiple, outcomes, record, settle, ticks_of, wait_until};
+use super::{add, addition, apply, every, next_multiple, outcomes, record, settle, ticks_of, wait_until};
 use crate::EveryPlanner;
 use crate::suite::world::seconds;
 use crate::suite::{Harness, World};
@@ -97,8 +97,8 @@ pub async fn a_backfill_replaces_what_was_missed_and_passes_over_what_ran<H: Har
         (0..5).map(|number| by_hand(&definition, later(first, 60 * number), TickKind::Backfill)).collect();
     let jobs = add(&world, "a", span[1..3].to_vec()).await.expect("there is a schedule");
     assert!(jobs.iter().all(Option::is_some), "{jobs:?}");
-    let enqueued = (TickOutcome::Enqueued, 1);
-    assert_eq!(outcomes(&world, "a").await, [(TickOutcome::Coalesced, 2), enqueued, enqueued, enqueued]);
+    let (enqueued, coalesced) = ((TickOutcome::Enqueued, 1), (TickOutcome::Coalesced, 1));
+    assert_eq!(outcomes(&world, "a").await, [coalesced, enqueued, enqueued, coalesced, enqueued]);
     let jobs = add(&world, "a", span).await.expect("there is a schedule");
     let made: Vec<bool> = jobs.iter().map(Option::is_some).collect();
     assert_eq!(made, [true, false, false, true, false]);
@@ -106,6 +106,74 @@ pub async fn a_backfill_replaces_what_was_missed_and_passes_over_what_ran<H: Har
     assert_eq!(world.count().await, 5);
     let open = record(&world, "a").await.expect("it is there").open_job;
     assert_eq!(open, ticks_of(&world, "a").await[4].job_id, "a backfill is not the last run");
+}
+
+/// Of each row: how many minutes after the first tick it begins and ends, and its number of ticks.
+async fn spans<H: Harness>(world: &World<H>, first: Timestamp) -> Vec<(u64, u64, u64, TickOutcome)> {
+    let minutes = |at: Timestamp| at.since(first).as_secs() / 60;
+    let span =
+        |tick: &Tick| (minutes(tick.due_at), minutes(tick.until_at.unwrap_or(tick.due_at)), tick.ticks, tick.outcome);
+    ticks_of(world, "a").await.iter().map(span).collect()
+}
+
+/// A schedule of each minute that was down for ten ticks, of which the last one ran; and its first tick.
+async fn after_ten_minutes<H: Harness>(world: &World<H>) -> (ScheduleDefinition, Timestamp) {
+    let definition = every("a", 60);
+    apply(world, vec![definition.clone()]).await;
+    let first = next_multiple(world.now(), 60);
+    wait_until(world, later(first, 9 * 60));
+    (definition, first)
+}
+
+fn backfill(definition: &ScheduleDefinition, first: Timestamp, minutes: &[u64]) -> Vec<PlannedTick> {
+    minutes.iter().map(|minute| by_hand(definition, later(first, 60 * minute), TickKind::Backfill)).collect()
+}
+
+pub async fn every_tick_of_a_run_has_a_row_whichever_of_them_are_filled<H: Harness>() {
+    let world = World::<H>::new();
+    let (definition, first) = after_ten_minutes(&world).await;
+    settle(&world).await;
+    let (skipped, made) = (TickOutcome::Coalesced, TickOutcome::Enqueued);
+    assert_eq!(spans(&world, first).await, [(0, 8, 9, skipped), (9, 9, 1, made)]);
+    // Both ends in one call, then one in the middle.
+    add(&world, "a", backfill(&definition, first, &[0, 8])).await;
+    assert_eq!(spans(&world, first).await[..2], [(0, 0, 1, made), (1, 7, 7, skipped)]);
+    add(&world, "a", backfill(&definition, first, &[4])).await;
+    assert_eq!(spans(&world, first).await[1..4], [(1, 3, 3, skipped), (4, 4, 1, made), (5, 7, 3, skipped)]);
+    add(&world, "a", backfill(&definition, first, &[2, 5, 7])).await;
+    let expected = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+        .map(|minute: u64| (minute, minute, 1, if [1, 3, 6].contains(&minute) { skipped } else { made }));
+    assert_eq!(spans(&world, first).await, expected);
+    add(&world, "a", backfill(&definition, first, &[1, 3, 6])).await;
+    assert_eq!(outcomes(&world, "a").await, [(made, 1); 10]);
+    assert_eq!(world.count().await, 10);
+}
+
+pub async fn a_run_from_before_a_change_of_the_timing_stays_beside_what_is_filled<H: Harness>() {
+    let world = World::<H>::new();
+    let (_, first) = after_ten_minutes(&world).await;
+    settle(&world).await;
+    let changed = every("a", 45);
+    apply(&world, vec![changed.clone()]).await;
+    let (skipped, made) = (TickOutcome::Coalesced, TickOutcome::Enqueued);
+    let ticks = vec![by_hand(&changed, later(first, 125), TickKind::Backfill)];
+    add(&world, "a", ticks).await;
+    assert_eq!(spans(&world, first).await, [(0, 8, 9, skipped), (2, 2, 1, made), (9, 9, 1, made)]);
+    let ticks = vec![by_hand(&changed, first, TickKind::Backfill)];
+    add(&world, "a", ticks).await;
+    assert_eq!(spans(&world, first).await[..2], [(0, 0, 1, made), (0, 8, 8, skipped)]);
+}
+
+pub async fn a_run_is_settled_around_the_ticks_that_were_filled_before<H: Harness>() {
+    let world = World::<H>::new();
+    let (definition, first) = after_ten_minutes(&world).await;
+    let (skipped, made) = (TickOutcome::Coalesced, TickOutcome::Enqueued);
+    // No scheduler has run yet. The first tick is also that of the run of skipped ones.
+    add(&world, "a", backfill(&definition, first, &[0, 5])).await;
+    settle(&world).await;
+    let expected = [(0, 0, 1, made), (1, 4, 4, skipped), (5, 5, 1, made), (6, 8, 3, skipped), (9, 9, 1, made)];
+    assert_eq!(spans(&world, first).await, expected);
+    assert_eq!(world.count().await, 3);
 }
 
 pub async fn ticks_are_added_all_or_none<H: Harness>() {
@@ -116,8 +184,7 @@ pub async fn ticks_are_added_all_or_none<H: Harness>() {
     world.refuse_type("refused");
     let (one, two) = (world.now(), later(world.now(), 1));
     let ticks = vec![by_hand(&good, one, TickKind::Backfill), by_hand(&bad, two, TickKind::Backfill)];
-    let request = longshore_core::AddTicks { schedule: "a".to_owned(), ticks, decided_by: "an operator".to_owned() };
-    let added = world.store.add_ticks(request).await;
+    let added = world.store.add_ticks(addition("a", ticks)).await;
     assert!(added.is_err(), "{added:?}");
     assert_eq!((world.count().await, ticks_of(&world, "a").await.len()), (0, 0));
 }
