@@ -9,7 +9,7 @@ use longshore_core::{
 };
 
 use crate::combined_store::{CombinedStore, Shared};
-use crate::members::{LONG, reachable};
+use crate::members::{LONG, every, reachable};
 
 const PAGE_MAX: u32 = 1000;
 
@@ -106,6 +106,13 @@ impl Workflows for CombinedStore {
                 Box::pin(async move { store.dependents(request).await })
             };
             self.shared.members.ask_one(place, call).await
+        })
+    }
+
+    fn timed_jobs(&self) -> StoreFuture<'_, Vec<JobId>> {
+        Box::pin(async move {
+            let answers = self.shared.members.ask_all(LONG, |store| Box::pin(async move { store.timed_jobs().await }));
+            Ok(every(answers.await)?.into_iter().flat_map(|(_, ids)| ids).collect())
         })
     }
 

@@ -21,6 +21,10 @@ use crate::{
 /// for it and whatever the size of its batch: what follows from it is done in bounded steps, a part of it with the end
 /// itself, the rest by [`Workflows::advance_workflows`]. [`Store::reclaim`](crate::Store::reclaim) takes such a step too, so
 /// every process with a worker does. Steps look at what is, not at what happened, so none is taken twice or skipped.
+///
+/// [`Console::act`](crate::Console::act), [`Workflows::change_batch`] and [`Workflows::signal`] take these steps after their
+/// commit and before they answer, until nothing is left, because no worker may be there. If such a step fails, they answer
+/// all the same, and whoever looks next goes on.
 pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     /// Enqueues all of the jobs or none, with their batch, in one transaction and bounded memory. The stream is polled as
     /// that of [`Store::enqueue_valid_stream`](crate::Store::enqueue_valid_stream).
@@ -68,6 +72,10 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
 
     /// The jobs that depend on this one, by id: those that wait for it, or its children. Only reads.
     fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>>;
+
+    /// The jobs that run even if a signal does not come in time, before that time. In no order; of more than 10,000 those
+    /// whose time comes first. Some may have ended otherwise meanwhile. Only reads.
+    fn timed_jobs(&self) -> StoreFuture<'_, Vec<JobId>>;
 
     /// Takes one bounded step of what follows from the ends of jobs and batches, from signals, and from timeouts that have
     /// passed. Only reads if there is nothing to do.

@@ -15,7 +15,7 @@ mod sweep;
 
 use longshore_core::{
     Advanced, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, JobId, NewSignal, StoreFuture,
     WorkflowBatch, WorkflowStream, Workflows,
 };
 use longshore_spool::read_stream;
@@ -57,6 +57,10 @@ impl Workflows for PostgresStore {
 
     fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
         self.run("reading the dependents of a job", move |parts| reading::dependents(parts, request))
+    }
+
+    fn timed_jobs(&self) -> StoreFuture<'_, Vec<JobId>> {
+        self.run("looking for timeouts of signals", reading::timed_jobs)
     }
 
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {

@@ -16,7 +16,7 @@ mod wait;
 
 use longshore_core::{
     Advanced, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, JobId, NewSignal, StoreFuture,
     WorkflowBatch, WorkflowStream, Workflows,
 };
 
@@ -25,7 +25,7 @@ pub(crate) use retrying::{is_held_back, wait_again};
 use crate::store::SqliteStore;
 use batches::{Change, Send};
 use enqueue::enqueue_workflow;
-use followups::{Advance, STEP_MAX, has_work};
+use followups::{advance, advance_to_end};
 
 impl Workflows for SqliteStore {
     fn enqueue_workflow_stream(&self, batch: WorkflowBatch, jobs: WorkflowStream) -> StoreFuture<'_, EnqueuedWorkflow> {
@@ -50,13 +50,22 @@ impl Workflows for SqliteStore {
     }
 
     fn change_batch(&self, request: ChangeBatch) -> StoreFuture<'_, Option<ChangedBatch>> {
-        Box::pin(self.parts.writer.run(Change { request }))
+        Box::pin(async move {
+            let changed = self.parts.writer.run(Change { request }).await?;
+            // Between two pages it would change what the next one meets.
+            if changed.as_ref().is_none_or(|changed| changed.next.is_none()) {
+                advance_to_end(&self.parts.readers, &self.parts.writer).await;
+            }
+            Ok(changed)
+        })
     }
 
     fn signal(&self, signal: NewSignal) -> StoreFuture<'_, Option<bool>> {
         Box::pin(async move {
             signal.check(&self.parts.options.limits)?;
-            self.parts.writer.run(Send { signal }).await
+            let is_first = self.parts.writer.run(Send { signal }).await?;
+            advance_to_end(&self.parts.readers, &self.parts.writer).await;
+            Ok(is_first)
         })
     }
 
@@ -76,13 +85,15 @@ impl Workflows for SqliteStore {
         Box::pin(read)
     }
 
+    fn timed_jobs(&self) -> StoreFuture<'_, Vec<JobId>> {
+        let read = self
+            .parts
+            .readers
+            .run("looking for timeouts of signals", |tx| Ok(dependencies::timed_jobs(tx.connection)?));
+        Box::pin(read)
+    }
+
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {
-        Box::pin(async move {
-            let look = self.parts.readers.run("looking for workflows", |tx| Ok(has_work(tx.connection, tx.now)?));
-            if !look.await? {
-                return Ok(Advanced::default());
-            }
-            self.parts.writer.run(Advance { limit: STEP_MAX }).await
-        })
+        Box::pin(advance(&self.parts.readers, &self.parts.writer))
     }
 }

@@ -160,6 +160,39 @@ fn a_failed_batch_is_retried_and_a_running_one_cancelled() {
     }
 }
 
+/// Nobody else is there to count the members.
+#[test]
+fn a_large_change_is_counted_without_a_worker() {
+    for site in Site::both() {
+        let mut flow = "{\"batch\": {\"name\": \"large\"}}\n".to_owned();
+        flow.push_str(&"{\"job_type\": \"step\"}\n".repeat(300));
+        site.sandbox.write("flow.ndjson", flow);
+        let batch = site.json(&["enqueue", "--batch", "flow.ndjson"])["batch_id"].to_string();
+        site.json(&["jobs", "cancel", "--all", "--type", "step", "--yes"]);
+        let ended = site.json_with_exit(&["batches", "wait", &batch, "--timeout", "0s"], 3);
+        assert_eq!([&ended["status"], &ended["cancelled"]], [&json!("failed"), &json!(300)]);
+        site.json(&["batches", "retry", &batch]);
+        let shown = site.json(&["batches", "show", &batch, "--limit", "1"]);
+        assert_eq!([&shown["status"], &shown["cancelled"]], [&json!("running"), &json!(0)]);
+    }
+}
+
+#[test]
+fn a_drain_waits_for_a_signal_as_long_as_its_timeout_lasts() {
+    for site in Site::both() {
+        site.sandbox.write(
+            "flow.ndjson",
+            "{\"batch\": {\"name\": \"x\"}}\n\
+             {\"ref\": \"timed\", \"job_type\": \"step\", \
+             \"after\": [{\"signal\": \"s\", \"timeout\": \"2s\", \"otherwise\": \"run\"}]}\n\
+             {\"ref\": \"untimed\", \"job_type\": \"step\", \"after\": [{\"signal\": \"s\"}]}\n",
+        );
+        let ids = site.json(&["enqueue", "--batch", "flow.ndjson"])["ids"].clone();
+        site.drain();
+        assert_eq!([site.status(&ids["timed"]), site.status(&ids["untimed"])], ["completed", "blocked"]);
+    }
+}
+
 #[test]
 fn an_open_batch_takes_more_jobs_until_it_is_closed() {
     for site in Site::both() {
@@ -186,6 +219,11 @@ fn a_mistake_names_the_file_and_the_line_and_enqueues_nothing() {
         for (text, expected) in [
             ("{\"job_type\": \"step\", \"after\": [\"x\"]}", "bad.ndjson, line 1: no job before this one has the ref"),
             ("\n{\"job_type\": \"step\", \"after\": [77]}", "bad.ndjson, line 2: there is no job 77 to wait for"),
+            (
+                "{\"batch\": {\"name\": \"x\"}}\n{\"ref\": \"a\", \"job_type\": \"step\"}\n\
+                 {\"job_type\": \"step\", \"after\": [\"a\", {\"signal\": \"a\"}]}",
+                "bad.ndjson, line 3: a job cannot wait for both the job with the ref \"a\" and the signal \"a\", because",
+            ),
             (
                 "{\"job_type\": \"step\"}\n{\"job_type\": \"step\", \"after\": [{\"batch\": \"failed\"}]}",
                 "bad.ndjson, line 2: a job that waits for a batch needs a batch",

@@ -60,11 +60,6 @@ pub enum DeadLetterReason {
         /// How it ended; none if it was deleted.
         status: Option<BatchStatus>,
     },
-    /// A signal that it waited for did not come in time.
-    SignalMissed {
-        /// The batch that it would have been sent to.
-        batch: BatchId,
-    },
     /// No attempt started before its expiry, or could start again before it. Such a job ends as `cancelled`.
     Expired {
         /// Its expiry.
@@ -214,10 +209,9 @@ impl DeadLetterReason {
             Self::CrashesSpent { .. } => DeadLetterCode::CrashesSpent,
             Self::DeferralsSpent { .. } => DeadLetterCode::DeferralsSpent,
             Self::ParentEnded { .. } | Self::ParentDeleted { .. } => DeadLetterCode::ParentEnded,
-            Self::DependencyEnded { .. }
-            | Self::DependencyDeleted { .. }
-            | Self::BatchEnded { .. }
-            | Self::SignalMissed { .. } => DeadLetterCode::DependencyFailed,
+            Self::DependencyEnded { .. } | Self::DependencyDeleted { .. } | Self::BatchEnded { .. } => {
+                DeadLetterCode::DependencyFailed
+            }
             Self::Expired { .. } | Self::DeadlinePassed { .. } => DeadLetterCode::Expired,
             Self::WaitsForItself | Self::UnusableRow(_) | Self::OutcomeRefused => DeadLetterCode::Refused,
         }
@@ -239,7 +233,6 @@ impl DeadLetterReason {
                 format!("batch {batch}, which it waited for, ended as {status}")
             }
             Self::BatchEnded { batch, status: None } => format!("batch {batch}, which it waited for, was deleted"),
-            Self::SignalMissed { batch } => format!("a signal to batch {batch} did not come in time"),
             Self::Expired { at } => format!("it expired: no attempt may begin after {at}"),
             Self::DeadlinePassed { at } => format!("its deadline passed: no attempt may run after {at}"),
             Self::WaitsForItself => "it waited for itself: its parents form a circle".to_owned(),
@@ -278,7 +271,6 @@ mod tests {
             DeadLetterReason::DependencyDeleted { job: JobId(1) },
             DeadLetterReason::BatchEnded { batch: BatchId(1), status: Some(BatchStatus::Failed) },
             DeadLetterReason::BatchEnded { batch: BatchId(1), status: None },
-            DeadLetterReason::SignalMissed { batch: BatchId(1) },
             DeadLetterReason::Expired { at: Timestamp::MIN },
             DeadLetterReason::DeadlinePassed { at: Timestamp::MIN },
             DeadLetterReason::WaitsForItself,

@@ -214,7 +214,9 @@ fn decide_snooze(budgets: &Budgets, delay: Duration, now: Timestamp) -> Outcome 
         };
     }
     let reason = DeadLetterReason::DeferralsSpent { deferrals: budgets.deferral_count };
-    Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.sentence()), reason }
+    // Shown behind the reason, so it does not repeat it.
+    let failure = Failure::new(FailureType::WorkerError, "it asked to be deferred again");
+    Outcome::DeadLetter { reason, failure }
 }
 
 /// Only a death that is certainly its own makes a job a dead letter. With several suspects the crash is counted,
@@ -403,7 +405,10 @@ mod tests {
         let spent = Budgets { retry_count: 3, ..FRESH };
         assert_eq!(decided(spent, snooze()), Outcome::Deferred { delay: Duration::from_secs(9) });
         let deferred = Budgets { deferral_count: 2, ..FRESH };
-        assert!(matches!(decided(deferred, snooze()), Outcome::DeadLetter { .. }));
+        let outcome = decided(deferred, snooze());
+        let Outcome::DeadLetter { reason, failure } = &outcome else { panic!("{outcome:?}") };
+        assert_eq!(*reason, DeadLetterReason::DeferralsSpent { deferrals: 2 });
+        assert_ne!(failure.message, reason.sentence(), "both are shown together");
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl Overdue {
         match self {
             Self::Expired(at) => Outcome::Expired { at, failure },
             Self::DeadlinePassed(_) => {
-                let failure = failure.unwrap_or_else(|| Failure::new(FailureType::TimeoutError, reason.sentence()));
+                // Shown behind the reason, so it does not repeat it.
+                let late = || Failure::new(FailureType::TimeoutError, "it had not completed before its deadline");
+                let failure = failure.unwrap_or_else(late);
                 Outcome::DeadLetter { reason, failure }
             }
         }

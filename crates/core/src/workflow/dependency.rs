@@ -90,6 +90,19 @@ pub enum Awaited {
     },
 }
 
+impl Awaited {
+    /// Its name among the dependencies of the job, where the job finds the result. A job with a reference is found by its
+    /// id too, unless another dependency has that name.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Job(job) => job.to_string(),
+            Self::Reference(reference) => reference.clone(),
+            Self::Batch => "batch".to_owned(),
+            Self::Signal { name, .. } => name.clone(),
+        }
+    }
+}
+
 /// A dependency of a new job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDependency {

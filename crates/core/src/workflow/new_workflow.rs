@@ -1,4 +1,5 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::mem::discriminant;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -178,6 +179,19 @@ pub enum InvalidWorkflow {
         /// What it waits for.
         what: &'static str,
     },
+    /// A job waits for two things that have the same name among its dependencies, so it would see only one of them.
+    #[error(
+        "a job cannot wait for both {one} and {other}, because LONGSHORE_DEPENDENCIES would have both under the name \
+         \"{name}\": rename one of them"
+    )]
+    SameName {
+        /// What comes first.
+        one: String,
+        /// The other one.
+        other: String,
+        /// Their name.
+        name: String,
+    },
     /// A job waits for too much.
     #[error("a job can wait for at most {max} others: let it wait for their batch instead")]
     TooManyDependencies {
@@ -224,6 +238,7 @@ impl WorkflowCheck {
             return Err(InvalidWorkflow::TooManyDependencies { max: Self::DEPENDENCIES_MAX });
         }
         after.iter().try_for_each(|dependency| self.check_awaited(&dependency.awaited))?;
+        check_dependency_names(&after)?;
         if let Some(reference) = &reference {
             self.add(reference)?;
         }
@@ -262,6 +277,30 @@ impl WorkflowCheck {
             return Err(InvalidWorkflow::RepeatedReference { reference: reference.to_owned() });
         }
         Ok(())
+    }
+}
+
+/// A dependency may be given twice, as for two of its ends; two dependencies may not have one name.
+fn check_dependency_names(after: &[NewDependency]) -> Result<(), InvalidWorkflow> {
+    let mut named: HashMap<String, &Awaited> = HashMap::with_capacity(after.len());
+    for NewDependency { awaited, .. } in after {
+        let name = awaited.name();
+        if let Some(first) = named.get(&name)
+            && discriminant(*first) != discriminant(awaited)
+        {
+            return Err(InvalidWorkflow::SameName { one: in_words(first), other: in_words(awaited), name });
+        }
+        named.insert(name, awaited);
+    }
+    Ok(())
+}
+
+fn in_words(awaited: &Awaited) -> String {
+    match awaited {
+        Awaited::Job(job) => format!("job {job}"),
+        Awaited::Reference(reference) => format!("the job with the ref \"{reference}\""),
+        Awaited::Batch => "its batch".to_owned(),
+        Awaited::Signal { name, .. } => format!("the signal \"{name}\""),
     }
 }
 
@@ -350,6 +389,38 @@ mod tests {
         assert!(checked(waiting(1000), WorkflowBatch::None).is_ok());
         let too_many = InvalidWorkflow::TooManyDependencies { max: 1000 };
         assert_eq!(checked(waiting(1001), WorkflowBatch::None), Err(too_many));
+    }
+
+    #[test]
+    fn a_job_does_not_wait_for_two_things_of_one_name() {
+        let signal = |name: &str| NewDependency::on(Awaited::Signal { name: name.to_owned(), timeout: None });
+        let of_job = |id| NewDependency::on(Awaited::Job(JobId(id)));
+        let waiting = |reference: &str, after: Vec<NewDependency>| {
+            checked(vec![job().named(reference), WorkflowJob { after, ..job() }], batch())
+        };
+        for (name, other) in
+            [("approved", signal("approved")), ("7", of_job(7)), ("batch", NewDependency::on(Awaited::Batch))]
+        {
+            for after in [vec![on(name), other.clone()], vec![other, on(name)]] {
+                let refused = waiting(name, after.clone());
+                assert!(matches!(refused, Err(InvalidWorkflow::SameName { .. })), "{after:?}: {refused:?}");
+            }
+        }
+        for after in [vec![signal("batch"), NewDependency::on(Awaited::Batch)], vec![of_job(7), signal("7")]] {
+            assert!(matches!(waiting("a", after), Err(InvalidWorkflow::SameName { .. })));
+        }
+        let twice = vec![on("a"), NewDependency::needing(Awaited::Reference("a".to_owned()), Needs::Ended)];
+        assert!(waiting("a", twice).is_ok());
+        assert!(waiting("a", vec![on("a"), of_job(7), signal("approved"), NewDependency::on(Awaited::Batch)]).is_ok());
+    }
+
+    #[test]
+    fn the_two_things_of_one_name_are_named() {
+        let signal = NewDependency::on(Awaited::Signal { name: "a".to_owned(), timeout: None });
+        let error = checked(vec![job().named("a"), job().after(on("a")).after(signal)], batch()).unwrap_err();
+        let expected = "a job cannot wait for both the job with the ref \"a\" and the signal \"a\", because \
+                        LONGSHORE_DEPENDENCIES would have both under the name \"a\": rename one of them";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::{BatchStatus, DeadLetterReason, DependencyState, Needs, Otherwise, Status};
+use crate::{BatchId, BatchStatus, DeadLetterCode, DeadLetterReason, DependencyState, Needs, Otherwise, Status};
 
 /// What is known of that which a job waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +61,23 @@ pub const fn settle_dependency(needs: Needs, otherwise: Otherwise, awaited: Awai
     }
 }
 
+/// Whether a job that comes back waits for a dependency again, so that it is judged by what the other job or the batch is
+/// then. What was needed `completed` and completed stays, and so does a signal that came, or that the job runs without.
+/// Pure: every store decides alike.
+pub const fn is_judged_again(state: DependencyState, needs: Needs, is_signal: bool) -> bool {
+    match state {
+        DependencyState::Waiting => false,
+        DependencyState::Failed => true,
+        // It was met by an end that may be taken back: the other job may run again.
+        DependencyState::Met => !is_signal && !matches!(needs, Needs::Completed),
+        DependencyState::Passed => !is_signal,
+    }
+}
+
 /// Whether a job that ended for this reason was given up because of a dependency, so that it comes back when the
 /// dependency may still be met.
 pub fn is_given_up_for_dependency(reason: &str) -> bool {
-    crate::DeadLetterCode::of_reason(reason) == Some(crate::DeadLetterCode::DependencyFailed)
+    DeadLetterCode::of_reason(reason) == Some(DeadLetterCode::DependencyFailed)
 }
 
 /// Why a job is given up whose dependency on another job failed; none for `status` if that job was deleted.
@@ -73,6 +86,11 @@ pub const fn job_failed(job: crate::JobId, status: Option<Status>) -> DeadLetter
         Some(status) => DeadLetterReason::DependencyEnded { job, status },
         None => DeadLetterReason::DependencyDeleted { job },
     }
+}
+
+/// Why a job is given up to which a signal did not come in time, in the words that are stored.
+pub fn signal_missed(batch: BatchId, signal: &str) -> String {
+    format!("{}: the signal {signal} to batch {batch} did not come in time", DeadLetterCode::DependencyFailed)
 }
 
 #[cfg(test)]
@@ -114,6 +132,26 @@ mod tests {
             assert_eq!(settle_dependency(Needs::Completed, otherwise, AwaitedState::Failed), expected);
             assert_eq!(settle_dependency(Needs::Failed, otherwise, AwaitedState::Completed), expected);
         }
+    }
+
+    #[test]
+    fn only_a_completion_and_a_signal_stay_when_a_job_comes_back() {
+        let again = |state, needs| is_judged_again(state, needs, false);
+        for needs in NEEDS {
+            assert!(!again(DependencyState::Waiting, needs));
+            assert!(again(DependencyState::Failed, needs) && again(DependencyState::Passed, needs));
+            assert_eq!(again(DependencyState::Met, needs), needs != Needs::Completed, "{needs:?}");
+        }
+        let of_signal = |state| is_judged_again(state, Needs::Completed, true);
+        assert!(of_signal(DependencyState::Failed));
+        assert!(!of_signal(DependencyState::Met) && !of_signal(DependencyState::Passed));
+    }
+
+    #[test]
+    fn a_missed_signal_is_named_and_told_as_a_failed_dependency() {
+        let reason = signal_missed(BatchId(1), "approved");
+        assert_eq!(reason, "dependency_failed: the signal approved to batch 1 did not come in time");
+        assert!(is_given_up_for_dependency(&reason));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{DependenciesRequest, Dependency, DependencyTarget, Lease, StoreError};
+use longshore_core::{DependenciesRequest, Dependency, DependencyTarget, JobData, Lease, StoreError};
 use serde::Serialize;
 
 use crate::{CurrentAttempt, HandlerError, Queue};
@@ -13,19 +13,30 @@ pub(crate) struct DependencyList(BTreeMap<String, Dependency>);
 
 impl DependencyList {
     fn of(dependencies: Vec<Dependency>) -> Self {
-        let mut list = BTreeMap::new();
+        let (mut list, mut by_reference) = (BTreeMap::new(), Vec::new());
         for dependency in dependencies {
             let name = match &dependency.on {
                 DependencyTarget::Job { job_id, .. } => job_id.to_string(),
                 DependencyTarget::Batch { .. } => "batch".to_owned(),
                 DependencyTarget::Signal { signal } => signal.clone(),
             };
-            if let Some(reference) = &dependency.reference {
-                list.insert(reference.clone(), dependency.clone());
+            match dependency.reference.clone() {
+                Some(reference) => {
+                    list.insert(reference, dependency.clone());
+                    by_reference.push((name, dependency));
+                }
+                None => drop(list.insert(name, dependency)),
             }
-            list.entry(name).or_insert(dependency);
+        }
+        // Last, so that the id of a job which has a reference hides no other name.
+        for (id, dependency) in by_reference {
+            list.entry(id).or_insert(dependency);
         }
         Self(list)
+    }
+
+    fn results(&self) -> impl Iterator<Item = &JobData> {
+        self.0.values().filter_map(|dependency| dependency.result.as_ref())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -38,7 +49,9 @@ pub(crate) async fn read_dependencies(
     attempt: &CurrentAttempt,
     result_bytes_max: usize,
 ) -> Result<DependencyList, HandlerError> {
-    Ok(dependencies_of(attempt.queue(), attempt.lease(), result_bytes_max).await?)
+    let dependencies = dependencies_of(attempt.queue(), attempt.lease(), result_bytes_max).await?;
+    attempt.note_given(dependencies.results().cloned().collect());
+    Ok(dependencies)
 }
 
 /// The same of a lease.
@@ -56,7 +69,7 @@ pub(crate) async fn dependencies_of(
 
 #[cfg(test)]
 mod tests {
-    use longshore_core::{JobData, JobId};
+    use longshore_core::JobId;
 
     use super::*;
 
@@ -71,5 +84,19 @@ mod tests {
         let keys: Vec<&str> = list.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(keys, ["101", "a", "approved"]);
         assert_eq!((&list["a"]["result"], &list["101"]["job_id"]), (&7.into(), &101.into()));
+    }
+
+    #[test]
+    fn the_id_of_a_job_with_a_reference_hides_no_other_name() {
+        let named = |id, reference: &str| Dependency {
+            reference: Some(reference.to_owned()),
+            ..Dependency::of_parent(JobId(id), None, false)
+        };
+        let signal = DependencyTarget::Signal { signal: "3".to_owned() };
+        let signal = Dependency { on: signal, ..Dependency::of_parent(JobId(9), None, false) };
+        let list = vec![named(1, "2"), named(2, "1"), named(3, "a"), signal];
+        let list = serde_json::to_value(DependencyList::of(list)).unwrap();
+        assert_eq!((&list["1"]["job_id"], &list["2"]["job_id"]), (&2.into(), &1.into()));
+        assert_eq!((&list["3"]["signal"], &list["a"]["job_id"]), (&"3".into(), &3.into()));
     }
 }

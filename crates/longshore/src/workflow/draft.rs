@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -134,16 +135,14 @@ impl Workflow {
             return Err(error.into());
         }
         let mut jobs = std::mem::take(&mut draft.jobs);
-        for (place, job) in jobs.iter_mut().enumerate() {
-            job.reference.get_or_insert_with(|| place_name(place));
-        }
+        name_steps(&mut jobs);
         Ok(NewWorkflow { batch: batch.unwrap_or(self.batch), jobs })
     }
 }
 
 impl WorkflowStep {
     /// Gives the step a name, by which steps after it read its result and the answer of the enqueue has its id. Default:
-    /// its place among the steps, from 1 on.
+    /// its place among the steps, from 1 on; `step 1` if a step also waits for job 1 or for a signal of that name.
     #[must_use = "the name is only needed to refer to the step"]
     pub fn named(self, name: impl Into<String>) -> Self {
         if let Some(job) = lock(&self.draft).jobs.get_mut(self.place) {
@@ -172,6 +171,30 @@ impl WorkflowStep {
     pub fn name(&self) -> String {
         let named = lock(&self.draft).jobs.get(self.place).and_then(|job| job.reference.clone());
         named.unwrap_or_else(|| place_name(self.place))
+    }
+}
+
+/// Gives the steps without a name their places. Nobody chose these, so one that is also the id of an older job or the name
+/// of a signal, which a step waits for, becomes another one: the results of both have names of their own.
+fn name_steps(jobs: &mut [WorkflowJob]) {
+    let awaited = jobs.iter().flat_map(|job| &job.after).map(|dependency| &dependency.awaited);
+    let others = awaited.filter(|awaited| !matches!(awaited, Awaited::Reference(_)));
+    let taken: HashSet<String> = others.map(Awaited::name).collect();
+    let mut renamed: HashMap<String, String> = HashMap::new();
+    for (place, job) in jobs.iter_mut().enumerate().filter(|(_, job)| job.reference.is_none()) {
+        let mut name = place_name(place);
+        if taken.contains(&name) {
+            name = format!("step {name}");
+            renamed.insert(place_name(place), name.clone());
+        }
+        job.reference = Some(name);
+    }
+    for dependency in jobs.iter_mut().flat_map(|job| &mut job.after) {
+        if let Awaited::Reference(name) = &mut dependency.awaited
+            && let Some(new) = renamed.get(name)
+        {
+            new.clone_into(name);
+        }
     }
 }
 
@@ -218,6 +241,18 @@ mod tests {
         let on = |name: &str| NewDependency::on(Awaited::Reference(name.to_owned()));
         assert_eq!(new.jobs[1].after, [on("1"), NewDependency::on(Awaited::Job(JobId(7)))]);
         assert_eq!(new.jobs[2].after, [on("b"), on("1")]);
+        assert!(new.check(&Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn a_place_that_is_also_the_id_of_an_older_job_is_no_name() {
+        let mut flow = Workflow::new("import");
+        let first = flow.add_job(job());
+        flow.add_job(job()).after(&first).after(JobId(1)).after(After::signal("2"));
+        let new = flow.into_new(None).unwrap();
+        let names: Vec<_> = new.jobs.iter().map(|job| job.reference.as_deref()).collect();
+        assert_eq!(names, [Some("step 1"), Some("step 2")]);
+        assert_eq!(new.jobs[1].after[0], NewDependency::on(Awaited::Reference("step 1".to_owned())));
         assert!(new.check(&Limits::default()).is_ok());
     }
 

@@ -14,7 +14,7 @@ use crate::session::pool::Transaction;
 use crate::session::sql::sql;
 use crate::store::Parts;
 use crate::upkeep::counts::Counts;
-use crate::workflows::advance::advance_at_once;
+use crate::workflows::advance::advance_to_end;
 pub(crate) use edit::edit;
 use step::Step;
 
@@ -23,13 +23,16 @@ const STEP_ROWS: usize = 1000;
 /// How many refused jobs of a filter are reported one by one.
 const REFUSED_MAX: usize = 100;
 
-/// Changes the selected jobs, oldest first, in bounded transactions. After an error the earlier steps stay committed.
+/// Changes the selected jobs, oldest first, in bounded transactions, then what follows from it in workflows. After an error
+/// the earlier steps stay committed.
 pub(crate) async fn act(parts: Arc<Parts>, selection: Selection, action: Action) -> Result<Actioned, Fault> {
     let actioned = match selection {
         Selection::Jobs(ids) => act_on_named(&parts, ids, action).await,
         Selection::Matching(filter) => act_on_matching(&parts, &filter, action).await,
     };
-    advance_at_once(&parts).await;
+    if !matches!(action, Action::Reprioritise(_)) {
+        advance_to_end(&parts).await;
+    }
     actioned
 }
 

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use longshore_core::Advanced;
 use postgres_types::Type;
+use tokio::time::sleep;
 
 use super::batches::{Judged, judge};
 use super::hint::{Hint, HintKind, put};
@@ -23,6 +25,10 @@ use crate::upkeep::stats::now;
 const HINTS_MAX: i64 = 500;
 /// How many steps the end of a job takes itself. The rest is left to whoever looks next.
 const STEPS_AT_ONCE: u32 = 8;
+/// How long a change by hand waits for what follows from it. What then is left is done by whoever looks next.
+const FOLLOW_UP_MAX: Duration = Duration::from_secs(10);
+/// The pause while another process takes a step.
+const OTHERS_TURN: Duration = Duration::from_millis(50);
 
 /// What this store knows of what is left to settle.
 #[derive(Debug, Default)]
@@ -69,6 +75,26 @@ pub(crate) async fn advance_at_once(parts: &Parts) {
     }
 }
 
+/// Takes steps until nothing is left to do, for a limited time, after a call that may have left much and whose process may
+/// end next. An error is nobody's: the call itself is committed, and whoever looks next goes on.
+pub(crate) async fn advance_to_end(parts: &Parts) {
+    let begun = Instant::now();
+    let steps = async {
+        while begun.elapsed() < FOLLOW_UP_MAX && has_work(parts, 0).await? {
+            // It keeps no connection while it waits for another one's step.
+            match step(parts, Turn::Try, 0).await? {
+                None => sleep(OTHERS_TURN).await,
+                Some(stepped) if stepped.is_stalled || stepped.is_idle() => break,
+                Some(_) => {}
+            }
+        }
+        Ok::<_, Fault>(())
+    };
+    if let Err(fault) = steps.await {
+        tracing::debug!(?fault, "what follows from a change is left to the next look");
+    }
+}
+
 /// Takes some steps if there is anything to do; says whether there is more.
 pub(crate) async fn advance_all(parts: &Parts) -> Result<bool, Fault> {
     for _ in 0..STEPS_AT_ONCE {
@@ -98,6 +124,13 @@ struct Stepped {
     /// Whether all that it met is held by others, so that another step now would meet the same.
     is_stalled: bool,
     news: Changes,
+}
+
+impl Stepped {
+    /// Whether it had nothing to do, though a look had found something, such as a timeout of a job that is gone.
+    const fn is_idle(&self) -> bool {
+        self.moved == 0 && self.last.is_none()
+    }
 }
 
 /// Whether another step now may have something to do: this one was ours, and others held not all of it.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use longshore_core::{Action, BatchChange, BatchId, ChangeBatch, ChangedBatch, JobId, NewSignal, Status, StoreError};
 use postgres_types::Type;
 
-use super::advance::advance_at_once;
+use super::advance::advance_to_end;
 use super::hint::{Hint, put};
 use crate::jobs::actions::step::Step;
 use crate::jobs::reading::selected::statuses;
@@ -24,7 +24,10 @@ pub(super) async fn change_batch(parts: Arc<Parts>, request: ChangeBatch) -> Res
         BatchChange::Cancel => members(&parts, request, Action::Cancel).await?,
         BatchChange::Retry => members(&parts, request, Action::Retry).await?,
     };
-    advance_at_once(&parts).await;
+    // Between two pages it would change what the next one meets.
+    if changed.as_ref().is_none_or(|changed| changed.next.is_none()) {
+        advance_to_end(&parts).await;
+    }
     Ok(changed)
 }
 
@@ -80,7 +83,7 @@ async fn page(session: &Session, request: &ChangeBatch) -> Result<Vec<JobId>, Fa
 pub(super) async fn signal(parts: Arc<Parts>, signal: NewSignal) -> Result<Option<bool>, Fault> {
     signal.check(&parts.options.limits).map_err(StoreError::InvalidJob)?;
     let is_first = repeated(|| send(&parts, &signal)).await?;
-    advance_at_once(&parts).await;
+    advance_to_end(&parts).await;
     Ok(is_first)
 }
 

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use longshore_core::{
     AwaitedState, BatchId, BatchStatus, DeadLetterReason, DependencySettled, DependencyState, JobId, Needs, Otherwise,
-    Status, Timestamp, job_failed, settle_dependency,
+    Status, Timestamp, job_failed, settle_dependency, signal_missed,
 };
 use tokio_postgres::{Error, Row};
 
@@ -47,10 +47,10 @@ pub(super) enum Change {
     /// The job no longer waits for it.
     Over(DependencyState),
     /// The job ends with this status.
-    GivenUp { status: Status, reason: DeadLetterReason },
+    GivenUp { status: Status, reason: String },
     /// The job was given up because of it, and its target was retried.
     Revived,
-    /// Its time has passed, and the job waits on.
+    /// Its time has passed, or the retry that it waited for has come, and the job waits on.
     WaitsOn,
 }
 
@@ -95,7 +95,10 @@ impl Dependent {
             (DependencyState::Waiting, DependencySettled::GivenUp(status)) => {
                 Some(Change::GivenUp { status, reason: self.reason(known) })
             }
-            (DependencyState::Waiting, DependencySettled::Waits) => has_passed.then_some(Change::WaitsOn),
+            (DependencyState::Waiting, DependencySettled::Waits) => {
+                let is_retried = !is_signal && self.timeout_at.is_some();
+                (is_retried || has_passed).then_some(Change::WaitsOn)
+            }
             (DependencyState::Failed, _) => self.is_revived.then_some(Change::Revived),
             (DependencyState::Met | DependencyState::Passed, _) => None,
         }
@@ -120,13 +123,14 @@ impl Dependent {
         }
     }
 
-    fn reason(&self, known: &Known) -> DeadLetterReason {
+    fn reason(&self, known: &Known) -> String {
         match &self.target {
-            Target::Job(id) => job_failed(*id, known.jobs.get(id).copied()),
+            Target::Job(id) => job_failed(*id, known.jobs.get(id).copied()).to_string(),
             Target::Batch(id) => {
-                DeadLetterReason::BatchEnded { batch: BatchId(*id), status: known.batches.get(id).copied() }
+                let status = known.batches.get(id).copied();
+                DeadLetterReason::BatchEnded { batch: BatchId(*id), status }.to_string()
             }
-            Target::Signal { batch, .. } => DeadLetterReason::SignalMissed { batch: BatchId(*batch) },
+            Target::Signal { batch, name } => signal_missed(BatchId(*batch), name),
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{Action, DependencyState, JobId, Status, Timestamp, is_given_up_for_dependency};
+use longshore_core::{Action, DependencyState, JobId, Maintenance, Status, Timestamp, is_given_up_for_dependency};
 use postgres_types::Type;
 
 use super::dependent::Change;
@@ -45,7 +45,7 @@ pub(super) async fn move_owners(
         let over = of.values().filter(|change| matches!(change, Change::Over(_))).count();
         match given_up {
             Some((_, Change::GivenUp { status, reason })) => {
-                let reason = reason.to_string();
+                let reason = reason.clone();
                 let is_cancelled = *status == Status::Cancelled;
                 let place = if is_cancelled { Place::Withdrawn { reason } } else { Place::DeadLetter { reason } };
                 placed.push(Placed { job, place });
@@ -172,7 +172,7 @@ async fn revive(transaction: &Transaction, jobs: Vec<Held>, now: Timestamp, coun
     let mut sum = Sum::default();
     let mut revived = Counts::default();
     let retried = apart(transaction, async {
-        let how = Retrying { action: Action::Retry, patience_until: None, now };
+        let how = Retrying { action: Action::Retry, patience_until: now.after(Maintenance::PATIENCE), now };
         retry_in_order(transaction, jobs, how, &mut revived, &mut sum).await?;
         Ok(())
     });

@@ -22,6 +22,8 @@ use crate::store::Parts;
 const PAGE_MAX: u32 = 1000;
 /// How many batches that a filter leaves out are passed over at a time.
 const STEP: i64 = 1000;
+/// How many jobs that wait for a limited time are listed.
+const TIMED_MAX: i64 = 10_000;
 
 /// One batch.
 pub(super) async fn batch(parts: Arc<Parts>, id: BatchId) -> Result<Option<BatchRecord>, Fault> {
@@ -187,6 +189,13 @@ pub(super) async fn dependents(parts: Arc<Parts>, request: DependentsRequest) ->
         is_child: are_children[&id],
     });
     Ok(dependents.collect())
+}
+
+/// The jobs that run when a signal does not come in time.
+pub(super) async fn timed_jobs(parts: Arc<Parts>) -> Result<Vec<JobId>, Fault> {
+    let session = parts.pool.session().await?;
+    let rows = session.query(sql!("workflows/select_timed_jobs"), &[(&TIMED_MAX, Type::INT8)]).await?;
+    Ok(rows.iter().map(|row| row.try_get(0).map(JobId)).collect::<Result<_, _>>()?)
 }
 
 /// All dependencies of one job, its parent included, without results.

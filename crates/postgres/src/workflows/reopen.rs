@@ -10,19 +10,20 @@ use crate::jobs::state::Held;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 
-/// Lets jobs that are retried wait again for what had failed before, until then at most. Gives for each job that has to
-/// wait how many dependencies are open; a hint lets the next step look at what has happened meanwhile.
+/// Lets jobs that are retried wait again for what had failed before, until then at most, and for ends that may have been
+/// taken back. Gives for each job that has to wait how many dependencies are open; a hint lets the next step look at what
+/// has happened meanwhile. It is behind those of the jobs that are retried with it, so that their batch is open by then.
 pub(crate) async fn reopen_dependencies(
     session: &Session,
     jobs: &[Held],
-    until: Option<Timestamp>,
+    until: Timestamp,
 ) -> Result<HashMap<JobId, i32>, Error> {
     // A job with dependencies has a story, so others cost nothing.
     let ids: Vec<i64> = jobs.iter().filter(|job| job.has_story).map(|job| job.id.0).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let until = until.map(Instant);
+    let until = Instant(until);
     let parameters: [Parameter<'_>; 2] = [(&ids, Type::INT8_ARRAY), (&until, Type::TIMESTAMPTZ)];
     let rows = session.query(sql!("workflows/reopen_dependencies"), &parameters).await?;
     let unmet: HashMap<JobId, i32> =

@@ -46,6 +46,15 @@ pub(crate) fn dependents(connection: &Connection, request: DependentsRequest) ->
         .collect()
 }
 
+/// How many jobs that run after a time are listed.
+const TIMED_MAX: u32 = 10_000;
+
+/// The jobs that run when a signal does not come in time.
+pub(crate) fn timed_jobs(connection: &Connection) -> rusqlite::Result<Vec<JobId>> {
+    let sql = include_str!("../sql/workflows/select_timed_jobs.sql");
+    connection.prepare_cached(sql)?.query_map([TIMED_MAX], |row| Ok(JobId(row.get(0)?)))?.collect()
+}
+
 /// Where a job is in its workflow.
 pub(crate) fn place(connection: &Connection, id: JobId) -> rusqlite::Result<WorkflowPlace> {
     let Some(member) = Member::read(connection, id)? else { return Ok(WorkflowPlace::default()) };

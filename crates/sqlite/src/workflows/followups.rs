@@ -1,27 +1,40 @@
+use std::time::{Duration, Instant};
+
 use longshore_core::{
-    Advanced, AwaitedState, DependencySettled, DependencyState, JobId, Status, Timestamp, settle_dependency,
+    Advanced, DependencySettled, DependencyState, JobId, Status, StoreError, Timestamp, settle_dependency,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
 use crate::database::fault::Fault;
+use crate::database::readers::Readers;
 use crate::jobs::actions::action::revive;
 use crate::workflows::members::{count_member, judge};
 use crate::workflows::settling::{Timeout, release_if_free, settle};
 use crate::workflows::wait::{Target, Wait, job_status};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Passing, Work};
+use crate::writing::writer::Writer;
 
 /// How much one step of its own does.
 pub(crate) const STEP_MAX: u32 = 500;
 /// How much is done with the request that something follows from, so that what is small is done at once.
 pub(crate) const INLINE_MAX: u32 = 64;
+/// How long a call waits for what follows from it. What then is left is done by whoever looks next.
+const FOLLOW_UP_MAX: Duration = Duration::from_secs(10);
 
 /// A job ended, was retried or goes; notes that somebody must look at it. Call it whenever one changes between ended and not
 /// ended, if the database has workflows.
 pub(crate) fn note_job(tx: &mut WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<()> {
     let noted = tx.connection.prepare_cached(include_str!("../sql/workflows/note_job.sql"))?.execute([id.0])?;
     tx.has_followups |= noted > 0;
+    Ok(())
+}
+
+/// A job runs again. Its batch is open at once, so that no job which is retried with it finds the old end.
+pub(crate) fn note_return(tx: &mut WriteTx<'_, '_>, id: JobId, status: Status) -> Result<(), Fault> {
+    note_job(tx, id)?;
+    count_member(tx, id, Some(status))?;
     Ok(())
 }
 
@@ -60,6 +73,31 @@ pub(super) fn note_target_on(connection: &Connection, target: &Target) -> rusqli
 pub(crate) fn has_work(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
     let sql = include_str!("../sql/workflows/has_work.sql");
     connection.prepare_cached(sql)?.query_row([now.as_ms()], |row| row.get(0))
+}
+
+/// Takes a step if there is anything to do.
+pub(crate) async fn advance(readers: &Readers, writer: &Writer) -> Result<Advanced, StoreError> {
+    let look = readers.run("looking for workflows", |tx| Ok(has_work(tx.connection, tx.now)?));
+    if !look.await? {
+        return Ok(Advanced::default());
+    }
+    writer.run(Advance { limit: STEP_MAX }).await
+}
+
+/// Takes steps until nothing is left to do, for a limited time, after a call that may have left much and whose process may
+/// end next. An error is nobody's: the call itself is committed, and whoever looks next goes on.
+pub(crate) async fn advance_to_end(readers: &Readers, writer: &Writer) {
+    let begun = Instant::now();
+    while begun.elapsed() < FOLLOW_UP_MAX {
+        match advance(readers, writer).await {
+            Ok(Advanced { has_more: true, .. }) => {}
+            Ok(_) => return,
+            Err(error) => {
+                crate::database::quiet::debug!(%error, "what follows from a change is left to the next look");
+                return;
+            }
+        }
+    }
 }
 
 /// Takes one step.
@@ -135,7 +173,7 @@ impl Step {
         Ok(())
     }
 
-    /// Settles what waits for the target. Returns after which job to go on.
+    /// Settles what waits for the target; ends the patience of who waited for its retry. Returns after which job to go on.
     fn settle(&mut self, tx: &mut WriteTx<'_, '_>, followup: &Followup) -> Result<Option<i64>, Fault> {
         if let Target::Job(id) = followup.target
             && followup.after_job == 0
@@ -150,9 +188,6 @@ impl Step {
             self.moved += u64::from(judge(tx, batch)?);
         }
         let awaited = followup.target.awaited(tx.connection)?;
-        if awaited == AwaitedState::Open {
-            return Ok(None);
-        }
         let jobs = self.page(tx.connection, followup, include_str!("../sql/workflows/select_waiting_jobs.sql"))?;
         let next = self.next_of(&jobs);
         for id in jobs {

@@ -68,9 +68,10 @@ pub(super) fn judge(tx: &mut WriteTx<'_, '_>, id: BatchId) -> Result<bool, Fault
     };
     tx.connection.prepare_cached(include_str!("../sql/workflows/judge_batch.sql"))?.execute(params![id.0, ended_at])?;
     tx.wake_watchers();
-    match ended_at {
-        Some(_) => note_target(tx, &Target::Batch(id))?,
-        None => note_revival(tx, &Target::Batch(id))?,
+    // Also when it is open again: who waited for its retry waits without a limit from now on.
+    note_target(tx, &Target::Batch(id))?;
+    if ended_at.is_none() {
+        note_revival(tx, &Target::Batch(id))?;
     }
     Ok(true)
 }

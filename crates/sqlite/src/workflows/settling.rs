@@ -36,8 +36,9 @@ pub(super) fn settle(
     match settle_dependency(wait.needs, wait.otherwise, awaited) {
         DependencySettled::GivenUp(_) if has_patience => Ok(false),
         DependencySettled::Waits => {
-            if timeout == Timeout::Passed {
-                // Otherwise it would be looked at for ever.
+            let is_retried = !wait.target.is_signal() && wait.timeout_at.is_some();
+            if is_retried || timeout == Timeout::Passed {
+                // The retry that it waited for has come; and what has passed would be looked at for ever.
                 wait.update(tx.connection, DependencyState::Waiting, None)?;
             }
             Ok(false)
@@ -45,7 +46,7 @@ pub(super) fn settle(
         DependencySettled::GivenUp(status) => {
             wait.update(tx.connection, DependencyState::Failed, None)?;
             let reason = wait.target.reason(tx.connection)?;
-            give_up(tx, wait.job_id, status, reason)?;
+            give_up(tx, wait.job_id, status, &reason)?;
             Ok(true)
         }
         DependencySettled::Over(state) => {
@@ -87,10 +88,10 @@ pub(super) fn release_if_free(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(),
     unblock(tx, id, Some(&job.job_type), &job.queue, now)
 }
 
-fn give_up(tx: &mut WriteTx<'_, '_>, id: JobId, status: Status, reason: DeadLetterReason) -> Result<(), Fault> {
+fn give_up(tx: &mut WriteTx<'_, '_>, id: JobId, status: Status, reason: &str) -> Result<(), Fault> {
     let Some(job) = read(tx, id)?.filter(|job| job.status == Status::Blocked) else { return Ok(()) };
     let now = tx.now;
-    let values = params![id.0, status.as_str(), now.as_ms(), reason.to_string()];
+    let values = params![id.0, status.as_str(), now.as_ms(), reason];
     let done = tx.connection.prepare_cached(include_str!("../sql/workflows/give_up_job.sql"))?.execute(values);
     if unless_refused(tx, id, done)? != Some(1) {
         return Ok(());

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use longshore_core::{
     AwaitedState, BatchId, DeadLetterReason, DependencyState, JobId, Needs, Otherwise, Timestamp, job_failed,
+    signal_missed,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -74,14 +75,14 @@ impl Target {
     }
 
     /// Why a job that needed it is given up.
-    pub(super) fn reason(&self, connection: &Connection) -> rusqlite::Result<DeadLetterReason> {
+    pub(super) fn reason(&self, connection: &Connection) -> rusqlite::Result<String> {
         Ok(match self {
-            Self::Job(id) => job_failed(*id, job_status(connection, *id)?),
+            Self::Job(id) => job_failed(*id, job_status(connection, *id)?).to_string(),
             Self::Batch(batch) => {
                 let status = batches::batch(connection, *batch)?.map(|batch| batch.status);
-                DeadLetterReason::BatchEnded { batch: *batch, status }
+                DeadLetterReason::BatchEnded { batch: *batch, status }.to_string()
             }
-            Self::Signal(batch, _) => DeadLetterReason::SignalMissed { batch: *batch },
+            Self::Signal(batch, name) => signal_missed(*batch, name),
         })
     }
 }

@@ -1,6 +1,6 @@
 use longshore_core::{
     Advanced, BatchId, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, ChangeBatch, ChangedBatch,
-    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, NewSignal, StoreFuture,
+    DependenciesRequest, Dependency, Dependent, DependentsRequest, EnqueuedWorkflow, JobId, NewSignal, StoreFuture,
     WorkflowBatch, WorkflowStream, Workflows,
 };
 
@@ -37,6 +37,10 @@ impl<S: Workflows> Workflows for FaultStore<S> {
 
     fn dependents(&self, request: DependentsRequest) -> StoreFuture<'_, Vec<Dependent>> {
         self.meet(Operation::Read, move |inner| inner.dependents(request))
+    }
+
+    fn timed_jobs(&self) -> StoreFuture<'_, Vec<JobId>> {
+        self.meet(Operation::Read, move |inner| inner.timed_jobs())
     }
 
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {

@@ -231,6 +231,10 @@ impl Workflows for MemoryStore {
         self.quietly(move |state, _| Ok(state.dependents(request)))
     }
 
+    fn timed_jobs(&self) -> StoreFuture<'_, Vec<JobId>> {
+        self.quietly(|state, _| Ok(state.timed_jobs()))
+    }
+
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {
         self.loudly(|state, moment| {
             state.pass(Passing::WhileDraining)?;

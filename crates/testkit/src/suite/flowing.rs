@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use longshore_core::{
     Action, Awaited, BatchChange, BatchCounts, BatchId, BatchJob, BatchJobsRequest, BatchRecord, BatchStatus,
     ChangeBatch, DependenciesRequest, Dependency, DependencyState, EnqueuedWorkflow, JobId, Lease, Limits, Needs,
-    NewDependency, NewSignal, NewWorkflow, Status, StoreError, WorkerId, WorkflowBatch, WorkflowJob, Workflows,
+    NewDependency, NewSignal, NewWorkflow, Selection, Status, StoreError, WorkerId, WorkflowBatch, WorkflowJob,
+    Workflows,
 };
 
 use crate::suite::{Harness, World};
@@ -118,6 +119,16 @@ where
 {
     let actioned = world.act(id, action).await;
     assert!(actioned.refused.is_empty(), "{actioned:?}");
+    advance(world).await;
+}
+
+/// Changes these jobs in one call.
+pub(super) async fn act_on<H: Harness>(world: &World<H>, ids: &[JobId], action: Action)
+where
+    H::Store: Workflows,
+{
+    let actioned = world.act_on(Selection::Jobs(ids.to_vec()), action).await;
+    assert_eq!((actioned.touched, actioned.refused), (ids.len() as u64, Vec::new()));
     advance(world).await;
 }
 

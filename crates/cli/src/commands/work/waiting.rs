@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Filter, Status, Timestamp};
+use longshore_core::{Filter, Job, JobPageRequest, Selection, Status, Timestamp};
 
 use super::job_lines::WorkCounts;
 use crate::database::Database;
@@ -11,6 +11,8 @@ use crate::output::table::count_jobs;
 
 /// How often the database is read to say what a worker waits for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How many jobs that wait for a signal for a limited time are looked at.
+const TIMED_MAX: usize = 200;
 
 /// What an idle worker waits for, in words; empty while it works.
 #[derive(Clone, Debug, Default)]
@@ -63,17 +65,20 @@ pub(super) async fn watch(
 struct WaitedFor {
     later: u64,
     elsewhere: u64,
+    /// They wait for a signal, and go on without it after a time.
+    timed: u64,
     next_in: Option<Duration>,
 }
 
 impl WaitedFor {
     /// A word for each situation, so that it is told once.
     fn kind(&self) -> &'static str {
-        match (self.later, self.elsewhere) {
-            (0, 0) => "",
-            (_, 0) => "later",
-            (0, _) => "elsewhere",
-            (_, _) => "both",
+        match (self.later, self.elsewhere, self.timed) {
+            (0, 0, 0) => "",
+            (_, 0, 0) => "later",
+            (0, _, 0) => "elsewhere",
+            (0, 0, _) => "timed",
+            (_, _, _) => "several",
         }
     }
 
@@ -87,6 +92,10 @@ impl WaitedFor {
         if self.elsewhere > 0 {
             let run = if self.elsewhere == 1 { "runs" } else { "run" };
             parts.push(format!("{} {run} in another worker", count_jobs(self.elsewhere)));
+        }
+        if self.timed > 0 {
+            let wait = if self.timed == 1 { "waits" } else { "wait" };
+            parts.push(format!("{} {wait} for a signal or its timeout", count_jobs(self.timed)));
         }
         parts.join("; ")
     }
@@ -102,7 +111,25 @@ async fn look(database: &Database, mine: &Filter) -> Option<WaitedFor> {
     let elsewhere = database.count(of(&[Status::Running]).into()).await.ok()?;
     // The time is that of all queues, so it is left out where this worker takes from some of them.
     let next_in = stats.next_due_at.filter(|_| mine.queues.is_none()).and_then(until);
-    Some(WaitedFor { later, elsewhere, next_in })
+    let timed = timed(database, mine, &queues).await?;
+    Some(WaitedFor { later, elsewhere, timed, next_in })
+}
+
+/// How many of the jobs wait for a signal for a limited time, of those that are looked at.
+async fn timed(database: &Database, mine: &Filter, queues: &[String]) -> Option<u64> {
+    let mut ids = database.timed_jobs().await.ok()?;
+    ids.truncate(TIMED_MAX);
+    if ids.is_empty() {
+        return Some(0);
+    }
+    let request =
+        JobPageRequest { selection: Selection::Jobs(ids), after: None, limit: TIMED_MAX as u32, looked_max: None };
+    let is_mine = |job: &&Job| {
+        job.status == Status::Blocked
+            && queues.contains(&job.queue)
+            && mine.job_types.as_ref().is_none_or(|types| types.contains(&job.job_type))
+    };
+    Some(database.jobs(request).await.ok()?.jobs.iter().filter(is_mine).count() as u64)
 }
 
 fn until(due: Timestamp) -> Option<Duration> {
@@ -119,12 +146,13 @@ mod tests {
     fn a_worker_says_what_it_waits_for() {
         let next_in = Some(Duration::from_secs(3599));
         for (found, expected) in [
-            (WaitedFor { later: 1, elsewhere: 0, next_in }, "1 job is not due yet, the next one in 59m"),
+            (WaitedFor { later: 1, next_in, ..WaitedFor::default() }, "1 job is not due yet, the next one in 59m"),
             (
-                WaitedFor { later: 2, elsewhere: 1, next_in: None },
+                WaitedFor { later: 2, elsewhere: 1, ..WaitedFor::default() },
                 "2 jobs are not due yet; 1 job runs in another worker",
             ),
-            (WaitedFor { later: 0, elsewhere: 3, next_in }, "3 jobs run in another worker"),
+            (WaitedFor { elsewhere: 3, next_in, ..WaitedFor::default() }, "3 jobs run in another worker"),
+            (WaitedFor { timed: 1, ..WaitedFor::default() }, "1 job waits for a signal or its timeout"),
             (WaitedFor::default(), ""),
         ] {
             assert_eq!(found.in_words(), expected);

@@ -52,6 +52,10 @@ impl Workflows for EnqueueRecorder {
         nothing()
     }
 
+    fn timed_jobs(&self) -> StoreFuture<'_, Vec<JobId>> {
+        nothing()
+    }
+
     fn advance_workflows(&self) -> StoreFuture<'_, Advanced> {
         nothing()
     }

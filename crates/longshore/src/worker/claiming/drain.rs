@@ -1,4 +1,4 @@
-use longshore_core::{Filter, Status, StoreError};
+use longshore_core::{Filter, Job, JobId, JobPageRequest, Selection, Status, StoreError};
 
 use crate::WorkerError;
 use crate::worker::trouble::StoreCall;
@@ -8,10 +8,10 @@ use crate::worker::worker_run::WorkerRun;
 /// Whether no job is left that could run now or later without help.
 ///
 /// A job counts if this worker knows its type and claims from its queue, and it is ready, scheduled or running, here or
-/// elsewhere. A blocked job counts through what it waits for: while that can still end, it counts. A job that waits for a signal alone
-/// waits for a person and does not count. Jobs in
-/// a paused queue wait for a person and do not count. Jobs of a handler that has given up do not count, but the worker
-/// then ends with an error.
+/// elsewhere. A blocked job counts through what it waits for: while that can still end, it counts. A job that waits for a
+/// signal waits for a person and does not count, unless the wait has a timeout after which the job goes on. Jobs in a
+/// paused queue wait for a person and do not count. Jobs of a handler that has given up do not count, but the worker then
+/// ends with an error.
 pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     if !worker_run.holdings().is_empty() {
         return false;
@@ -60,7 +60,7 @@ async fn left(worker_run: &WorkerRun) -> Result<Left, StoreError> {
     let mut given_up = worker_run.registry.given_up();
     let is_given_up = |job_type: &String| given_up.iter().any(|(given_up, _)| given_up == job_type);
     let sound: Vec<String> = worker_run.job_types.iter().filter(|job_type| !is_given_up(job_type)).cloned().collect();
-    if jobs_left(worker_run, sound).await? > 0 {
+    if jobs_left(worker_run, sound.clone()).await? > 0 || timeout_left(worker_run, &sound).await? {
         return Ok(Left::Jobs);
     }
     while let Some((job_type, why)) = given_up.pop() {
@@ -87,4 +87,37 @@ async fn jobs_left(worker_run: &WorkerRun, job_types: Vec<String>) -> Result<u64
     let paused = paused.filter(|queue| named.is_empty() || named.contains(queue));
     let held_back = known.queues(paused).statuses([Status::Pending, Status::Retrying]);
     Ok(left.saturating_sub(console.count(held_back.into()).await?))
+}
+
+/// How many jobs are read at once.
+const PAGE: usize = 200;
+
+/// Whether a job of these types runs after a time even if a signal does not come.
+async fn timeout_left(worker_run: &WorkerRun, job_types: &[String]) -> Result<bool, StoreError> {
+    let timed = worker_run.queue.backend().timed_jobs().await?;
+    for ids in timed.chunks(PAGE) {
+        if has_blocked(worker_run, ids.to_vec(), job_types).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether one of the jobs is blocked, of these types, and in a queue from which this worker claims.
+async fn has_blocked(worker_run: &WorkerRun, ids: Vec<JobId>, job_types: &[String]) -> Result<bool, StoreError> {
+    let console = worker_run.queue.backend();
+    let named = &worker_run.settings.queues;
+    let is_mine = |job: &Job| {
+        job.status == Status::Blocked
+            && job_types.contains(&job.job_type)
+            && (named.is_empty() || named.iter().any(|known| known.queue == job.queue))
+    };
+    let request = JobPageRequest { selection: Selection::Jobs(ids), after: None, limit: PAGE as u32, looked_max: None };
+    let mine: Vec<Job> = console.jobs(request).await?.jobs.into_iter().filter(is_mine).collect();
+    if mine.is_empty() {
+        return Ok(false);
+    }
+    let stats = console.stats(0).await?.queues;
+    let is_paused = |job: &Job| stats.iter().any(|known| known.queue == job.queue && known.paused_at.is_some());
+    Ok(!mine.iter().all(is_paused))
 }

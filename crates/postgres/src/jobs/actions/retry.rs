@@ -21,7 +21,7 @@ use crate::workflows::reopen::{reopen_dependencies, revive_dependents};
 pub(crate) struct Retrying {
     pub(crate) action: Action,
     /// Until when they wait for what had failed before, if that does not change.
-    pub(crate) patience_until: Option<Timestamp>,
+    pub(crate) patience_until: Timestamp,
     pub(crate) now: Timestamp,
 }
 

@@ -135,7 +135,7 @@ impl Step<'_> {
                     left = later;
                 }
                 Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
-                    let patience_until = Some(now.after(Maintenance::PATIENCE));
+                    let patience_until = now.after(Maintenance::PATIENCE);
                     let how = Retrying { action: self.action, patience_until, now };
                     retry_in_order(transaction, chosen, how, counts, &mut sum).await?;
                 }

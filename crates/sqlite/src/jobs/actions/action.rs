@@ -16,7 +16,7 @@ use crate::jobs::family::{Family, bury_children};
 use crate::jobs::outcomes::checkpoint::forget;
 use crate::jobs::unique_key;
 use crate::upkeep::counts::Minute;
-use crate::workflows::followups::{leave_workflow, note_job, note_retried};
+use crate::workflows::followups::{advance_to_end, leave_workflow, note_retried, note_return};
 use crate::workflows::{is_held_back, wait_again};
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
@@ -27,17 +27,22 @@ const STEP_ROWS: u32 = 1000;
 /// How many refused jobs of a filter are reported one by one.
 const REFUSED_MAX: usize = 100;
 
-/// Changes the selected jobs, oldest first, in bounded transactions. After an error the earlier steps stay committed.
+/// Changes the selected jobs, oldest first, in bounded transactions, then what follows from it in workflows. After an error
+/// the earlier steps stay committed.
 pub(crate) async fn act(
     readers: &Readers,
     writer: &Writer,
     selection: Selection,
     action: Action,
 ) -> Result<Actioned, StoreError> {
-    match selection {
+    let actioned = match selection {
         Selection::Jobs(ids) => act_on_named(writer, ids, action).await,
         Selection::Matching(filter) => act_on_matching(readers, writer, Arc::new(filter), action).await,
+    };
+    if !matches!(action, Action::Reprioritise(_)) {
+        advance_to_end(readers, writer).await;
     }
+    actioned
 }
 
 async fn act_on_named(writer: &Writer, mut ids: Vec<JobId>, action: Action) -> Result<Actioned, StoreError> {
@@ -348,7 +353,7 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove, action: Action) -
     if action.forgets_checkpoints() {
         forget(tx.connection, id)?;
     }
-    note_job(tx, id)?;
+    note_return(tx, id, to)?;
     tx.counts.moved(&job.queue, job.status, to);
     tx.wake_for(Some(&job.job_type), &job.queue);
     Ok(None)

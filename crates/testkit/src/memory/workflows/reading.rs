@@ -1,7 +1,7 @@
 use longshore_core::{
     BatchId, BatchJob, BatchJobPage, BatchJobsRequest, BatchRecord, BatchesRequest, DependenciesRequest, Dependency,
-    DependencyState, DependencyTarget, Dependent, Dependents, DependentsRequest, JobData, JobFacts, JobId, Status,
-    WorkflowPlace,
+    DependencyState, DependencyTarget, Dependent, Dependents, DependentsRequest, JobData, JobFacts, JobId, Otherwise,
+    Status, WorkflowPlace,
 };
 
 use crate::memory::state::State;
@@ -20,6 +20,17 @@ impl State {
             counts: batch.counts,
             callbacks: batch.callbacks,
         })
+    }
+
+    pub(super) fn timed_jobs(&self) -> Vec<JobId> {
+        let is_open =
+            |wait: &&Wait| matches!(wait.target, Target::Signal(..)) && wait.state == DependencyState::Waiting;
+        let passes = |wait: &Wait| wait.otherwise == Otherwise::Run && wait.timeout_at.is_some();
+        let runs = |waits: &[Wait]| {
+            let mut open = waits.iter().filter(is_open).peekable();
+            open.peek().is_some() && open.all(passes)
+        };
+        self.flows.waits.iter().filter(|(_, waits)| runs(waits)).map(|(id, _)| *id).collect()
     }
 
     pub(super) fn batch_page(&self, request: &BatchesRequest) -> Vec<BatchRecord> {

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 
 use longshore_core::{
-    Action, AwaitedState, BatchId, BatchRole, DeadLetterReason, DependencySettled, DependencyState, JobId, Maintenance,
-    Status, Timestamp, counted_status, is_given_up_for_dependency, job_failed, settle_dependency,
+    Action, AwaitedState, BatchId, BatchRole, DeadLetterCode, DeadLetterReason, DependencySettled, DependencyState,
+    JobId, Maintenance, Status, Timestamp, counted_status, is_given_up_for_dependency, is_judged_again, job_failed,
+    settle_dependency, signal_missed,
 };
 
 use crate::memory::state::State;
@@ -32,10 +33,13 @@ impl State {
         self.settle_workflows(Timeouts::Count, now)
     }
 
-    /// A retried job waits again for what had failed.
+    /// A retried job waits again for what had failed, and for ends that may have been taken back.
     pub(in crate::memory) fn wait_again(&mut self, id: JobId, now: Timestamp) {
         let Some(mut waits) = self.flows.waits.remove(&id) else { return };
-        for wait in waits.iter_mut().filter(|wait| wait.state == DependencyState::Failed) {
+        for wait in &mut waits {
+            if !is_judged_again(wait.state, wait.needs, matches!(wait.target, Target::Signal(..))) {
+                continue;
+            }
             wait.state = DependencyState::Waiting;
             wait.timeout_at = match wait.target {
                 Target::Signal(..) => wait.timeout.map(|timeout| now.after(timeout)),
@@ -148,15 +152,16 @@ impl State {
                 awaited = AwaitedState::Failed;
             }
             let settled = settle_dependency(wait.needs, wait.otherwise, awaited);
-            let has_patience = !matches!(wait.target, Target::Signal(..)) && wait.timeout_at.is_some() && !is_over_time;
+            let is_patient = !matches!(wait.target, Target::Signal(..)) && wait.timeout_at.is_some();
             let state = match settled {
                 DependencySettled::Waits => {
-                    if is_over_time {
+                    // Its time has passed, or the retry that it waited for has come.
+                    if is_over_time || is_patient {
                         self.flows.waits.get_mut(&id).expect("it was there")[place].timeout_at = None;
                     }
                     continue;
                 }
-                DependencySettled::GivenUp(_) if has_patience => continue,
+                DependencySettled::GivenUp(_) if is_patient && !is_over_time => continue,
                 DependencySettled::GivenUp(_) => DependencyState::Failed,
                 DependencySettled::Over(state) => state,
             };
@@ -178,20 +183,21 @@ impl State {
             return;
         }
         let reason = match wait.target {
-            Target::Job(job) => job_failed(job, self.rows.get(&job).map(|row| row.job.status)),
+            Target::Job(job) => job_failed(job, self.rows.get(&job).map(|row| row.job.status)).to_string(),
             Target::Batch(batch) => {
                 let status = self.flows.batches.get(&batch).map(super::Batch::status);
-                DeadLetterReason::BatchEnded { batch, status }
+                DeadLetterReason::BatchEnded { batch, status }.to_string()
             }
-            Target::Signal(batch, _) => DeadLetterReason::SignalMissed { batch },
+            Target::Signal(batch, ref name) => signal_missed(batch, name),
         };
+        let code = DeadLetterCode::DependencyFailed;
         if status == Status::DeadLetter {
-            self.bury(id, reason, now);
+            self.bury_because(id, reason, code, now);
             return;
         }
         let job = &mut self.row(id).job;
-        job.dead_letter_reason = Some(reason.to_string());
-        job.dead_letter_code = Some(reason.code());
+        job.dead_letter_reason = Some(reason);
+        job.dead_letter_code = Some(code);
         let queue = job.queue.clone();
         self.counts(now, &queue).cancelled += 1;
         self.cancel(id, now);

@@ -1,11 +1,11 @@
 use longshore_core::{
     Action, BatchChange, BatchCounts, BatchId, BatchJobPage, BatchJobsRequest, BatchStatus, BatchesRequest,
-    ChangeBatch, Console, Maintenance, Retention, Status, StoreError, WorkflowBatch, Workflows,
+    ChangeBatch, Console, Maintenance, Needs, Retention, Selection, Status, StoreError, WorkflowBatch, Workflows,
 };
 
 use crate::suite::flowing::{
     act, advance, batch, batch_status, change, claim_next, closed, complete, counts, enqueue, fail, jobs_of, named, on,
-    on_signal, open, statuses, try_enqueue,
+    on_batch, on_signal, open, statuses, try_enqueue,
 };
 use crate::suite::world::seconds;
 use crate::suite::{Harness, World};
@@ -240,6 +240,29 @@ where
     let rest = change(&world, flow.batch(), BatchChange::Cancel).await;
     assert_eq!(changed.actioned.touched + rest, 1200);
     assert_eq!(counts(&world, flow.batch()).await.cancelled, 1200);
+}
+
+/// No worker may be there, and the process of a command ends with its answer.
+pub async fn a_large_change_by_hand_is_followed_to_its_end_before_the_answer<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    const MEMBERS: usize = 4500;
+    let world = World::<H>::new();
+    let mut jobs: Vec<_> = (0..MEMBERS).map(|number| named(&number.to_string())).collect();
+    jobs.push(named("alert").after(on_batch(Needs::Failed)));
+    let flow = enqueue(&world, closed("large"), jobs).await;
+    let alert = flow.id("alert");
+    let members: Vec<_> = flow.ids.values().copied().filter(|id| *id != alert).collect();
+    let cancelled = world.act_on(Selection::Jobs(members.clone()), Action::Cancel).await;
+    assert_eq!(cancelled.touched, MEMBERS as u64);
+    let found = batch(&world, flow.batch()).await;
+    assert_eq!((found.status, found.counts.cancelled), (BatchStatus::Failed, MEMBERS as u64));
+    assert!(found.ended_at.is_some());
+    assert_eq!(world.status(alert).await, Status::Pending);
+    world.act_on(Selection::Jobs(members), Action::Retry).await;
+    let found = batch(&world, flow.batch()).await;
+    assert_eq!((found.status, found.counts.cancelled, found.ended_at), (BatchStatus::Running, 0, None));
 }
 
 pub async fn what_is_done_to_an_unknown_batch_says_so<H: Harness>()

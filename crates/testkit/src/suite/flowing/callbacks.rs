@@ -1,10 +1,11 @@
 use longshore_core::{
-    Action, BatchChange, BatchRole, BatchStatus, DependencyState, Needs, Otherwise, Status, Store, Workflows,
+    Action, BatchChange, BatchRole, BatchStatus, DependencyState, Needs, Otherwise, Status, Store, WorkflowBatch,
+    Workflows,
 };
 
 use crate::suite::flowing::{
-    act, advance, batch, batch_status, change, claim_next, closed, complete, enqueue, fail, jobs_of, named, on,
-    on_batch, open, states,
+    act, act_on, advance, batch, batch_status, change, claim_next, closed, complete, enqueue, fail, jobs_of, named, on,
+    on_batch, open, states, statuses,
 };
 use crate::suite::{Harness, World};
 
@@ -173,4 +174,51 @@ where
     change(&world, flow.batch(), BatchChange::Cancel).await;
     assert_eq!(world.status(flow.id("a")).await, Status::Cancelled);
     claim_next(&world, &worker_id, flow.id("alert")).await;
+}
+
+pub async fn cancelled_callbacks_that_are_retried_wait_for_the_batch_again<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    for together in [true, false] {
+        let world = World::<H>::new();
+        let worker_id = world.worker().await;
+        let jobs = vec![
+            named("x"),
+            named("ended").after(on_batch(Needs::Ended)),
+            named("failed").after(on_batch(Needs::Failed)),
+        ];
+        let flow = enqueue(&world, closed("import"), jobs).await;
+        let callbacks = ["ended", "failed"].map(|name| flow.id(name));
+        let all = [flow.id("x"), callbacks[0], callbacks[1]];
+        act_on(&world, &all, Action::Cancel).await;
+        assert_eq!(batch_status(&world, flow.batch()).await, BatchStatus::Failed);
+        if together {
+            act_on(&world, &all, Action::Retry).await;
+        } else {
+            change(&world, flow.batch(), BatchChange::Retry).await;
+            act_on(&world, &callbacks, Action::Retry).await;
+        }
+        assert_eq!(statuses(&world, &callbacks).await, [Status::Blocked; 2]);
+        complete(&world, &worker_id, flow.id("x")).await;
+        assert_eq!(statuses(&world, &callbacks).await, [Status::Pending, Status::Cancelled]);
+    }
+}
+
+pub async fn a_callback_that_is_retried_with_a_younger_member_waits_for_it<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let flow = enqueue(&world, open("import"), vec![named("ended").after(on_batch(Needs::Ended))]).await;
+    let existing = WorkflowBatch::Existing { id: flow.batch(), by: None };
+    let member = enqueue(&world, existing, vec![named("x")]).await.id("x");
+    change(&world, flow.batch(), BatchChange::Close).await;
+    let both = [flow.id("ended"), member];
+    act_on(&world, &both, Action::Cancel).await;
+    act_on(&world, &both, Action::Retry).await;
+    assert_eq!(world.status(flow.id("ended")).await, Status::Blocked);
+    complete(&world, &worker_id, member).await;
+    complete(&world, &worker_id, flow.id("ended")).await;
 }

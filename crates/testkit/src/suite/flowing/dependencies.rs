@@ -1,11 +1,12 @@
 use longshore_core::{
-    Action, Awaited, Console, DependenciesRequest, DependencyState, DependencyTarget, Dependents, DependentsRequest,
-    JobData, Maintenance, Needs, NewDependency, NewJob, Otherwise, Status, WorkflowBatch, WorkflowJob, Workflows,
-    explain,
+    Action, Awaited, BatchChange, Console, DependenciesRequest, DependencyState, DependencyTarget, Dependents,
+    DependentsRequest, JobData, Maintenance, Needs, NewDependency, NewJob, Otherwise, Status, WorkflowBatch,
+    WorkflowJob, Workflows, explain,
 };
 
 use crate::suite::flowing::{
-    act, advance, claim_next, closed, complete, dependencies, enqueue, fail, named, needing, on, states,
+    act, act_on, advance, change, claim_next, closed, complete, dependencies, enqueue, fail, named, needing, on,
+    states, statuses,
 };
 use crate::suite::world::{data, seconds};
 use crate::suite::{Harness, World};
@@ -276,6 +277,106 @@ where
     fail(&world, &worker_id, flow.id("b")).await;
     act(&world, flow.id("b"), Action::Retry).await;
     complete(&world, &worker_id, flow.id("b")).await;
+}
+
+/// A job, and three that go on because it did not complete.
+fn one_with_followers() -> Vec<WorkflowJob> {
+    vec![
+        named("x"),
+        named("comp").after(needing("x", Needs::Failed)),
+        named("z").after(needing("x", Needs::Ended)),
+        named("run").after(on("x").or_else(Otherwise::Run)),
+    ]
+}
+
+pub async fn a_cancelled_batch_that_is_retried_waits_again_for_each_end<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let flow = enqueue(&world, closed("import"), one_with_followers()).await;
+    let followers = ["comp", "z", "run"].map(|name| flow.id(name));
+    assert_eq!(change(&world, flow.batch(), BatchChange::Cancel).await, 4);
+    assert_eq!(change(&world, flow.batch(), BatchChange::Retry).await, 4);
+    assert_eq!(statuses(&world, &followers).await, [Status::Blocked; 3]);
+    complete(&world, &worker_id, flow.id("x")).await;
+    let expected = [Status::Cancelled, Status::Pending, Status::Pending];
+    assert_eq!(statuses(&world, &followers).await, expected);
+}
+
+pub async fn who_is_retried_with_or_after_what_it_waits_for_waits_again<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    for together in [true, false] {
+        let world = World::<H>::new();
+        let worker_id = world.worker().await;
+        let flow = enqueue(&world, WorkflowBatch::None, one_with_followers()).await;
+        let (x, followers) = (flow.id("x"), ["comp", "z", "run"].map(|name| flow.id(name)));
+        let all = [x, followers[0], followers[1], followers[2]];
+        act_on(&world, &all, Action::Cancel).await;
+        if together {
+            act_on(&world, &all, Action::Retry).await;
+        } else {
+            act(&world, x, Action::Retry).await;
+            assert_eq!(statuses(&world, &followers).await, [Status::Cancelled; 3], "people cancelled them");
+            act_on(&world, &followers, Action::Retry).await;
+        }
+        assert_eq!(statuses(&world, &followers).await, [Status::Blocked; 3]);
+        fail(&world, &worker_id, x).await;
+        assert_eq!(statuses(&world, &followers).await, [Status::Pending; 3]);
+    }
+}
+
+pub async fn who_is_retried_alone_is_judged_by_what_the_other_one_is_now<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let flow = enqueue(&world, WorkflowBatch::None, one_with_followers()).await;
+    let (x, followers) = (flow.id("x"), ["comp", "z", "run"].map(|name| flow.id(name)));
+    act_on(&world, &[x, followers[0], followers[1], followers[2]], Action::Cancel).await;
+    act_on(&world, &followers, Action::Retry).await;
+    assert_eq!(statuses(&world, &followers).await, [Status::Pending; 3], "it has ended as they need");
+    act_on(&world, &followers, Action::Cancel).await;
+    act(&world, x, Action::Retry).await;
+    complete(&world, &worker_id, x).await;
+    act_on(&world, &followers, Action::Retry).await;
+    let expected = [Status::Blocked, Status::Pending, Status::Pending];
+    assert_eq!(statuses(&world, &followers).await, expected, "there is no failure any more");
+    world.clock.advance(Maintenance::PATIENCE);
+    advance(&world).await;
+    assert_eq!(world.status(followers[0]).await, Status::Cancelled);
+}
+
+pub async fn a_completion_stays_though_the_other_job_runs_again<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let flow = enqueue(&world, WorkflowBatch::None, vec![named("a"), named("b").after(on("a"))]).await;
+    complete(&world, &worker_id, flow.id("a")).await;
+    act_on(&world, &[flow.id("b")], Action::Cancel).await;
+    act_on(&world, &[flow.id("a"), flow.id("b")], Action::Retry).await;
+    assert_eq!(world.status(flow.id("b")).await, Status::Pending);
+}
+
+pub async fn a_retry_that_was_waited_for_ends_the_patience<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let flow = enqueue(&world, WorkflowBatch::None, vec![named("a"), named("b").after(on("a"))]).await;
+    fail(&world, &worker_id, flow.id("a")).await;
+    act(&world, flow.id("b"), Action::Retry).await;
+    act(&world, flow.id("a"), Action::Retry).await;
+    assert_eq!(dependencies(&world, flow.id("b")).await[0].timeout_at, None);
+    fail(&world, &worker_id, flow.id("a")).await;
+    assert_eq!(world.status(flow.id("b")).await, Status::DeadLetter);
 }
 
 pub async fn a_waiting_job_that_is_cancelled_stays_cancelled<H: Harness>()

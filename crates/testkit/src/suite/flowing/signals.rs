@@ -103,6 +103,41 @@ where
     }
 }
 
+pub async fn who_missed_one_of_two_signals_names_it<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let publish = named("publish").after(on_signal("paid")).after(in_time(Otherwise::DeadLetter));
+    let flow = enqueue(&world, closed("import"), vec![publish]).await;
+    world.clock.advance(seconds(10));
+    advance(&world).await;
+    let job = world.job(flow.id("publish")).await;
+    let reason = format!("dependency_failed: the signal approved to batch {} did not come in time", flow.batch());
+    assert_eq!((job.status, job.dead_letter_reason), (Status::DeadLetter, Some(reason)));
+}
+
+pub async fn jobs_that_run_without_a_signal_after_a_time_are_listed<H: Harness>()
+where
+    H::Store: Workflows,
+{
+    let world = World::<H>::new();
+    let jobs = vec![
+        named("a"),
+        named("timed").after(in_time(Otherwise::Run)),
+        named("patient").after(in_time(Otherwise::Wait)),
+        named("given up").after(in_time(Otherwise::DeadLetter)),
+        named("untimed").after(on_signal("approved")),
+        named("both").after(in_time(Otherwise::Run)).after(on_signal("paid")),
+        named("after").after(on("a")),
+    ];
+    let flow = enqueue(&world, closed("import"), jobs).await;
+    assert_eq!(world.store.timed_jobs().await.unwrap(), [flow.id("timed")]);
+    world.clock.advance(seconds(10));
+    advance(&world).await;
+    assert!(world.store.timed_jobs().await.unwrap().is_empty());
+}
+
 pub async fn a_late_signal_releases_only_who_still_waits<H: Harness>()
 where
     H::Store: Workflows,

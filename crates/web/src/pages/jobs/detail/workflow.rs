@@ -1,7 +1,8 @@
 use longshore_core::{
-    BatchRole, Dependency, DependencyState, DependencyTarget, Dependent, Dependents as Kind, DependentsRequest,
-    JobDetail, JobId, Status, StoreError,
+    BatchRole, Dependency, DependencyState, DependencyTarget, Dependents as Kind, DependentsRequest, JobDetail, JobId,
+    Status, StoreError,
 };
+use longshore_report::DependentList;
 use maud::{Markup, html};
 
 use crate::pages::batches::target;
@@ -11,24 +12,24 @@ use crate::pages::drawing::text::line;
 use crate::pages::view::View;
 use crate::shown::Shown;
 
-/// How many jobs that wait for this one are shown, and how many children. One more says whether there are others.
-const DEPENDENTS_MAX: usize = 50;
+/// How many jobs that wait for this one are shown, and how many children.
+const DEPENDENTS_MAX: u32 = 50;
 /// How many of the things that a job waits for are shown.
 const DEPENDENCIES_SHOWN: usize = 50;
 
 /// The first jobs that depend on a job.
 pub(super) struct Dependents {
-    waiting: Vec<Dependent>,
+    waiting: DependentList,
     /// Those that no longer wait for it.
-    children: Vec<Dependent>,
+    children: DependentList,
 }
 
 impl Dependents {
     pub(super) async fn read(shown: &Shown, id: JobId) -> Result<Self, StoreError> {
-        let request = |which| DependentsRequest { id, which, after: None, limit: DEPENDENTS_MAX as u32 + 1 };
+        let request = |which| DependentsRequest { id, which, after: None, limit: DEPENDENTS_MAX };
         let waiting = shown.dependents(request(Kind::Waiting)).await?;
         let mut children = shown.dependents(request(Kind::Children)).await?;
-        children.retain(|child| child.status != Status::Blocked);
+        children.jobs.retain(|child| child.status != Status::Blocked);
         Ok(Self { waiting, children })
     }
 }
@@ -37,7 +38,7 @@ impl Dependents {
 pub(super) fn panel(view: &View, detail: &JobDetail, dependents: &Dependents) -> Markup {
     let place = &detail.place;
     let Dependents { waiting, children } = dependents;
-    let has_none = waiting.is_empty() && children.is_empty();
+    let has_none = waiting.jobs.is_empty() && children.jobs.is_empty();
     let is_alone = place.batch_id.is_none() && detail.dependencies.is_empty() && has_none;
     html! {
         @if !is_alone {
@@ -53,8 +54,8 @@ pub(super) fn panel(view: &View, detail: &JobDetail, dependents: &Dependents) ->
                     @if let Some(name) = &place.reference { span.tag { (line(name)) } }
                 }
                 @if !detail.dependencies.is_empty() { (waits(view, detail)) }
-                @if !waiting.is_empty() { (table(view, "Waited for by", waiting)) }
-                @if !children.is_empty() { (table(view, "Children", children)) }
+                @if !waiting.jobs.is_empty() { (table(view, "Waited for by", waiting)) }
+                @if !children.jobs.is_empty() { (table(view, "Children", children)) }
             }
         }
     }
@@ -108,12 +109,12 @@ fn is_now(dependency: &Dependency) -> Markup {
     }
 }
 
-fn table(view: &View, name: &str, dependents: &[Dependent]) -> Markup {
+fn table(view: &View, name: &str, dependents: &DependentList) -> Markup {
     html! {
         div.scroll { table aria-label=(name) {
             thead { tr { th scope="col" { (name) } th scope="col" { "Type" } th scope="col" { "Status" } } }
             tbody {
-                @for dependent in dependents.iter().take(DEPENDENTS_MAX) {
+                @for dependent in &dependents.jobs {
                     tr {
                         td { (job_link(view, dependent.id)) @if dependent.is_child && dependent.status == Status::Blocked { " " span.tag { "child" } } }
                         td.name { (type_link(view, &dependent.job_type)) }
@@ -122,6 +123,6 @@ fn table(view: &View, name: &str, dependents: &[Dependent]) -> Markup {
                 }
             }
         } }
-        @if dependents.len() > DEPENDENTS_MAX { p.empty { "and more" } }
+        @if dependents.next.is_some() { p.empty { "and more" } }
     }
 }
