@@ -36,11 +36,11 @@ def job(job_type):
 
 
 def progress(fraction, message=None):
-    say(progress=fraction, message=message)
+    say(progress=float(fraction), message=None if message is None else str(message))
 
 
 def log(text):
-    say(log=text)
+    say(log=str(text))
 
 
 def checkpoint(value):
@@ -65,7 +65,8 @@ def rate_limited(delay):
 def say(**words):
     sys.stdout.flush()
     job_words = {"job": current["id"]} if current else {}
-    messages.write(json.dumps({"longshore": job_words | words}) + "\n")
+    # NaN and infinity are not JSON: an error here fails the job, and says where they come from.
+    messages.write(json.dumps({"longshore": job_words | words}, allow_nan=False) + "\n")
     messages.flush()
 
 
@@ -83,6 +84,8 @@ def run():
         if "job" not in order:
             continue  # a cancellation: SIGTERM ends this program, because it works on one thread
         current = order["job"]
+        # With it, `longshore batches add` may add members to the batch of this job.
+        os.environ["LONGSHORE_CLAIM"] = order.get("claim", "")
         try:
             handler = handlers.get(current["job_type"])
             if handler is None:

@@ -8,6 +8,7 @@
 pub(crate) mod alarm;
 #[cfg(unix)]
 pub(crate) mod checkpoint_saver;
+pub(crate) mod claim_word;
 #[cfg(unix)]
 pub(crate) mod command_attempt;
 #[cfg(unix)]
@@ -18,6 +19,8 @@ pub(crate) mod lines;
 pub(crate) mod message;
 #[cfg(unix)]
 pub(crate) mod output_stream;
+#[cfg(unix)]
+mod passed_dependencies;
 #[cfg(unix)]
 pub(crate) mod refusal;
 pub(crate) mod spec;
@@ -32,6 +35,8 @@ use std::time::Duration;
 
 use longshore_core::Limits;
 
+#[doc(hidden)]
+pub use claim_word::{CLAIM_VARIABLE, running_member};
 pub use spec::{CommandSpec, InvalidCommand, OnShutdown};
 #[cfg(unix)]
 pub use supervision::supervisor::{supervise, supervise_if_asked};
@@ -46,7 +51,9 @@ const SETTLE: Duration = Duration::from_secs(32);
 ///
 /// The program reads the payload on standard input. Its standard output and standard error are the attempt's log.
 /// `LONGSHORE_JOB_ID`, `LONGSHORE_JOB_TYPE`, `LONGSHORE_ATTEMPT`, `LONGSHORE_MAX_RETRIES` and `LONGSHORE_QUEUE`
-/// describe its job. A line on standard output that is a JSON object with the single key `longshore` is a message:
+/// describe its job. `LONGSHORE_DEPENDENCIES` has what the job waited for, or `LONGSHORE_DEPENDENCIES_FILE` the path of
+/// a file with it, if that is too long. A line on standard output that is a JSON object with the single key `longshore`
+/// is a message:
 ///
 /// | in `{"longshore": …}` | meaning |
 /// | --- | --- |
@@ -56,6 +63,9 @@ const SETTLE: Duration = Duration::from_secs(32);
 /// | `{"snooze": "2s"}` | run again after this long, if it then exits with 0; the attempt is not counted |
 /// | `{"rate_limited": "30s"}` | the same, because another side asked to slow down; with any exit status, unless a failure was reported |
 /// | `{"failure_type": "network_error", "error_message": "…"}` | the failure, if it then exits with another status |
+///
+/// A message that cannot be read fails the attempt if the program exits with 0 and did not ask to run again later. A
+/// `progress`, `message` or `log` that cannot be read is left out, as is an unknown name; the line stays in the log.
 ///
 /// Without a failure message, the exit status has the meaning that sysexits.h gives it. An attempt has ended only when
 /// none of its processes is left. If the future of an attempt is dropped, its supervisor kills them.

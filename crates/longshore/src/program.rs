@@ -38,7 +38,7 @@ use longshore_core::Limits;
 ///
 /// | to the program | means |
 /// | --- | --- |
-/// | `{"job": {"id": 7, "job_type": …, "job_data": …, "attempt": 1, "max_retries": 15, "queue": …, "metadata": …, "checkpoint": …}}` | work on this job |
+/// | `{"job": {"id": 7, "job_type": …, "job_data": …, "attempt": 1, "max_retries": 15, "queue": …, "metadata": …, "checkpoint": …}, "claim": …}` | work on this job |
 /// | `{"cancel": 7}` | stop working on it; SIGTERM and SIGKILL follow |
 /// | `{"quit": true}` | end |
 ///
@@ -52,6 +52,9 @@ use longshore_core::Limits;
 /// | `{"job": 7, "failure_type": …, "error_message": …, "traceback": …}` | it has failed |
 /// | `{"job": 7, "snooze": "2s"}` | it runs again after this long; the attempt is not counted |
 /// | `{"job": 7, "rate_limited": "30s"}` | the same, because another side asked to slow down |
+///
+/// A message that cannot be read fails the current job, because it may have been its end; the program stays. A `progress`,
+/// `message` or `log` that cannot be read is left out, as is an unknown name; the line stays in the log.
 ///
 /// Any other line of standard output, and standard error, is the log of the current job, or of the worker if there is
 /// none. If the program ends, only its current job fails. If it ends before it is ready, its type is closed for a

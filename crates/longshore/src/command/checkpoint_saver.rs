@@ -24,6 +24,8 @@ impl CheckpointSaver {
 
     /// Stores this one next.
     pub(crate) fn offer(&mut self, value: JobData) {
+        // An error may repeat it, also before it is stored.
+        self.attempt.note_checkpoint(value.clone());
         self.waiting = Some(value);
     }
 

@@ -1,17 +1,18 @@
-use std::io;
+use std::path::Path;
 use std::time::Duration;
+use std::{env, io};
 
 use longshore_core::{Failure, FailureType, Limits};
 use tokio::time::{Instant, sleep};
 
 use super::alarm::Alarm;
 use super::checkpoint_saver::CheckpointSaver;
+use super::claim_word::{CLAIM_VARIABLE, claim_word};
 use super::output_stream::{Output, OutputStream};
+use super::passed_dependencies::PassedDependencies;
 use super::refusal;
 use super::spec::{OnShutdown, ShutdownPlan};
-use super::supervision::protocol::{
-    CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, TRACEPARENT_VARIABLE, Word,
-};
+use super::supervision::protocol::{CHECKPOINT_VARIABLE, Cause, Exit, Input, News, Order, TRACEPARENT_VARIABLE, Word};
 use super::supervision::supervised::{Outputs, Supervised};
 use super::transcript::Transcript;
 use super::{CommandSpec, SupervisorProgram};
@@ -33,10 +34,9 @@ const WANT_MAX: Duration = Duration::from_secs(5);
 const WANT_FIRST: Duration = Duration::from_millis(50);
 const WANT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How many bytes of results of earlier jobs a program gets. Linux lets one variable have 128 KiB, and each result may stand
-/// in it twice, by its reference and by its id.
+/// How many bytes of results of earlier jobs a program gets. Each result may stand in the list twice, by its reference
+/// and by its id. So most lists fit into a variable.
 const RESULT_BYTES_MAX: usize = 32 * 1024;
-const DEPENDENCIES_BYTES_MAX: usize = 120 * 1024;
 
 /// Runs a command for one attempt and returns its result.
 pub(super) async fn run(
@@ -85,7 +85,14 @@ async fn run_once(
     attempt: &CurrentAttempt,
     dependencies: &DependencyList,
 ) -> Tried {
-    let order = order_of(spec, attempt, dependencies);
+    let folder = env::temp_dir();
+    // Kept until the end of this function: it removes the file.
+    let passed = match PassedDependencies::new(dependencies, &folder) {
+        Ok(passed) => passed,
+        Err(error) if refusal::is_passing(&error) => return Tried::Wanting(error),
+        Err(error) => return Tried::Ran(Err(PassedDependencies::failure(&folder, &error).into())),
+    };
+    let order = order_of(spec, attempt, &passed);
     let started = Supervised::start(supervisor, order, attempt.payload().as_str().as_bytes()).await;
     let (supervised, outputs) = match started {
         Ok(started) => started,
@@ -109,13 +116,14 @@ async fn run_once(
     Tried::Ran(command_attempt.into_result(spec))
 }
 
-fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt, dependencies: &DependencyList) -> Order {
+fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt, passed: &PassedDependencies) -> Order {
     let own = [
         ("LONGSHORE_JOB_ID", attempt.id().to_string()),
         ("LONGSHORE_JOB_TYPE", attempt.job_type().to_owned()),
         ("LONGSHORE_ATTEMPT", attempt.attempt().to_string()),
         ("LONGSHORE_MAX_RETRIES", attempt.max_retries().to_string()),
         ("LONGSHORE_QUEUE", attempt.queue_name().to_owned()),
+        (CLAIM_VARIABLE, claim_word(attempt)),
     ];
     let mut env = spec.env.clone();
     env.extend(own.map(|(name, value)| (name.to_owned(), value)));
@@ -126,16 +134,7 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt, dependencies: &Depende
     if let Some(traceparent) = attempt.traceparent() {
         env.insert(TRACEPARENT_VARIABLE.to_owned(), traceparent);
     }
-    env.remove(DEPENDENCIES_VARIABLE);
-    if !dependencies.is_empty() {
-        match serde_json::to_string(dependencies) {
-            Ok(json) if json.len() <= DEPENDENCIES_BYTES_MAX => {
-                env.insert(DEPENDENCIES_VARIABLE.to_owned(), json);
-            }
-            // With it the program could not be started at all.
-            _ => quiet::warning!(job_id = attempt.id().0, "the job waited for too much to pass it to its program"),
-        }
-    }
+    passed.set_variable(&mut env);
     match &attempt.lease().checkpoint {
         Some(checkpoint) => drop(env.insert(CHECKPOINT_VARIABLE.to_owned(), checkpoint.as_str().to_owned())),
         None => drop(env.remove(CHECKPOINT_VARIABLE)),
@@ -146,6 +145,7 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt, dependencies: &Depende
         directory: spec.directory.clone(),
         grace_ms: u64::try_from(attempt.grace().as_millis()).unwrap_or(u64::MAX),
         input: Input::Payload { bytes: attempt.payload().len() },
+        file: passed.path().map(Path::to_owned),
     }
 }
 

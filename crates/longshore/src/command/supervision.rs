@@ -6,6 +6,8 @@ mod descendants;
 #[cfg(unix)]
 mod passed_descriptor;
 #[cfg(unix)]
+pub(crate) mod passed_file;
+#[cfg(unix)]
 pub(crate) mod protocol;
 #[cfg(unix)]
 pub(crate) mod supervised;

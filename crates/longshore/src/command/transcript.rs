@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::exit;
 use super::lines::{Lines, Piece};
-use super::message::Message;
+use super::message::{Message, MessageKind, Spoken, read_line};
 use super::output_stream::Output;
 use super::supervision::protocol::{Cause, Exit};
 use super::tail::Tail;
@@ -37,6 +37,8 @@ struct Said {
     error_message: Option<String>,
     snooze: Option<Duration>,
     rate_limited: Option<Duration>,
+    /// Why the first message that could not be read could not.
+    fault: Option<String>,
     /// Until [`Transcript::take_checkpoint`].
     checkpoint: Option<JobData>,
 }
@@ -107,7 +109,8 @@ impl Transcript {
 
     /// The result of a program that exited with 0.
     pub(super) fn into_done(mut self) -> AttemptResult {
-        if self.said.failure_type.is_some() || self.said.error_message.is_some() {
+        let fault = self.said.fault.take();
+        if fault.is_none() && (self.said.failure_type.is_some() || self.said.error_message.is_some()) {
             self.note("the program reported a failure but exited with 0, which completes the job");
         }
         if let Some(delay) = self.said.rate_limited {
@@ -115,6 +118,11 @@ impl Transcript {
         }
         if let Some(delay) = self.said.snooze {
             return Ok(Done::Snoozed { delay });
+        }
+        // A request for later counts although another message cannot be read, as a rate limit does with another status.
+        if let Some(fault) = fault {
+            self.note_unused_result();
+            return Err(self.with_tail(Failure::new(FailureType::ValidationError, fault)).into());
         }
         match self.said.result {
             None => Ok(Done::Completed { result: None }),
@@ -136,10 +144,23 @@ impl Transcript {
     }
 
     fn into_failure(self, exit: Exit, cause: Cause) -> Failure {
+        self.note_unused_result();
         let failure_type = self.said.failure_type.unwrap_or_else(|| exit::failure_type(exit, cause));
         let message = self.said.error_message.clone();
-        let message = message.or_else(|| self.tail.message()).unwrap_or_else(|| exit::describe(exit));
+        let message = message.or_else(|| self.tail.message());
+        // A signal may have cut off a line in its middle.
+        let fault = self.said.fault.clone().filter(|_| matches!(exit, Exit::Status(_)));
+        let message = message.or(fault).unwrap_or_else(|| exit::describe(exit));
         self.with_tail(Failure::new(failure_type, message))
+    }
+
+    /// A failure has no result, but its message may repeat the one that the program had said.
+    fn note_unused_result(&self) {
+        if let Some(SaidResult::Fits(result)) = &self.said.result
+            && let Ok(result) = JobData::parse(result.get())
+        {
+            self.attempt.note_unused_result(result);
+        }
     }
 
     /// Adds the end of standard error as the traceback.
@@ -169,16 +190,8 @@ impl Transcript {
 
     fn take_piece(&mut self, output: Output, piece: Piece, log: &mut String) {
         match piece {
-            Piece::Line(line) => {
-                if output == Output::Stdout
-                    && let Some(message) = Message::parse(&line)
-                {
-                    return self.hear(message, log);
-                }
-                self.begin_line(log);
-                log.push_str(&line);
-                log.push('\n');
-            }
+            Piece::Line(line) if output == Output::Stdout => self.take_line(&line, log),
+            Piece::Line(line) => self.log_line(&line, log),
             Piece::Part(part) => {
                 if self.unfinished != Some(output) {
                     self.begin_line(log);
@@ -194,6 +207,32 @@ impl Transcript {
                 self.said.result = Some(SaidResult::TooLarge(message));
             }
         }
+    }
+
+    /// Takes a line of standard output. One that was not understood stays in the log, and a note follows it.
+    fn take_line(&mut self, line: &str, log: &mut String) {
+        match read_line::<Message>(line) {
+            Spoken::Line => self.log_line(line, log),
+            Spoken::Message { message, note: None } => self.hear(message, log),
+            Spoken::Message { message, note: Some(note) } => {
+                self.log_line(line, log);
+                log.push_str(&format!("longshore: {note}\n"));
+                if message.says_something() {
+                    self.hear(message, log);
+                }
+            }
+            Spoken::Fault(fault) => {
+                self.log_line(line, log);
+                log.push_str(&format!("longshore: {}\n", fault.reason));
+                self.said.fault.get_or_insert(fault.reason);
+            }
+        }
+    }
+
+    fn log_line(&mut self, line: &str, log: &mut String) {
+        self.begin_line(log);
+        log.push_str(line);
+        log.push('\n');
     }
 
     /// Both outputs share the log: an unfinished line of one is ended before the other continues.

@@ -57,6 +57,11 @@ pub(crate) enum Effect {
     Returns,
 }
 
+/// A shorter wait would ask the other side again at once, until no deferral is left.
+pub(crate) const SLOW_DOWN_MIN: Duration = Duration::from_secs(1);
+/// A longer wait is most likely a mistake of the other side.
+pub(crate) const SLOW_DOWN_MAX: Duration = Duration::from_secs(24 * 3600);
+
 enum Cause {
     /// Complete: nothing is derived from it.
     Failure(Failure),
@@ -102,7 +107,7 @@ impl HandlerError {
     /// # assert_eq!(check(429, Some(30)).unwrap_err().to_string(), "the handler asked for a retry after 30s");
     /// ```
     pub fn retry_after(delay: Duration) -> Self {
-        let span = humantime::format_duration(delay);
+        let span = longshore_core::format_duration(delay);
         let message = format!("the handler asked for a retry after {span}");
         Self::failed(FailureType::Unknown, message).with_retry_after(delay)
     }
@@ -110,6 +115,8 @@ impl HandlerError {
     /// Runs the job again after `delay`, because another side asked this one to slow down. The attempt is not counted;
     /// like [`Done::snooze`](crate::Done::snooze), it spends one of the job's deferrals. Until then no other job of its
     /// type starts, in any process; if the type is limited by key and the job has one, no other job of that key.
+    ///
+    /// A delay below a second is a second, and one above a day is a day.
     ///
     /// ```
     /// use longshore::HandlerError;
@@ -125,7 +132,8 @@ impl HandlerError {
     /// # assert_eq!(error.to_string(), "the other side asked to slow down for 30s");
     /// ```
     pub fn rate_limited(delay: Duration) -> Self {
-        let span = humantime::format_duration(delay);
+        let delay = delay.clamp(SLOW_DOWN_MIN, SLOW_DOWN_MAX);
+        let span = longshore_core::format_duration(delay);
         let message = format!("the other side asked to slow down for {span}");
         Self::failed(FailureType::Unknown, message).with_effect(Effect::SlowsDown(delay))
     }
@@ -307,6 +315,17 @@ mod tests {
         let boxed = || Box::<dyn StdError + Send + Sync>::from(io::Error::from(io::ErrorKind::ConnectionReset));
         for error in [HandlerError::boxed(boxed()), HandlerError::from(boxed())] {
             assert_eq!(error.into_failure().failure_type, FailureType::NetworkError);
+        }
+    }
+
+    #[test]
+    fn a_request_to_slow_down_is_for_at_least_a_second_and_at_most_a_day() {
+        for (asked, expected) in [
+            (Duration::ZERO, SLOW_DOWN_MIN),
+            (Duration::from_secs(30), Duration::from_secs(30)),
+            (Duration::MAX, SLOW_DOWN_MAX),
+        ] {
+            assert_eq!(HandlerError::rate_limited(asked).slow_down(), Some(expected));
         }
     }
 

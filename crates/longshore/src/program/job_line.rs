@@ -2,17 +2,20 @@ use longshore_core::JobId;
 use serde::Serialize;
 
 use crate::CurrentAttempt;
+use crate::command::claim_word::claim_word;
 use crate::handler::job_document::JobDocument;
 use crate::workflow::DependencyList;
 
 #[derive(Serialize)]
 struct JobLine<'a> {
     job: JobDocument<'a>,
+    /// The value of the variable that `longshore batches add` reads.
+    claim: String,
 }
 
 /// The line that hands a job to its program.
 pub(super) fn job(attempt: &CurrentAttempt, dependencies: &DependencyList) -> Vec<u8> {
-    line(&JobLine { job: JobDocument::new(attempt.lease(), dependencies) })
+    line(&JobLine { job: JobDocument::new(attempt.lease(), dependencies), claim: claim_word(attempt) })
 }
 
 /// The line that asks the program to stop working on a job.
@@ -49,6 +52,7 @@ mod tests {
         let expected =
             ["attempt", "checkpoint", "dependencies", "id", "job_data", "job_type", "max_retries", "metadata", "queue"];
         assert_eq!(keys, expected);
+        assert!(value["claim"].as_str().unwrap().starts_with("1:1:"), "{line}");
     }
 
     #[test]

@@ -2,6 +2,7 @@ use longshore_core::{Failure, FailureType, JobData, NewCheckpoint};
 use serde_json::value::RawValue;
 
 use super::message::Message;
+use crate::command::message::Fault;
 use crate::command::output_stream::Output;
 use crate::command::tail::Tail;
 use crate::runtime::quiet;
@@ -14,6 +15,12 @@ pub(super) trait Listener: Send {
 
     /// A message.
     fn hear(&mut self, message: Message);
+
+    /// A message that was not understood. What was understood of it follows.
+    fn note_unknown(&mut self, note: &str);
+
+    /// A message that cannot be read. It may have been the end of the job, so the job does not go on.
+    fn note_fault(&mut self, fault: Fault);
 
     /// A message that is too long to be read.
     fn note_oversized(&mut self);
@@ -47,6 +54,14 @@ impl Listener for WithoutJob<'_> {
         self.ready = message.ready.or(self.ready);
     }
 
+    fn note_unknown(&mut self, note: &str) {
+        quiet::warning!(program = self.program, "{note}");
+    }
+
+    fn note_fault(&mut self, fault: Fault) {
+        quiet::warning!(program = self.program, "{}", fault.reason);
+    }
+
     fn note_oversized(&mut self) {
         quiet::warning!(program = self.program, "a message without a job is too long and was dropped");
     }
@@ -70,6 +85,14 @@ impl Listener for WhileStarting<'_> {
 
     fn hear(&mut self, message: Message) {
         self.without_job.hear(message);
+    }
+
+    fn note_unknown(&mut self, note: &str) {
+        self.without_job.note_unknown(note);
+    }
+
+    fn note_fault(&mut self, fault: Fault) {
+        self.without_job.note_fault(fault);
     }
 
     fn note_oversized(&mut self) {
@@ -137,6 +160,10 @@ impl<'a> WithJob<'a> {
             (None, None) => None,
         };
         let answer = if message.is_failure() {
+            if let Some(result) = message.done.as_ref().and_then(|result| JobData::parse(result.get()).ok()) {
+                // A failure has no result, but its message may repeat this one.
+                self.attempt.note_unused_result(result);
+            }
             Some(Err(self.failure(&message).into()))
         } else {
             message.done.map(|result| self.done(&result))
@@ -180,10 +207,32 @@ impl<'a> WithJob<'a> {
         };
         let text = text.or_else(last_line).unwrap_or_else(|| "the program reported a failure".to_owned());
         let failure = Failure::new(failure_type, text);
-        match message.traceback.clone().or_else(|| self.tail.traceback()) {
+        match message.traceback.clone() {
             Some(traceback) => failure.with_traceback(traceback),
+            None => self.with_tail(failure),
+        }
+    }
+
+    /// Adds the end of standard error as the traceback.
+    fn with_tail(&self, failure: Failure) -> Failure {
+        match self.tail.traceback() {
+            Some(tail) => failure.with_traceback(tail),
             None => failure,
         }
+    }
+
+    /// Ends the job, because what could not be read may have been its end. If the program asked for later before, that
+    /// was the end: an answer after it changes nothing.
+    fn fail(&mut self, failure: Failure) {
+        let result = match self.end.take() {
+            Some(End::Later(later)) => later,
+            _ => Err(failure.into()),
+        };
+        self.end = Some(End::Final(result));
+    }
+
+    fn note_other(&self, job: i64) {
+        self.note(&format!("the program reported about job {job}, which it does not have; ignored"));
     }
 }
 
@@ -206,9 +255,7 @@ impl Listener for WithJob<'_> {
             return self.after.hear(message);
         }
         match message.job {
-            Some(job) if job != id => {
-                return self.note(&format!("the program reported about job {job}, which it does not have; ignored"));
-            }
+            Some(job) if job != id => return self.note_other(job),
             None if message.is_end() => {
                 return self.note("the program ended a job without its id (\"job\"), which is ignored");
             }
@@ -232,30 +279,66 @@ impl Listener for WithJob<'_> {
         }
     }
 
+    fn note_unknown(&mut self, note: &str) {
+        if self.is_final() {
+            return self.after.note_unknown(note);
+        }
+        self.note(note);
+    }
+
+    fn note_fault(&mut self, fault: Fault) {
+        if self.is_final() {
+            return self.after.note_fault(fault);
+        }
+        if let Some(job) = fault.job.filter(|job| *job != self.attempt.id().0) {
+            return self.note_other(job);
+        }
+        self.note(&fault.reason);
+        let failure = self.with_tail(Failure::new(FailureType::ValidationError, fault.reason));
+        self.fail(failure);
+    }
+
     fn note_oversized(&mut self) {
         if self.is_final() {
             return self.after.note_oversized();
         }
         let most = self.attempt.limits().payload_bytes_max;
         let message = format!("a message on standard output is too long: a result may have {most} bytes");
-        self.end = Some(End::Final(Err(HandlerError::failed(FailureType::ValidationError, message))));
+        self.fail(Failure::new(FailureType::ValidationError, message));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::message::{MessageKind, Spoken, read_line};
     use crate::testing::{AttemptProbe, EnqueueRecorder};
     use longshore_core::NewJob;
     use std::time::Duration;
 
+    /// An attempt of job 1.
+    fn probe() -> AttemptProbe {
+        AttemptProbe::new(NewJob::new("resize", JobData::default()), EnqueueRecorder::queue().1)
+    }
+
     /// What becomes of messages about job 1, and its log.
     fn heard(messages: &[&str]) -> (Option<AttemptResult>, String) {
-        let probe = AttemptProbe::new(NewJob::new("resize", JobData::default()), EnqueueRecorder::queue().1);
+        let probe = probe();
         let attempt = probe.attempt();
         let mut listener = WithJob::new(&attempt, "python3");
         for inside in messages {
-            listener.hear(Message::parse(&format!("{{\"longshore\": {{{inside}}}}}")).unwrap());
+            match read_line::<Message>(&format!("{{\"longshore\": {{{inside}}}}}")) {
+                Spoken::Message { message, note } => {
+                    if let Some(note) = note {
+                        listener.note_unknown(&note);
+                    }
+                    if message.says_something() {
+                        listener.hear(message);
+                    }
+                }
+                Spoken::Fault(fault) => listener.note_fault(fault),
+                Spoken::Line => panic!("{inside} is not a message"),
+            }
         }
         let result = listener.into_result();
         (result, probe.log())
@@ -300,10 +383,53 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_after_a_request_for_later_changes_nothing_even_if_it_cannot_be_read() {
+        let snoozed = Ok(Done::Snoozed { delay: Duration::from_secs(2) });
+        let unreadable = r#""job": 1, "done": {"mean": NaN}"#;
+        assert_eq!(ended(&[r#""job": 1, "snooze": "2s""#, unreadable]), snoozed);
+        let (result, log) = heard(&[r#""job": 1, "rate_limited": "30s""#, unreadable]);
+        assert_eq!(result.unwrap().unwrap_err().to_string(), "the other side asked to slow down for 30s");
+        assert!(log.contains("is not valid JSON"), "{log}");
+
+        let probe = probe();
+        let attempt = probe.attempt();
+        let mut listener = WithJob::new(&attempt, "python3");
+        let delay = Some(Duration::from_secs(2));
+        listener.hear(Message { job: Some(1), snooze: delay, ..Message::default() });
+        listener.note_oversized();
+        assert!(listener.is_final());
+        assert_eq!(listener.into_result().unwrap().map_err(HandlerError::into_failure), snoozed);
+    }
+
+    #[test]
+    fn news_that_cannot_be_read_are_noted_and_the_job_goes_on() {
+        for inside in [r#""job": 1, "log": 42"#, r#""progress": "50%""#, r#""job": 1, "message": 5, "log": []"#] {
+            let (result, log) = heard(&[inside]);
+            assert!(result.is_none(), "{inside}");
+            assert!(log.starts_with("longshore: a message was not understood: "), "{inside}: {log}");
+            assert_eq!(ended(&[inside, r#""job": 1, "done": 7"#]), completed("7"), "{inside}");
+        }
+    }
+
+    #[test]
     fn what_is_about_another_job_or_about_none_ends_nothing() {
         let (result, log) = heard(&[r#""job": 2, "done": null"#, r#""done": null"#, r#""ready": 1"#]);
         assert!(result.is_none());
         assert!(log.contains("reported about job 2") && log.contains("without its id"), "{log}");
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_fails_the_current_job() {
+        for inside in
+            [r#""job": 1, "done": {"mean": NaN}"#, r#""job": "1", "done": 1"#, r#""job": 1, "snooze": "soon""#]
+        {
+            let failure = ended(&[inside]).unwrap_err();
+            assert_eq!(failure.failure_type, FailureType::ValidationError, "{inside}");
+            let (_, log) = heard(&[inside]);
+            assert_eq!(log, format!("longshore: {}\n", failure.message));
+        }
+        let (result, log) = heard(&[r#""job": 2, "snooze": "soon""#]);
+        assert!(result.is_none() && log.contains("reported about job 2"), "{log}");
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::command::message::{message_in, present};
+use crate::command::message::{MessageKind, present};
 
 /// A message from a program that stays, in a line of its standard output: `{"longshore": {"job": 7, "done": null}}`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,11 +40,6 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Parses a line of standard output. `None` if it is not exactly a message.
-    pub(super) fn parse(line: &str) -> Option<Self> {
-        message_in(line).filter(Self::says_something)
-    }
-
     /// Whether it ends its job as failed.
     pub(super) const fn is_failure(&self) -> bool {
         self.failure_type.is_some() || self.error_message.is_some() || self.traceback.is_some()
@@ -54,8 +49,27 @@ impl Message {
     pub(super) const fn is_end(&self) -> bool {
         self.is_failure() || self.done.is_some() || self.snooze.is_some() || self.rate_limited.is_some()
     }
+}
 
-    const fn says_something(&self) -> bool {
+impl MessageKind for Message {
+    const NAMES: &'static [(&'static str, &'static str)] = &[
+        ("ready", "the version of the protocol, a number"),
+        ("job", "the id of the job, a number"),
+        ("progress", "a number from 0 to 1"),
+        ("message", "a text"),
+        ("log", "a text"),
+        ("checkpoint", "JSON"),
+        ("snooze", "a duration such as \"30s\""),
+        ("rate_limited", "a duration such as \"30s\""),
+        ("done", "JSON"),
+        ("failure_type", "a text"),
+        ("error_message", "a text"),
+        ("traceback", "a text"),
+    ];
+    const ENDS: &'static [&'static str] = &["snooze", "rate_limited", "failure_type", "error_message", "traceback"];
+    const NEWS: &'static [&'static str] = &["ready", "progress", "message", "log", "checkpoint"];
+
+    fn says_something(&self) -> bool {
         let has_news =
             self.progress.is_some() || self.message.is_some() || self.log.is_some() || self.checkpoint.is_some();
         self.ready.is_some() || has_news || self.is_end()
@@ -65,10 +79,14 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::message::{Fault, Spoken, read_line};
 
     #[test]
     fn every_kind_of_message_is_read() {
-        let parse = |inside: &str| Message::parse(&format!("{{\"longshore\": {{{inside}}}}}")).unwrap();
+        let parse = |inside: &str| match read_line::<Message>(&format!("{{\"longshore\": {{{inside}}}}}")) {
+            Spoken::Message { message, note: None } => message,
+            other => panic!("{inside}: {other:?}"),
+        };
         assert_eq!(parse(r#""ready": 1"#).ready, Some(1));
         let progress = parse(r#""job": 7, "progress": 0.5, "message": "half""#);
         assert_eq!((progress.job, progress.progress, progress.message.as_deref()), (Some(7), Some(0.5), Some("half")));
@@ -85,19 +103,50 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_exactly_a_message_is_an_ordinary_line() {
-        for line in [
-            "",
-            "longshore",
-            r#"{"longshore": {"job": 7}}"#,
-            r#"{"longshore": {}}"#,
-            r#"{"longshore": {"job": "7", "done": null}}"#,
-            r#"{"longshore": {"job": 7, "result": null}}"#,
-            r#"{"longshore": {"job": 7, "done": null}, "more": 1}"#,
-            r#"{"longshore": {"job": 7, "snooze": 5}}"#,
-            r#"{"longshore": {"ready": true}}"#,
+    fn what_does_not_begin_like_a_message_or_has_another_key_is_an_ordinary_line() {
+        for line in ["", "longshore", r#"{"longshore": {"job": 7, "done": null}, "more": 1}"#] {
+            assert!(matches!(read_line::<Message>(line), Spoken::Line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_is_a_fault_of_the_job_that_it_names() {
+        let fault = |inside: &str| match read_line::<Message>(&format!("{{\"longshore\": {inside}}}")) {
+            Spoken::Fault(Fault { job, reason }) => (job, reason),
+            other => panic!("{inside}: {other:?}"),
+        };
+        let duration = |value: &str| format!("needs a duration such as \"30s\", but is {value}");
+        for (inside, job, expected) in [
+            (r#"{"job": 7, "snooze": 5}"#, Some(7), duration("5")),
+            (r#"{"job": 7, "rate_limited": null}"#, Some(7), duration("null")),
+            (r#"{"job": "7", "done": null}"#, None, "needs the id of the job, a number, but is \"7\"".to_owned()),
+            (r#"{"job": 7, "log": 1, "traceback": 2}"#, Some(7), "\"traceback\" needs a text, but is 2".to_owned()),
+            (r#"{"job": 7, "done": NaN}"#, None, "is not valid JSON".to_owned()),
+            ("5", None, "but is 5".to_owned()),
         ] {
-            assert!(Message::parse(line).is_none(), "{line}");
+            let (named, reason) = fault(inside);
+            assert!(named == job && reason.contains(&expected), "{inside}: {named:?} {reason}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_news_that_cannot_be_read_and_a_message_that_says_nothing_are_noted() {
+        for inside in [
+            r#"{"job": 7}"#,
+            "{}",
+            r#"{"job": 7, "result": null}"#,
+            r#"{"job": 7, "progress": "50%"}"#,
+            r#"{"ready": true}"#,
+        ] {
+            let spoken = read_line::<Message>(&format!("{{\"longshore\": {inside}}}"));
+            assert!(
+                matches!(&spoken, Spoken::Message { message, note: Some(_) } if !message.says_something()),
+                "{inside}: {spoken:?}"
+            );
+        }
+        for inside in [r#"{"job": 7, "done": 1, "new": 2}"#, r#"{"job": 7, "done": 1, "log": 2}"#] {
+            let spoken = read_line::<Message>(&format!("{{\"longshore\": {inside}}}"));
+            assert!(matches!(&spoken, Spoken::Message { message, note: Some(_) } if message.is_end()), "{spoken:?}");
         }
     }
 }

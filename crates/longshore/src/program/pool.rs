@@ -179,7 +179,7 @@ impl Pool {
 
     fn close_with(&self, state: &mut State, round: u32, why: &str) {
         if let Some(pause) = state.closure.close(round, why, Instant::now()) {
-            let pause = humantime::format_duration(pause);
+            let pause = longshore_core::format_duration(pause);
             quiet::warning!(program = self.setup.program(), %pause, "the program {why}; its jobs wait");
         }
         if let Some(closed) = state.closure.closed(Instant::now()).cloned() {

@@ -15,6 +15,7 @@ use crate::command::alarm::Alarm;
 use crate::command::command_attempt::{DRAIN_MAX, FLUSH_AFTER, count};
 use crate::command::exit;
 use crate::command::lines::{Lines, Piece};
+use crate::command::message::{MessageKind, Spoken, read_line};
 use crate::command::output_stream::{Output, OutputStream};
 use crate::command::supervision::protocol::{Cause, Exit, Input, News, Order, Word};
 use crate::command::supervision::supervised::Supervised;
@@ -102,6 +103,7 @@ impl Process {
             directory: spec.command.directory.clone(),
             grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
             input: Input::Pipe,
+            file: None,
         };
         let stdin = pipe::Sender::from_owned_fd(stdin.into())?;
         let (supervised, outputs) = Supervised::start_with_pipe(supervisor, order, input.as_fd()).await?;
@@ -253,16 +255,8 @@ impl Process {
     fn pass_on(&mut self, output: Output, pieces: Vec<Piece>, listener: &mut dyn Listener) {
         for piece in pieces {
             match piece {
-                Piece::Line(line) => {
-                    if output == Output::Stdout
-                        && let Some(message) = Message::parse(&line)
-                    {
-                        listener.hear(message);
-                        continue;
-                    }
-                    self.begin_line(output, listener);
-                    listener.log(output, &format!("{line}\n"));
-                }
+                Piece::Line(line) if output == Output::Stdout => self.pass_line(&line, listener),
+                Piece::Line(line) => self.log_line(output, &line, listener),
                 Piece::Part(part) => {
                     if self.unfinished != Some(output) {
                         self.begin_line(output, listener);
@@ -275,6 +269,33 @@ impl Process {
                 Piece::Oversized => listener.note_oversized(),
             }
         }
+    }
+
+    /// Passes on a line of standard output. One that was not understood stays in the log, and a note follows it.
+    fn pass_line(&mut self, line: &str, listener: &mut dyn Listener) {
+        match read_line::<Message>(line) {
+            Spoken::Line => self.log_line(Output::Stdout, line, listener),
+            Spoken::Message { message, note: None } => listener.hear(message),
+            Spoken::Message { message, note: Some(note) } => {
+                self.log_line(Output::Stdout, line, listener);
+                listener.note_unknown(&note);
+                if message.says_something() {
+                    listener.hear(message);
+                }
+            }
+            Spoken::Fault(fault) => {
+                self.log_line(Output::Stdout, line, listener);
+                // The last line of a program that died may be cut off: its death says why the job failed.
+                if self.stdout.is_open() {
+                    listener.note_fault(fault);
+                }
+            }
+        }
+    }
+
+    fn log_line(&mut self, output: Output, line: &str, listener: &mut dyn Listener) {
+        self.begin_line(output, listener);
+        listener.log(output, &format!("{line}\n"));
     }
 
     /// Both outputs share a log: an unfinished line of one is ended before the other continues.

@@ -43,7 +43,7 @@ pub(super) async fn start(setup: &Setup, grace: Duration) -> Result<Process, Not
         }
         Err(_) => Err(NotReady::Died(format!(
             "was not ready within {}: it must print {{\"longshore\": {{\"ready\": {VERSION}}}}}",
-            humantime::format_duration(limit)
+            longshore_core::format_duration(limit)
         ))),
     }
 }

@@ -64,14 +64,14 @@ fn meaning(status: StatusCode, retry_after: Option<Duration>) -> Meaning {
 impl Answer {
     /// The result of the attempt. What is not its result is written to its log.
     pub(super) fn into_result(self, target: &Target, attempt: &CurrentAttempt) -> AttemptResult {
-        let said = format!("{target} answered {}", self.status);
+        let said = format!("{target} answered {}", in_words(self.status));
         match meaning(self.status, self.retry_after) {
             Meaning::Done => {
                 attempt.log(&format!("{said}\n"));
                 self.into_done(target, attempt)
             }
             Meaning::Deferred(delay) => {
-                let span = humantime::format_duration(delay);
+                let span = longshore_core::format_duration(delay);
                 attempt.log(&format!("{said} and asked to slow down for {span}\n{}", self.text()));
                 Err(HandlerError::rate_limited(delay))
             }
@@ -108,7 +108,7 @@ impl Answer {
     fn failure(&self, failure_type: FailureType, said: &str) -> Failure {
         let mut message = said.to_owned();
         if self.status.is_redirection() {
-            let to = self.location.as_ref().map_or_else(String::new, |location| format!(" to {}", short(location)));
+            let to = self.location.as_deref().and_then(shown).map_or_else(String::new, |place| format!(" to {place}"));
             message += &format!(", a redirect{to}, which is not followed: write the address of the service in `post`");
         } else if let Some(line) = self.first_line() {
             message += &format!(": {line}");
@@ -125,8 +125,12 @@ impl Answer {
         (!line.starts_with('<')).then(|| short(line))
     }
 
-    /// The part of the body that was read, as text with a line end. Empty if there is none.
+    /// The part of the body that was read, as text with a line end. Empty if there is none. That of a redirect usually
+    /// repeats the address, whose path and query may contain a secret, so it is never shown.
     fn text(&self) -> String {
+        if self.status.is_redirection() {
+            return String::new();
+        }
         let mut text = String::from_utf8_lossy(&self.body).replace('\0', "\u{fffd}");
         if text.trim().is_empty() {
             return String::new();
@@ -138,6 +142,21 @@ impl Answer {
             text.push_str("longshore: the rest of the answer was not read\n");
         }
         text
+    }
+}
+
+/// The scheme and the host of a redirect, without what may be a secret. `None` if it names no host, or cannot be read.
+fn shown(location: &str) -> Option<String> {
+    let target: Target = location.split('#').next()?.parse().ok()?;
+    let scheme = if target.is_encrypted { "https" } else { "http" };
+    Some(format!("{scheme}://{target}"))
+}
+
+/// The number of a status, and its name if it has one.
+fn in_words(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
     }
 }
 
@@ -268,10 +287,38 @@ mod tests {
 
     #[test]
     fn a_redirect_says_that_it_is_not_followed() {
-        let location = Some("https://elsewhere.example/".to_owned());
+        let location = Some("https://elsewhere.example:8443/T0/key?token=hush#hush".to_owned());
         let failure = ended(Answer { location, ..answer(301, Content::Other, "moved") }).0.unwrap_err();
         assert_eq!(failure.failure_type, FailureType::ValidationError);
-        let expected = "a redirect to https://elsewhere.example/, which is not followed";
+        let expected = "a redirect to https://elsewhere.example:8443, which is not followed";
         assert!(failure.message.contains(expected), "{failure}");
+    }
+
+    #[test]
+    fn nothing_of_a_redirect_but_its_host_is_shown() {
+        for location in [
+            "https://elsewhere.example/T0/hush?token=hush",
+            "https://user:hush@elsewhere.example/",
+            "//elsewhere.example/?token=hush",
+            "/login?token=hush",
+            "?token=hush",
+            "hush",
+            "ftp://elsewhere.example/hush",
+            "https://elsewhere.example:hush/",
+            "https:///?token=hush",
+            "https://a b/hush",
+        ] {
+            let body = format!("<a href=\"{location}\">hush</a>");
+            let answer = Answer { location: Some(location.to_owned()), ..answer(307, Content::Other, &body) };
+            let (failure, log) = ended(answer);
+            let shown = format!("{:?} {log}", failure.unwrap_err());
+            assert!(!shown.contains("hush") && shown.contains("which is not followed"), "{location}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_status_without_a_name_is_its_number() {
+        let failure = ended(answer(599, Content::Other, "")).0.unwrap_err();
+        assert_eq!(failure.message, "shop.internal answered 599");
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn connect(
         if target.is_encrypted { encrypt(target, stream, trust).await } else { Ok(Box::new(stream) as Box<dyn Duplex>) }
     });
     connected.await.unwrap_or_else(|_| {
-        let message = format!("{target} could not be reached within {}", humantime::format_duration(CONNECT_MAX));
+        let message = format!("{target} could not be reached within {}", longshore_core::format_duration(CONNECT_MAX));
         Err(Failure::new(FailureType::TimeoutError, message))
     })
 }

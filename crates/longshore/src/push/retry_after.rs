@@ -1,9 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-/// A shorter wait would ask again at once.
-const DELAY_MIN: Duration = Duration::from_secs(1);
-/// A longer wait is most likely a mistake of the other side.
-const DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
+use crate::handler::handler_error::{SLOW_DOWN_MAX, SLOW_DOWN_MIN};
 
 /// How long to wait, by the header `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). At least a second, at most a
 /// day. `None` if the header has another form.
@@ -13,13 +10,13 @@ pub(super) fn delay(retry_after: &str, date: Option<&str>, now: SystemTime) -> O
     let text = retry_after.trim();
     let delay = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // So many digits that they are no number are more than a day.
-        text.parse().map_or(DELAY_MAX, Duration::from_secs)
+        text.parse().map_or(SLOW_DOWN_MAX, Duration::from_secs)
     } else {
         let at = httpdate::parse_http_date(text).ok()?;
         let now = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or(now);
         at.duration_since(now).unwrap_or(Duration::ZERO)
     };
-    Some(delay.clamp(DELAY_MIN, DELAY_MAX))
+    Some(delay.clamp(SLOW_DOWN_MIN, SLOW_DOWN_MAX))
 }
 
 #[cfg(test)]

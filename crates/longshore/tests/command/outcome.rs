@@ -153,6 +153,81 @@ pub(crate) fn a_rate_limit_defers_the_job_whatever_the_status() {
     assert_eq!(sh(&format!("{limited}; kill -ABRT $$")).finish().failure().message, "ended by signal 6 (SIGABRT)");
 }
 
+pub(crate) fn a_rate_limit_is_at_least_a_second() {
+    let failure = sh(r#"echo '{"longshore": {"rate_limited": "0s"}}'"#).finish().failure();
+    assert_eq!(failure.message, "the other side asked to slow down for 1s");
+}
+
+pub(crate) fn a_message_that_cannot_be_read_fails_the_attempt() {
+    let duration = "needs a duration such as \"30s\", but is ";
+    for (line, expected) in [
+        (r#"{"longshore":{"rate_limited":30}}"#, format!("the message \"rate_limited\" {duration}30")),
+        (r#"{"longshore": {"rate_limited": "soon"}}"#, format!("the message \"rate_limited\" {duration}\"soon\"")),
+        (r#"{"longshore": {"snooze": "soon"}}"#, format!("the message \"snooze\" {duration}\"soon\"")),
+        (r#"{"longshore": {"result": {"mean": NaN}}}"#, "a message on standard output is not valid JSON".to_owned()),
+        (r#"{"longshore": 5}"#, "a message needs an object such as".to_owned()),
+    ] {
+        let ran = sh(&format!("echo '{line}'; echo '{{\"longshore\": {{\"result\": 1}}}}'")).finish();
+        assert!(ran.log.starts_with(&format!("{line}\nlongshore: {expected}")), "{}", ran.log);
+        let failure = ran.failure();
+        assert_eq!(failure.failure_type, FailureType::ValidationError);
+        assert!(failure.message.starts_with(&expected), "{failure}");
+    }
+}
+
+pub(crate) fn a_failure_of_its_own_goes_before_a_message_that_cannot_be_read() {
+    let unreadable = r#"echo '{"longshore": {"rate_limited": 30}}'"#;
+    let failure = sh(&format!("{unreadable}; echo no route >&2; exit 75")).finish().failure();
+    assert_eq!((failure.failure_type, failure.message.as_str()), (FailureType::NetworkError, "no route"));
+    let failure = sh(&format!("{unreadable}; exit 75")).finish().failure();
+    assert_eq!(failure.failure_type, FailureType::NetworkError);
+    assert!(failure.message.starts_with("the message \"rate_limited\""), "{failure}");
+    let cut_off = r#"printf '{"longshore": {"resu'; kill -9 $$"#;
+    let failure = sh(cut_off).finish().failure();
+    assert_eq!(failure.failure_type, FailureType::ResourceError);
+    assert_eq!(failure.message, "ended by signal 9 (SIGKILL)");
+}
+
+pub(crate) fn news_that_cannot_be_read_are_left_out_with_a_note() {
+    let script = r#"echo '{"longshore": {"progress": "50%", "message": "half"}}'
+        echo '{"longshore": {"log": 42}}'
+        echo '{"longshore": {"result": 7}}'"#;
+    let ran = sh(script).finish();
+    let expected = [
+        r#"{"longshore": {"progress": "50%", "message": "half"}}"#,
+        r#"longshore: a message was not understood: "progress" needs a number from 0 to 1, but is "50%""#,
+        r#"{"longshore": {"log": 42}}"#,
+        r#"longshore: a message was not understood: "log" needs a text, but is 42"#,
+    ];
+    assert_eq!(ran.log, expected.map(|line| format!("{line}\n")).concat());
+    let last = ran.progress.last().unwrap();
+    assert_eq!((last.fraction, last.message.as_deref()), (0.0, Some("half")));
+    assert_eq!(ran.result().unwrap(), "7", "its work is done");
+}
+
+pub(crate) fn a_request_for_later_counts_although_another_message_cannot_be_read() {
+    let unreadable = r#"echo '{"longshore": {"result": NaN}}'"#;
+    let limited = r#"echo '{"longshore": {"rate_limited": "30s"}}'"#;
+    for end in ["exit 0", "exit 75"] {
+        for script in [format!("{limited}; {unreadable}; {end}"), format!("{unreadable}; {limited}; {end}")] {
+            let failure = sh(&script).finish().failure();
+            assert_eq!(failure.message, "the other side asked to slow down for 30s", "{script}");
+        }
+    }
+    let snooze = r#"echo '{"longshore": {"snooze": "2s"}}'"#;
+    let ran = sh(&format!("{snooze}; {unreadable}")).finish();
+    assert_eq!(ran.end.unwrap(), Done::Snoozed { delay: Duration::from_secs(2) });
+}
+
+pub(crate) fn an_unknown_message_stays_in_the_log_with_a_note() {
+    let line = r#"{"longshore": {"rate_limitd": "30s"}}"#;
+    let ran = sh(&format!("echo '{line}'")).finish();
+    assert_eq!(ran.log, format!("{line}\nlongshore: a message was not understood: \"rate_limitd\" is unknown\n"));
+    assert_eq!(ran.result(), None);
+    let newer = sh(r#"echo '{"longshore": {"result": 7, "cost": 2}}'"#).finish();
+    assert_eq!(newer.result().unwrap(), "7", "what is known counts");
+}
+
 pub(crate) fn a_log_message_is_a_line_of_the_log() {
     let ran = sh(r#"echo '{"longshore": {"log": "one"}}'; echo two"#).finish();
     assert_eq!(ran.log, "one\ntwo\n");

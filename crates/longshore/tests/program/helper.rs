@@ -74,3 +74,35 @@ def resize(data):
         assert!(log.contains("no line end") && log.contains("of a child"), "{log}");
     }
 }
+
+pub(crate) fn the_helper_makes_texts_and_numbers_of_what_it_reports() {
+    let body = r#"
+@job("resize")
+def resize(data):
+    progress("0.5", 7)
+    log(42)
+    return data
+"#;
+    let (scene, program) = (Scene::new(), with_helper(body));
+    let id = scene.enqueue("1");
+    scene.drain(scene.worker(&program));
+    assert_eq!(scene.result(id).as_deref(), Some("1"));
+    let job = scene.job(id);
+    assert_eq!((job.progress, job.progress_message.as_deref()), (Some(0.5), Some("7")));
+    assert_eq!(scene.log(id), "42\n");
+}
+
+pub(crate) fn a_result_that_is_no_json_fails_its_job() {
+    let body = r#"
+@job("resize")
+def resize(data):
+    return {"mean": float("nan")} if data == "nan" else data
+"#;
+    let (scene, program) = (Scene::new(), with_helper(body));
+    let [nan, sound] = ["nan", "sound"].map(|word| scene.enqueue(&format!("\"{word}\"")));
+    scene.drain(scene.worker(&program));
+    let (failure_type, message) = scene.failure(nan);
+    assert_eq!(failure_type, "worker_error");
+    assert!(message.starts_with("Out of range float values are not JSON compliant"), "{message}");
+    assert_eq!(scene.result(sound).as_deref(), Some("\"sound\""));
+}

@@ -160,6 +160,50 @@ for job in jobs(): say(job=job["id"], done="x" * job["job_data"])"#;
     assert_eq!(program.marks("started"), 1);
 }
 
+pub(crate) fn a_message_that_cannot_be_read_fails_its_job_and_the_program_stays() {
+    let body = r#"
+for job in jobs():
+    print(job["job_data"].replace("ID", str(job["id"])), flush=True)"#;
+    let (scene, program) = (Scene::new(), python(body));
+    let lines = [
+        r#"{"longshore": {"job": ID, "done": {"mean": NaN}}}"#,
+        r#"{"longshore": {"job": ID, "snooze": "bananas"}}"#,
+        r#"{"longshore": {"job": ID, "rate_limited": 30}}"#,
+        r#"{"longshore": {"job": "ID", "done": null}}"#,
+        r#"{"longshore": 5}"#,
+    ];
+    let ids = lines.map(|line| scene.enqueue(&serde_json::to_string(line).unwrap()));
+    let sound = scene.enqueue(r#""{\"longshore\": {\"job\": ID, \"done\": 7}}""#);
+    scene.drain(scene.worker(&program));
+    for (id, line) in ids.into_iter().zip(lines) {
+        let (failure_type, message) = scene.failure(id);
+        assert_eq!(failure_type, "validation_error", "{line}");
+        assert!(scene.log(id).ends_with(&format!("\nlongshore: {message}\n")), "{line}");
+    }
+    assert_eq!(scene.result(sound).as_deref(), Some("7"));
+    assert_eq!(program.marks("started"), 1);
+}
+
+pub(crate) fn news_that_cannot_be_read_do_not_end_the_job() {
+    let body = r#"
+for job in jobs():
+    say(job=job["id"], progress=0.25)
+    say(job=job["id"], progress="50%")
+    say(log=42)
+    say(job=job["id"], log="still at work")
+    say(job=job["id"], done=job["id"])"#;
+    let (scene, program) = (Scene::new(), python(body));
+    let ids = [scene.enqueue("{}"), scene.enqueue("{}")];
+    scene.drain(scene.worker(&program));
+    for id in ids {
+        assert_eq!(scene.result(id).as_deref(), Some(id.to_string().as_str()));
+        assert_eq!(scene.job(id).progress, Some(0.25));
+        let log = scene.log(id);
+        assert_eq!(log.matches("longshore: a message was not understood: ").count(), 2, "{log}");
+        assert_eq!(log.matches("still at work\n").count(), 1, "{log}");
+    }
+}
+
 pub(crate) fn the_next_attempt_gets_the_last_checkpoint() {
     let body = r#"
 for job in jobs():

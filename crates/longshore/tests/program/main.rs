@@ -49,6 +49,8 @@ fn all() -> Vec<Trial> {
         jobs::a_snooze_and_a_rate_limit_spend_no_attempt,
         jobs::an_end_of_another_job_ends_nothing,
         jobs::a_message_that_is_too_long_fails_its_job_alone,
+        jobs::a_message_that_cannot_be_read_fails_its_job_and_the_program_stays,
+        jobs::news_that_cannot_be_read_do_not_end_the_job,
         jobs::the_next_attempt_gets_the_last_checkpoint,
         death::a_death_fails_the_current_job_alone,
         death::a_status_and_a_signal_have_the_meaning_that_they_have_for_commands,
@@ -79,5 +81,7 @@ fn all() -> Vec<Trial> {
         replaced::a_program_that_uses_too_much_memory_is_replaced,
         helper::the_helper_runs_jobs_and_reports_everything,
         helper::a_print_without_a_line_end_does_not_disturb_a_message,
+        helper::the_helper_makes_texts_and_numbers_of_what_it_reports,
+        helper::a_result_that_is_no_json_fails_its_job,
     ]
 }

@@ -69,6 +69,7 @@ fn a_redirect_is_not_followed() {
         let failure = Server::answering(status, &[&location], "").push().failure();
         assert_eq!(failure.failure_type, FailureType::ValidationError);
         assert!(failure.message.contains("a redirect to") && failure.message.contains("not followed"), "{failure}");
+        assert!(!failure.message.contains("receipt"), "path and query may be secret: {failure}");
     }
     assert!(other.is_untouched());
 }

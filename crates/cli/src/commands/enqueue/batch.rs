@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use longshore::command::{CLAIM_VARIABLE, running_member};
 use longshore::trace::EnqueueSpan;
 use longshore_core::{BatchId, JobData, StoreError, ValidWorkflowJob, WorkflowBatch, WorkflowStream, stream_of};
 use longshore_report::InsertedJobs;
@@ -18,7 +19,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::table::count_jobs;
 use crate::settings::config::Config;
-use crate::settings::environment::traceparent;
+use crate::settings::environment::{process_variable, traceparent};
 
 /// Enqueues a file of jobs in one transaction. It checks the whole file first, so that an invalid line near the end
 /// does not block the database's writer.
@@ -26,9 +27,11 @@ pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyho
     enqueue(context, config, path, WorkflowBatch::None, Prepare::New)
 }
 
-/// Adds a file of jobs to a batch that exists.
+/// Adds a file of jobs to a batch that exists. A closed batch takes them from the program of a running member, which is
+/// known by the variable that its worker has set.
 pub(crate) fn add(context: &Context, config: &Arc<Config>, id: BatchId, path: &Path) -> anyhow::Result<Exit> {
-    enqueue(context, config, path, WorkflowBatch::Existing { id, by: None }, Prepare::Nothing)
+    let by = process_variable(CLAIM_VARIABLE).and_then(|word| running_member(word.to_str()?));
+    enqueue(context, config, path, WorkflowBatch::Existing { id, by }, Prepare::Nothing)
 }
 
 fn enqueue(

@@ -102,6 +102,6 @@ fn an_unknown_word_for_the_shutdown_is_refused_with_its_line() {
     sandbox.write("longshore.toml", "[jobs.a]\nrun = [\"true\"]\non_shutdown = \"kill\"\n");
     let ran = sandbox.run(&["work"]);
     assert_eq!(ran.exit, 2);
-    let expected = "longshore.toml, line 3: unknown variant \"kill\", expected \"wait\" or \"terminate\"";
+    let expected = "longshore.toml, line 3: unknown word \"kill\", expected \"wait\" or \"terminate\"";
     assert!(ran.stderr.contains(expected), "{ran:?}");
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::claim_word::CLAIM_VARIABLE;
+
 /// The first argument that makes this program the supervisor of one command.
 pub(crate) const SUBCOMMAND: &str = "supervise-command-job";
 
@@ -19,6 +21,19 @@ pub(crate) const CHECKPOINT_VARIABLE: &str = "LONGSHORE_CHECKPOINT";
 
 /// What the job waited for, as JSON, by reference and by id.
 pub(crate) const DEPENDENCIES_VARIABLE: &str = "LONGSHORE_DEPENDENCIES";
+
+/// The path of a file with the same, if it is too long for a variable.
+pub(crate) const DEPENDENCIES_FILE_VARIABLE: &str = "LONGSHORE_DEPENDENCIES_FILE";
+
+/// Variables that the program gets only from its own attempt, whatever the worker was started with.
+pub(crate) const OWN_VARIABLES: [&str; 6] = [
+    CHECKPOINT_VARIABLE,
+    CLAIM_VARIABLE,
+    DEPENDENCIES_FILE_VARIABLE,
+    DEPENDENCIES_VARIABLE,
+    TRACEPARENT_VARIABLE,
+    TRACESTATE_VARIABLE,
+];
 
 /// The W3C trace context of the enqueue. The variables of whoever started the worker are not passed on.
 pub(crate) const TRACEPARENT_VARIABLE: &str = "TRACEPARENT";
@@ -40,6 +55,9 @@ pub(crate) struct Order {
     pub(crate) grace_ms: u64,
     /// What the program has as standard input.
     pub(crate) input: Input,
+    /// The absolute path of a file that the worker has made for the program. The supervisor removes it when nothing is
+    /// left of the program.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// The standard input of a program.
@@ -195,6 +213,7 @@ mod tests {
             directory: Some("/tmp".into()),
             grace_ms: 5,
             input: Input::Payload { bytes: 2 },
+            file: Some("/tmp/a".into()),
         };
         let mut bytes = order.encode().unwrap();
         bytes.extend(b"{}s");

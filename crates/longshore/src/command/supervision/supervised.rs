@@ -39,7 +39,7 @@ pub(crate) struct Outputs {
 }
 
 impl Supervised {
-    /// Starts a supervisor and sends it its order. The first report says whether the program started.
+    /// Starts a supervisor and sends it its order and the payload. The first report says whether the program started.
     pub(crate) async fn start(
         program: &SupervisorProgram,
         mut order: Order,

@@ -14,10 +14,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use super::protocol::{
-    CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, PROCESS_NAME, SUBCOMMAND,
-    TRACEPARENT_VARIABLE, TRACESTATE_VARIABLE, Word,
-};
+use super::passed_file::PassedFile;
+use super::protocol::{Cause, Exit, Input, News, OWN_VARIABLES, Order, PROCESS_NAME, SUBCOMMAND, Word};
 use super::{descendants, passed_descriptor};
 
 /// How long processes that a finished program left behind may take to end by themselves, such as a `tee` that is still
@@ -81,6 +79,8 @@ struct Supervisor {
     main_state: MainState,
     phase: Phase,
     grace: Duration,
+    /// Removed when the supervisor ends.
+    _file: Option<PassedFile>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,6 +117,7 @@ impl Supervisor {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         };
+        let file = order.file.clone().map(PassedFile::made_at);
         let (deaths, main) = match begin(&worker, &order, &payload) {
             Ok(begun) => begun,
             Err(error) => {
@@ -129,7 +130,8 @@ impl Supervisor {
         let mut worker = Some(worker);
         tell(&mut worker, News::Started { pid: main.as_raw_pid() });
         let grace = Duration::from_millis(order.grace_ms);
-        Ok(Some(Self { worker, deaths, main, main_state: MainState::Running, phase: Phase::Running, grace }))
+        let (main_state, phase) = (MainState::Running, Phase::Running);
+        Ok(Some(Self { worker, deaths, main, main_state, phase, grace, _file: file }))
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -319,15 +321,10 @@ fn begin(worker: &UnixStream, order: &Order, payload: &[u8]) -> io::Result<(Unix
 fn spawn(order: &Order, input: OwnedFd) -> io::Result<Pid> {
     let (program, arguments) = order.run.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env_remove(CHECKPOINT_VARIABLE)
-        .env_remove(DEPENDENCIES_VARIABLE)
-        .env_remove(TRACEPARENT_VARIABLE)
-        .env_remove(TRACESTATE_VARIABLE)
-        .envs(&order.env)
-        .process_group(0)
-        .stdin(input);
+    for name in OWN_VARIABLES {
+        command.env_remove(name);
+    }
+    command.args(arguments).envs(&order.env).process_group(0).stdin(input);
     if let Some(directory) = &order.directory {
         command.current_dir(directory);
     }

@@ -124,7 +124,7 @@ fn stopped(circumstances: &Circumstances, last_words: Option<Failure>) -> Attemp
 }
 
 fn timed_out(limit: Option<TimeLimit>, last_words: Option<Failure>) -> AttemptEnd {
-    let span = humantime::format_duration(limit.map(TimeLimit::span).unwrap_or_default());
+    let span = longshore_core::format_duration(limit.map(TimeLimit::span).unwrap_or_default());
     let is_deadline = matches!(limit, Some(TimeLimit::ToDeadline(_)));
     let message = if is_deadline {
         format!("the attempt was stopped after {span}, at the deadline of its job")
@@ -141,6 +141,7 @@ fn timed_out(limit: Option<TimeLimit>, last_words: Option<Failure>) -> AttemptEn
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handler::handler_error::SLOW_DOWN_MAX;
     use longshore_core::JobData;
 
     const CALM: Circumstances = Circumstances {
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn a_job_whose_other_side_asked_to_slow_down_is_deferred_unless_it_was_cancelled() {
         let limited = || Ran::Returned(Err(HandlerError::rate_limited(Duration::MAX)));
-        let deferred = AttemptEnd::Snoozed { delay: SPAN_MAX };
+        let deferred = AttemptEnd::Snoozed { delay: SLOW_DOWN_MAX };
         assert_eq!(attempt_end(limited(), &CALM), deferred);
         // As with a snooze, the answer counts although the worker shuts down or the time is over.
         for cause in [StopCause::ShuttingDown, StopCause::TimedOut] {
