@@ -185,6 +185,26 @@ fn seconds<S: Serializer>(timeout: &Option<Duration>, serializer: S) -> Result<S
     match timeout {
         None => serializer.serialize_none(),
         Some(span) if span.subsec_nanos() == 0 => serializer.serialize_u64(span.as_secs()),
-        Some(span) => serializer.serialize_f64(span.as_secs_f64()),
+        Some(span) => serializer.serialize_f64(fractional_seconds(*span)),
+    }
+}
+
+/// A duration as seconds with a fraction. Whole milliseconds give the number that people write for them: a sum of the
+/// seconds and the fraction may miss it in the last digit.
+pub fn fractional_seconds(span: Duration) -> f64 {
+    if span.subsec_nanos().is_multiple_of(1_000_000) { span.as_millis() as f64 / 1000.0 } else { span.as_secs_f64() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_in_milliseconds_is_the_number_that_people_write() {
+        for ms in [1, 1235, 1001, 90_007, 316_224_000_235] {
+            let written: f64 = format!("{}.{:03}", ms / 1000, ms % 1000).parse().unwrap();
+            assert_eq!(fractional_seconds(Duration::from_millis(ms)), written, "{ms}");
+        }
+        assert_eq!(fractional_seconds(Duration::from_micros(100)), 0.0001);
     }
 }

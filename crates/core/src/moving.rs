@@ -1,13 +1,15 @@
 pub(crate) mod checksum;
 pub(crate) mod job;
+pub(crate) mod limit;
+pub(crate) mod name_bounds;
 pub(crate) mod state;
 pub(crate) mod workflow;
 
 use std::collections::BTreeMap;
 
 use crate::{
-    BatchRecord, Console, JobId, LimitRule, LimitSubject, MinuteStats, MoveState, MovedJob, MovedSignal, ScheduleRow,
-    Store, StoreFuture, Tick, Timestamp, TypeSettings,
+    BatchRecord, Console, JobId, MinuteStats, MoveState, MovedJob, MovedLimit, MovedLimitKey, MovedSignal, NameBounds,
+    ScheduleRow, Store, StoreFuture, Tick, Timestamp, TokenHash, TypeSettings,
 };
 
 /// A database that jobs can be moved out of, or into, while other processes use it.
@@ -42,6 +44,9 @@ pub trait Moving: Store + Console {
     /// Deletes these jobs, with all that belongs to them, whatever their state is; those that do not exist are skipped.
     /// Returns whether the state was the expected one; otherwise nothing has changed.
     fn drop_moved(&self, expected: MoveState, ids: Vec<JobId>) -> StoreFuture<'_, bool>;
+
+    /// The longest names of jobs that can arrive. Asks nobody.
+    fn name_bounds(&self) -> NameBounds;
 }
 
 /// A change of the state of a move.
@@ -78,18 +83,20 @@ pub enum MovedPart {
     Jobs(Vec<MovedJob>),
 }
 
-/// The rules of a queue or a type.
+/// An access token. Only its hash is kept anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MovedLimit {
-    /// What they are about.
-    pub subject: LimitSubject,
-    /// The rule of the configuration.
-    pub configured: Option<LimitRule>,
-    /// The rule that was set by hand.
-    pub manual: Option<LimitRule>,
+pub struct MovedToken {
+    /// Its name.
+    pub name: String,
+    /// Its hash.
+    pub hash: TokenHash,
+    /// Its rights, as words without spaces.
+    pub scopes: Vec<String>,
+    /// When it was added.
+    pub created_at: Timestamp,
 }
 
-/// All that moves beside the jobs.
+/// All that moves beside the jobs. The audit trail does not: it says what people did in the database that has it.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct MovedSettings {
     /// The last id that was given to a job. New ids are higher.
@@ -102,8 +109,10 @@ pub struct MovedSettings {
     pub queues: BTreeMap<String, Option<Timestamp>>,
     /// What ended in each minute, by minute and queue.
     pub minutes: Vec<MinuteStats>,
-    /// The limits, by subject. Rates and turns begin anew.
+    /// The limits, by subject, and the types that are closed. Turns begin anew.
     pub limits: Vec<MovedLimit>,
+    /// What the rates of keys have spent, in the form of [`MovedLimitKey::normal`].
+    pub limit_keys: Vec<MovedLimitKey>,
     /// The schedules, by name.
     pub schedules: Vec<ScheduleRow>,
     /// The newest [`TickRetention::MOVED`](crate::TickRetention::MOVED) ticks of each schedule, also of those that were
@@ -113,4 +122,6 @@ pub struct MovedSettings {
     pub batches: Vec<BatchRecord>,
     /// The signals to them, by batch and name.
     pub signals: Vec<MovedSignal>,
+    /// The access tokens, by name. They take the place of those that are there.
+    pub tokens: Vec<MovedToken>,
 }

@@ -1,4 +1,4 @@
-use longshore_core::{JobId, StoreError};
+use longshore_core::{JobId, NameExcess, StoreError};
 use thiserror::Error;
 
 /// Why a queue was not moved, or not any further. What was done until then stays, and the same call carries on.
@@ -21,6 +21,16 @@ pub enum MoveError {
         database: String,
         /// How many.
         jobs: u64,
+    },
+    /// Names of jobs are longer than the new database keeps.
+    #[error("{database} cannot keep {jobs} jobs: {}", listed(.named, .jobs))]
+    NamesTooLong {
+        /// The new database.
+        database: String,
+        /// How many jobs have been found.
+        jobs: u64,
+        /// The first of them.
+        named: Vec<(JobId, NameExcess)>,
     },
     /// A database takes part in another move.
     #[error("{database} takes part in another move: {state}")]
@@ -85,7 +95,9 @@ pub enum MoveError {
         found: &'static str,
     },
     /// What is not a job is not the same in both databases.
-    #[error("the settings of job types, the paused queues or the minutes are not the same in both databases")]
+    #[error(
+        "what moves beside the jobs, such as settings, limits, schedules and tokens, is not the same in both databases"
+    )]
     SettingsDiffer,
     /// The counts of the new database are not those of the jobs that arrived.
     #[error("{database} counts {found} jobs with status {status} where {expected} have arrived")]
@@ -108,6 +120,7 @@ impl MoveError {
             Self::Store(error) => error.code(),
             Self::SameDatabase { .. } => "same_database",
             Self::NotEmpty { .. } => "database_not_empty",
+            Self::NamesTooLong { .. } => "names_too_long",
             Self::OtherMove { .. } => "other_move",
             Self::Elsewhere { .. } => "queue_moved",
             Self::BeingUndone { .. } => "move_being_undone",
@@ -117,5 +130,13 @@ impl MoveError {
             Self::StillRunning { .. } => "jobs_still_running",
             Self::Differs { .. } | Self::SettingsDiffer | Self::CountsDiffer { .. } => "copies_differ",
         }
+    }
+}
+
+fn listed(named: &[(JobId, NameExcess)], jobs: &u64) -> String {
+    let words: Vec<String> = named.iter().map(|(id, excess)| format!("job {id}: {excess}")).collect();
+    match jobs.saturating_sub(named.len() as u64) {
+        0 => words.join("; "),
+        others => format!("{}; and {others} more", words.join("; ")),
     }
 }

@@ -10,5 +10,5 @@ mod report;
 mod standing;
 
 pub use error::MoveError;
-pub use mover::{MoveOptions, Mover, Place};
+pub use mover::{MoveOptions, Mover, NewPlace, Place};
 pub use report::{MoveListener, MovePlan, MoveReport, MoveStep, UndoReport};

@@ -1,6 +1,7 @@
 mod compare;
 mod copy;
 mod drain;
+mod names;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -9,14 +10,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Clock, Filter, JobId, MoveChange, MovePhase, MoveState, MovedJobsRequest, Moving, Selection, Status, StoreError,
-    SystemClock, WorkerId,
+    Clock, Filter, JobId, MoveChange, MovePhase, MoveState, MovedJobsRequest, Moving, NameBounds, Selection, Status,
+    StoreError, SystemClock, WorkerId,
 };
 
 use crate::error::MoveError;
 use crate::report::{MoveListener, MovePlan, MoveReport, MoveStep};
 use crate::standing::{Standing, States};
 use compare::Compared;
+use copy::FIRST;
+use names::Names;
 
 /// One of the two databases of a move.
 #[derive(Clone)]
@@ -31,6 +34,15 @@ impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Place").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// A database that a queue could move to, and that has no tables yet.
+#[derive(Clone, Debug)]
+pub struct NewPlace {
+    /// How it is named to people.
+    pub name: String,
+    /// The longest names of jobs that it will keep.
+    pub bounds: NameBounds,
 }
 
 /// What a person decides about a move.
@@ -49,6 +61,10 @@ pub struct MoveOptions {
 impl MoveOptions {
     /// How long running jobs may go on, unless somebody says otherwise.
     pub const GRACE: Duration = Duration::from_secs(30);
+
+    const fn page(&self, after: JobId, takes_ended: bool) -> MovedJobsRequest {
+        MovedJobsRequest { after, jobs_max: self.jobs_max, bytes_max: self.bytes_max, takes_ended }
+    }
 }
 
 impl Default for MoveOptions {
@@ -86,12 +102,15 @@ impl Mover {
         }
         let takes_ended = states.to.as_ref().filter(|_| standing != Standing::NotBegun);
         let takes_ended = takes_ended.map_or(self.options.takes_ended, |state| state.takes_ended);
+        if standing.is_open() {
+            self.expect_names_to_fit(takes_ended).await?;
+        }
         let names = (self.from.name.clone(), self.to.name.clone());
         Ok(plan(counts(&self.from).await?, names, next_step(&standing), takes_ended))
     }
 
     /// What a move to a database would do that has not even the queue's tables. Only reads.
-    pub async fn plan_to_new(from: &Place, to: &str, takes_ended: bool) -> Result<MovePlan, MoveError> {
+    pub async fn plan_to_new(from: &Place, to: &NewPlace, options: &MoveOptions) -> Result<MovePlan, MoveError> {
         match from.store.move_state().await? {
             Some(state) if state.phase == MovePhase::MovedAway => {
                 return Err(MoveError::Elsewhere { database: from.name.clone(), other: state.other });
@@ -101,7 +120,13 @@ impl Mover {
             }
             _ => {}
         }
-        Ok(plan(counts(from).await?, (from.name.clone(), to.to_owned()), MoveStep::Reserve, takes_ended))
+        let takes_ended = options.takes_ended;
+        let mut names = Names::new(to.bounds);
+        if to.bounds != NameBounds::NONE {
+            names.look_at_all(from, options.page(FIRST, takes_ended)).await?;
+        }
+        names.refuse(&to.name)?;
+        Ok(plan(counts(from).await?, (from.name.clone(), to.name.clone()), MoveStep::Reserve, takes_ended))
     }
 
     /// Moves the queue, or carries on with a move that was interrupted.
@@ -112,6 +137,15 @@ impl Mover {
         let states = self.states().await?;
         let standing = states.standing(&self.from, &self.to)?;
         let mut report = self.new_report(standing != Standing::NotBegun);
+        if standing.is_open() {
+            // First what one count tells.
+            if standing == Standing::NotBegun && !is_return(states.to.as_ref()) {
+                self.expect_empty().await?;
+            }
+            let reserved = states.to.as_ref().filter(|_| standing == Standing::Reserved);
+            let takes_ended = reserved.map_or(self.options.takes_ended, |state| state.takes_ended);
+            self.expect_names_to_fit(takes_ended).await?;
+        }
         let mut underway = match (standing, states.to) {
             (Standing::Done, _) => return Ok(report),
             (Standing::Committed, Some(to)) => {
@@ -208,6 +242,18 @@ impl Mover {
         if jobs > 0 { Err(MoveError::NotEmpty { database: self.to.name.clone(), jobs }) } else { Ok(()) }
     }
 
+    /// Before anything is closed, so that whoever has to change these jobs still can.
+    async fn expect_names_to_fit(&self, takes_ended: bool) -> Result<(), MoveError> {
+        let bounds = self.to.store.name_bounds();
+        if bounds == NameBounds::NONE {
+            return Ok(());
+        }
+        self.listener.begins(MoveStep::Check);
+        let mut names = Names::new(bounds);
+        names.look_at_all(&self.from, self.page(FIRST, takes_ended)).await?;
+        names.refuse(&self.to.name)
+    }
+
     /// Stops the old database: no job is enqueued or claimed there from here on.
     async fn fence(&self, underway: &mut Underway) -> Result<(), MoveError> {
         if underway.from.as_ref().is_some_and(|state| state.move_id == underway.to.move_id) {
@@ -269,8 +315,7 @@ impl Mover {
     }
 
     fn page(&self, after: JobId, takes_ended: bool) -> MovedJobsRequest {
-        let MoveOptions { jobs_max, bytes_max, .. } = self.options;
-        MovedJobsRequest { after, jobs_max, bytes_max, takes_ended }
+        self.options.page(after, takes_ended)
     }
 
     async fn stayed(&self, moved: &BTreeMap<Status, u64>) -> Result<u64, StoreError> {

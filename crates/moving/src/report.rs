@@ -64,6 +64,8 @@ pub struct UndoReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveStep {
+    /// The names of all jobs are looked at.
+    Check,
     /// The new database is closed to everybody else.
     Reserve,
     /// Jobs that an earlier move left in the new database are removed.

@@ -20,6 +20,13 @@ pub(crate) enum Standing {
     Done,
 }
 
+impl Standing {
+    /// Whether the old database is still in use.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self, Self::NotBegun | Self::Reserved)
+    }
+}
+
 /// What both databases say.
 #[derive(Clone, Debug)]
 pub(crate) struct States {

@@ -3,10 +3,11 @@
 pub(crate) mod arrive;
 pub(crate) mod fence;
 mod leave;
+mod tokens;
 mod workflow_rows;
 
 use longshore_core::{
-    JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, StoreFuture,
+    JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, NameBounds, StoreFuture,
 };
 
 use crate::store::PostgresStore;
@@ -37,5 +38,9 @@ impl Moving for PostgresStore {
 
     fn drop_moved(&self, expected: MoveState, ids: Vec<JobId>) -> StoreFuture<'_, bool> {
         self.run("removing what had moved here", |parts| arrive::drop_jobs(parts, expected, ids))
+    }
+
+    fn name_bounds(&self) -> NameBounds {
+        NameBounds::INDEXED
     }
 }

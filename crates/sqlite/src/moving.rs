@@ -7,7 +7,7 @@ pub(crate) mod leave;
 mod workflow_rows;
 
 use longshore_core::{
-    JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, StoreFuture,
+    JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, NameBounds, StoreFuture,
 };
 
 use crate::moving::arrive::{DropMoved, KeepMoved};
@@ -40,5 +40,9 @@ impl Moving for SqliteStore {
 
     fn drop_moved(&self, expected: MoveState, ids: Vec<JobId>) -> StoreFuture<'_, bool> {
         Box::pin(self.parts.writer.run(DropMoved { expected, ids }))
+    }
+
+    fn name_bounds(&self) -> NameBounds {
+        NameBounds::NONE
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore::{DatabaseUrl, InvalidDatabaseUrl};
-use longshore_core::{OutsideCause, Status, StoreError};
-use longshore_moving::{MoveListener, MoveOptions, MovePlan, MoveReport, MoveStep, Mover, Place, UndoReport};
+use longshore_core::{NameBounds, OutsideCause, Status, StoreError};
+use longshore_moving::{MoveListener, MoveOptions, MovePlan, MoveReport, MoveStep, Mover, NewPlace, Place, UndoReport};
 use longshore_sqlite::schema::SchemaProblem;
 
 use crate::arguments::{Durability, MoveArguments};
@@ -27,12 +27,12 @@ pub(crate) fn run(context: &Context, arguments: &MoveArguments) -> anyhow::Resul
     let Some(to) = &arguments.to else { return undo_without(context, &from) };
     let to = url(to, "--to")?;
     let prepare = if arguments.dry_run || arguments.undo { Prepare::Nothing } else { Prepare::Beside };
+    let options = MoveOptions { takes_ended: arguments.ended, grace: arguments.grace, ..MoveOptions::default() };
     let opened = Database::open_to_move(&to, durability, prepare);
     if arguments.dry_run && opened.as_ref().is_err_and(has_no_tables) {
-        return plan_without(context, &from, &name(&to)?, arguments);
+        return plan_without(context, &from, &new_place(&to)?, &options);
     }
     let to = Place { store: opened?.0, name: name(&to)? };
-    let options = MoveOptions { takes_ended: arguments.ended, grace: arguments.grace, ..MoveOptions::default() };
     let mover = Mover::new(from, to, options, Arc::new(Teller::new(&context.output)));
     if arguments.dry_run {
         let plan = context.block_on(async { Ok(mover.plan().await?) })?;
@@ -73,9 +73,17 @@ fn has_no_tables(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(never) || error.downcast_ref().is_some_and(is_missing)
 }
 
+fn new_place(url: &DatabaseUrl) -> anyhow::Result<NewPlace> {
+    let bounds = match url {
+        DatabaseUrl::Sqlite(_) => NameBounds::NONE,
+        DatabaseUrl::Postgres(_) => NameBounds::INDEXED,
+    };
+    Ok(NewPlace { name: name(url)?, bounds })
+}
+
 /// The plan for a database that has no tables yet, which a plan does not create.
-fn plan_without(context: &Context, from: &Place, to: &str, arguments: &MoveArguments) -> anyhow::Result<Exit> {
-    let plan = context.block_on(async { Ok(Mover::plan_to_new(from, to, arguments.ended).await?) })?;
+fn plan_without(context: &Context, from: &Place, to: &NewPlace, options: &MoveOptions) -> anyhow::Result<Exit> {
+    let plan = context.block_on(async { Ok(Mover::plan_to_new(from, to, options).await?) })?;
     context.output.result(&plan, |output| print_plan(output, &plan))?;
     Ok(Exit::Done)
 }
@@ -102,6 +110,7 @@ fn print_plan(output: &Output, plan: &MovePlan) -> std::io::Result<()> {
     output.line(format!("to   {}", plan.to))?;
     output.line(format!("moves: {}", in_words(&plan.moves)))?;
     output.line(format!("stays: {}", in_words(&plan.stays)))?;
+    output.line(format!("the audit trail stays in {}", plan.from))?;
     if plan.running > 0 {
         output.line(format!("{} running now get the grace period to end", count_jobs(plan.running)))?;
     }
@@ -124,6 +133,7 @@ fn print(output: &Output, report: &MoveReport) -> std::io::Result<()> {
         output
             .line(format!("{} taken back from workers; the attempts are not counted", count_jobs(report.taken_back)))?;
     }
+    output.line(format!("the audit trail stays in {}: \"longshore audit\" shows it there", report.from))?;
     output.line(format!("the queue is in {} now; start workers and producers with that database", report.to))
 }
 
@@ -156,6 +166,7 @@ impl Teller {
 impl MoveListener for Teller {
     fn begins(&self, step: MoveStep) {
         self.above(match step {
+            MoveStep::Check => "the names of jobs are looked at",
             MoveStep::Reserve => "the new database is closed to others",
             MoveStep::Clear => "older copies are removed from the new database",
             MoveStep::Fence => "the old database takes no new jobs and gives none to workers",

@@ -375,3 +375,88 @@ fn a_workflow_moves_there_and_back_and_ends_as_if_it_had_stayed() {
     };
     assert_eq!((status("done"), status("alert")), ("completed".into(), "cancelled".into()));
 }
+
+#[test]
+fn what_only_one_database_can_keep_arrives_as_what_means_the_same() {
+    let site = Site::new();
+    let server = site.server();
+    assert_eq!(site.run(FILE, &["migrate", "up"]).exit, 0);
+    let file = Connection::open(site.sandbox.path("jobs.db")).unwrap();
+    file.execute_batch(
+        "INSERT INTO job_queue (job_type, run_at) VALUES ('note', 9223372036854775807), ('note', 253402300800000);
+         INSERT INTO job_queue (job_type, timeout_seconds) VALUES ('note', 0.0001), ('note', 1e18), ('note', 1.235);
+         INSERT INTO job_queue (job_type, expires_at, deadline_at) VALUES ('note', 9223372036854775807, 631152000000);",
+    )
+    .unwrap();
+    drop(file);
+    site.moved(FILE, &server, &[]);
+    let there = site.jobs(&server);
+    let value = |id: u64, field: &str| there[&id].0[field].clone();
+    let last = "9999-12-30T22:00:00.000Z";
+    assert_eq!(
+        (value(1, "run_at"), value(2, "run_at"), value(6, "expires_at")),
+        (last.into(), last.into(), last.into())
+    );
+    let timeouts = [3, 4, 5].map(|id| value(id, "timeout_seconds").to_string());
+    assert_eq!(timeouts, ["0.001", "316224000", "1.235"]);
+
+    let made = site.server.sql(
+        "SELECT longshore.enqueue(
+             'note', expires_at => 'infinity', deadline_at => '-infinity', timeout_seconds => 1e9
+         )",
+    );
+    let id: u64 = made[0][0].as_deref().unwrap().parse().unwrap();
+    site.moved(&server, FILE, &[]);
+    let here = site.jobs(FILE);
+    let (early, _) = &here[&id];
+    assert_eq!(early["deadline_at"], FIRST);
+    assert_eq!(early["expires_at"], last);
+    for (id, shown) in &there {
+        assert_eq!(&here[id], shown, "{id}");
+    }
+}
+
+/// The first instant that SQLite keeps.
+const FIRST: &str = "1990-01-01T00:00:00.000Z";
+
+#[test]
+fn a_job_with_a_name_that_is_too_long_is_named_before_anything_is_closed() {
+    let site = Site::new();
+    let server = site.server();
+    assert_eq!(site.run(FILE, &["migrate", "up"]).exit, 0);
+    let file = Connection::open(site.sandbox.path("jobs.db")).unwrap();
+    file.execute_batch("INSERT INTO job_queue (job_type, unique_key) VALUES ('note', hex(randomblob(2500)))").unwrap();
+    drop(file);
+    for more in [&["--dry-run"][..], &[], &["--dry-run"]] {
+        let ran = site.moves(FILE, &server, more);
+        assert_eq!((ran.exit, ran.code().as_str()), (7, "names_too_long"), "{ran:?}");
+        assert!(format!("{ran:?}").contains("job 1: its unique key has more than 2000 bytes"), "{ran:?}");
+    }
+    assert_eq!(site.run(FILE, &["enqueue", "note"]).exit, 0, "the old database is still open");
+    assert_eq!(site.run(FILE, &["jobs", "cancel", "1"]).exit, 0);
+    let report = site.moved(FILE, &server, &["--ended"]);
+    assert_eq!(report["moved"]["cancelled"], 1, "a key that nobody holds is in no index: {report}");
+}
+
+#[test]
+fn spent_rates_and_tokens_move_and_the_audit_trail_stays() {
+    let site = Site::new();
+    let server = site.server();
+    let limited = "[jobs.sync]\nrun = [\"true\"]\nkey = \"/tenant_id\"\nkey_rate = \"1/1h\"\n";
+    site.sandbox.write("longshore.toml", limited);
+    for _ in 0..2 {
+        assert_eq!(site.run(FILE, &["enqueue", "sync", "{\"tenant_id\": \"acme\"}"]).exit, 0);
+    }
+    let worked = site.command(FILE, &["work"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    site.sandbox.until(|| site.statuses(FILE).get("completed") == Some(&1));
+    stop(worked);
+    assert_eq!(site.run(FILE, &["token", "add", "prometheus", "--scope", "read"]).exit, 0);
+    let facts = |database: &str| (site.json(database, &["limits", "list"]), site.json(database, &["token", "list"]));
+    let before = facts(FILE);
+    assert!(before.0.to_string().contains("\"opens_at\":\"20"), "the rate is spent: {before:?}");
+    let ran = site.sandbox.run(&["move", "--from", FILE, "--to", &server]);
+    assert!(ran.exit == 0 && ran.stdout.contains("the audit trail stays in sqlite:"), "{ran:?}");
+    assert_eq!(facts(&server), before);
+    site.moved(&server, FILE, &[]);
+    assert_eq!(facts(FILE), before);
+}

@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Attempt, BatchCounts, BatchRecord, FailureType, Job, JobData, LimitRule, LogEntry, MinuteStats, MovedDependency,
-    MovedJob, MovedLimit, MovedMember, MovedSettings, MovedSignal, MovedTarget, SavedCheckpoint, ScheduleRow, Status,
-    Tick, Timestamp, TypeSettings, WorkerId,
+    MovedJob, MovedLimit, MovedLimitKey, MovedMember, MovedSettings, MovedSignal, MovedTarget, MovedToken,
+    SavedCheckpoint, ScheduleRow, Status, Tick, Timestamp, TypeSettings, WorkerId,
 };
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
@@ -74,10 +74,12 @@ impl Checksum {
             queues,
             minutes,
             limits,
+            limit_keys,
             schedules,
             ticks,
             batches,
             signals,
+            tokens,
         } = settings;
         for TypeSettings { job_type, queue, priority, max_retries, timeout } in types {
             self.text(Some(job_type));
@@ -106,6 +108,8 @@ impl Checksum {
             self.text(Some(name));
             self.text(data.as_ref().map(JobData::as_str));
         }
+        limit_keys.iter().for_each(|key| self.limit_key(key));
+        tokens.iter().for_each(|token| self.token(token));
     }
 
     fn batch(&mut self, batch: &BatchRecord) {
@@ -190,11 +194,30 @@ impl Checksum {
     }
 
     fn limit(&mut self, limit: &MovedLimit) {
-        let MovedLimit { subject, configured, manual } = limit;
+        let MovedLimit { subject, configured, manual, arrival, closed_until } = limit;
         self.text(Some(&subject.to_string()));
         for rule in [configured, manual] {
             self.text(rule.as_ref().map(LimitRule::to_document).as_deref());
         }
+        self.number(arrival.0);
+        self.instant(*closed_until);
+    }
+
+    fn limit_key(&mut self, of_key: &MovedLimitKey) {
+        let MovedLimitKey { job_type, key, arrival, closed_until } = of_key;
+        for text in [job_type, key] {
+            self.text(Some(text));
+        }
+        self.number(arrival.0);
+        self.instant(*closed_until);
+    }
+
+    fn token(&mut self, token: &MovedToken) {
+        let MovedToken { name, hash, scopes, created_at } = token;
+        self.text(Some(name));
+        self.bytes(&hash.0);
+        self.text(Some(&scopes.join(" ")));
+        self.instant(Some(*created_at));
     }
 
     /// The hash in hexadecimal digits.

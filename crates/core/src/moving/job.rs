@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::job::new_job::SPAN_MAX;
 use crate::{
     Attempt, DeadLetterCode, Job, JobData, LogEntry, MovedDependency, MovedMember, MovedTarget, SavedCheckpoint,
     Status, Timestamp, WorkerId,
@@ -37,8 +38,9 @@ pub struct MovedJob {
 
 impl MovedJob {
     /// Brings into one form what says the same, so that both databases of a move read the same job alike: values that
-    /// mean nothing in the job's status go, durations are in milliseconds, and text has no character for zero, which
-    /// PostgreSQL cannot keep. Payloads, results and metadata stay as they are, to the byte.
+    /// mean nothing in the job's status go, and what only one of the databases can keep becomes what means the same in
+    /// both. An instant is from 1990 to [`Timestamp::MAX`], a timeout is from one millisecond to ten years, and text has
+    /// no character for zero. Payloads, results and metadata stay as they are, to the byte.
     #[must_use]
     pub fn normal(mut self) -> Self {
         let job = &mut self.job;
@@ -60,7 +62,8 @@ impl MovedJob {
         let has_reason = matches!(status, Status::Cancelled | Status::DeadLetter);
         job.dead_letter_reason = job.dead_letter_reason.take().filter(|_| has_reason);
         job.dead_letter_code = job.dead_letter_reason.as_deref().and_then(DeadLetterCode::of_reason);
-        job.timeout = job.timeout.map(whole_milliseconds);
+        job.timeout = job.timeout.map(|span| whole_milliseconds(span).clamp(TIMEOUT_MIN, SPAN_MAX));
+        job.progress = job.progress.filter(|progress| progress.is_finite());
         let counts = [
             &mut job.retry_count,
             &mut job.crash_count,
@@ -75,8 +78,34 @@ impl MovedJob {
         self.has_passed_key &= !is_ended && job.unique_key.is_some();
         self.lapsed_worker = self.lapsed_worker.filter(|_| !is_ended);
         self.awaits_settings = self.awaits_settings.filter(|_| !is_ended);
+        self.bring_instants_into_range();
         self.replace_zeros();
         self
+    }
+
+    /// Plain SQL may write instants that the other database refuses, such as those of SQLite beyond any calendar and
+    /// the infinite ones of PostgreSQL. An early one has passed, and a late one does not come.
+    fn bring_instants_into_range(&mut self) {
+        let bring = |instant: &mut Timestamp| *instant = (*instant).clamp(EARLIEST, Timestamp::MAX);
+        let job = &mut self.job;
+        [&mut job.created_at, &mut job.run_at].into_iter().for_each(bring);
+        let of_job = [
+            &mut job.started_at,
+            &mut job.completed_at,
+            &mut job.next_retry_at,
+            &mut job.moved_to_dead_letter_at,
+            &mut job.cancel_requested_at,
+            &mut job.expires_at,
+            &mut job.deadline_at,
+            &mut self.blocked_since,
+        ];
+        of_job.into_iter().flatten().for_each(bring);
+        for attempt in &mut self.attempts {
+            [&mut attempt.started_at, &mut attempt.finished_at].into_iter().flatten().for_each(bring);
+        }
+        self.log.iter_mut().for_each(|entry| bring(&mut entry.written_at));
+        self.checkpoints.iter_mut().for_each(|saved| bring(&mut saved.saved_at));
+        self.dependencies.iter_mut().filter_map(|dependency| dependency.timeout_at.as_mut()).for_each(bring);
     }
 
     fn replace_zeros(&mut self) {
@@ -132,12 +161,32 @@ impl MovedJob {
 /// The largest count that every database keeps.
 const COUNT_MAX: u32 = i32::MAX.unsigned_abs();
 
-fn replace_zeros(text: &mut String) {
+/// The first instant of 1990. SQLite's table refuses earlier ones, because they are in seconds.
+const EARLIEST: Timestamp = Timestamp::from_ms(631_152_000_000);
+
+/// The shortest timeout of PostgreSQL.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
+pub(super) fn replace_zeros(text: &mut String) {
     if text.contains('\0') {
         *text = text.replace('\0', "\u{fffd}");
     }
 }
 
+/// The nearest whole millisecond. A fraction of seconds in SQLite may be just below the one that was meant.
 fn whole_milliseconds(span: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    let rounded = span.saturating_add(Duration::from_micros(500));
+    Duration::from_millis(u64::try_from(rounded.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_the_nearest_millisecond() {
+        let ms = |seconds: f64| whole_milliseconds(Duration::from_secs_f64(seconds)).as_millis();
+        assert_eq!((ms(0.0001), ms(1.235), ms(316_224_000.235)), (0, 1235, 316_224_000_235));
+        assert_eq!(whole_milliseconds(Duration::MAX), Duration::from_millis(u64::MAX));
+    }
 }

@@ -1,4 +1,4 @@
-use longshore_core::{ClaimNumber, JobId, Lease, Timestamp};
+use longshore_core::{ClaimNumber, JobId, Lease, Timestamp, fractional_seconds};
 use serde::{Serialize, Serializer};
 
 use crate::handler::job_document::JobDocument;
@@ -47,7 +47,7 @@ impl Serialize for ClaimedJob {
             job: JobDocument::new(lease, &self.dependencies),
             claim_number: lease.claim_number,
             priority: lease.priority.0,
-            timeout_seconds: lease.timeout.map(|timeout| timeout.as_secs_f64()),
+            timeout_seconds: lease.timeout.map(fractional_seconds),
             deadline_at: lease.budgets.time.deadline_at,
             runs_alone: lease.budgets.is_suspect(),
             traceparent: lease.metadata.as_ref().and_then(longshore_core::traceparent),

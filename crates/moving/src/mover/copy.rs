@@ -1,5 +1,6 @@
 use longshore_core::{JobId, MoveChange, MovePhase, MoveState, MovedPart};
 
+use super::names::Names;
 use super::{Mover, Underway, counts};
 use crate::error::MoveError;
 use crate::report::MoveStep;
@@ -56,6 +57,10 @@ impl Mover {
             let after = underway.to.copied_to.unwrap_or(FIRST);
             let page = self.from.store.moved_jobs(self.page(after, underway.to.takes_ended)).await?;
             let Some(last) = page.last() else { return Ok(()) };
+            // One may have been enqueued since all were looked at.
+            let mut names = Names::new(self.to.store.name_bounds());
+            names.look_at(&page);
+            names.refuse(&self.to.name)?;
             copied += page.len() as u64;
             let next = MoveState { copied_to: Some(last.job.id), ..underway.to.clone() };
             self.keep(underway, next, MovedPart::Jobs(page)).await?;

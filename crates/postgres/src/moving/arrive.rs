@@ -12,8 +12,9 @@ use serde_json::json;
 use crate::instant::Instant;
 use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::jobs::outcomes::checkpoint::CHECKPOINT;
-use crate::limiting::moved::keep_limits;
+use crate::limiting::moved::{keep_keys, keep_limits};
 use crate::moving::fence::{hold_turn, pass_fence, replace_state, state};
+use crate::moving::tokens::keep_tokens;
 use crate::moving::workflow_rows::{keep_batches, keep_places, unmet};
 use crate::schedules::{schedule_row, ticks};
 use crate::session::columns::Columns;
@@ -24,7 +25,7 @@ use crate::store::Parts;
 use crate::upkeep::counts::Counts;
 use crate::workers::register::keep_settings as keep_type_settings;
 
-/// How many schedules or ticks one statement writes.
+/// How many schedules, ticks or keys one statement writes.
 const STATEMENT_ROWS_MAX: usize = 1000;
 
 /// Writes a part of what moves, and the state that says so.
@@ -344,15 +345,21 @@ async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> R
         queues,
         minutes,
         limits,
+        limit_keys,
         schedules,
         ticks: moved_ticks,
         batches,
         signals,
+        tokens,
     } = settings;
     raise_numbers(transaction, *last_id, 0).await?;
     transaction.execute(sql!("moving/raise_history"), &[(history_last_id, Type::INT8)]).await?;
     transaction.execute(sql!("moving/forget_settings"), &[]).await?;
     keep_limits(transaction, limits).await?;
+    for part in limit_keys.chunks(STATEMENT_ROWS_MAX) {
+        keep_keys(transaction, part).await?;
+    }
+    keep_tokens(transaction, tokens).await?;
     keep_type_settings(transaction, types).await?;
     let (paused, since): (Vec<&str>, Vec<Instant>) =
         queues.iter().filter_map(|(queue, paused_at)| Some((queue.as_str(), Instant((*paused_at)?)))).unzip();

@@ -28,7 +28,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(300);
 
 /// What nobody else may write, in the order in which it is locked. The counts follow from the jobs, and who lives is of
 /// no interest to the other database.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 26] = [
     "job",
     "ready",
     "laned",
@@ -48,11 +48,13 @@ const TABLES: [&str; 24] = [
     "schedule",
     "tick",
     "job_limit",
+    "limit_key",
     "batch",
     "member",
     "dependency",
     "signal",
     "unsettled",
+    "token",
 ];
 
 /// The state. An error if another program wrote something else into the table.
@@ -193,7 +195,7 @@ async fn change_fence(transaction: &Transaction, state: &MoveState) -> Result<()
 fn function(state: &MoveState) -> String {
     let passes = match state.phase.fence() {
         Fence::Draining => {
-            "TG_TABLE_NAME NOT IN ('queue_pause', 'type_settings', 'schedule', 'tick', 'signal', 'worker')
+            "TG_TABLE_NAME NOT IN ('queue_pause', 'type_settings', 'schedule', 'tick', 'signal', 'token', 'worker')
                 AND NOT (TG_TABLE_NAME IN ('job', 'running', 'batch') AND TG_OP = 'INSERT')
                 AND NOT (TG_TABLE_NAME IN ('job', 'ended') AND TG_OP IN ('DELETE', 'TRUNCATE'))"
         }

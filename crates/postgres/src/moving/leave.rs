@@ -10,7 +10,8 @@ use tokio_postgres::{Error, Row};
 use crate::jobs::job_row::{attempt_from, select_jobs, to_duration};
 use crate::jobs::outcomes::checkpoint::saved_from;
 use crate::jobs::reading::log_entry_from;
-use crate::limiting::moved::moved_limits;
+use crate::limiting::moved::{moved_keys, moved_limits};
+use crate::moving::tokens::all_tokens;
 use crate::moving::workflow_rows::{batches, dependency_from, members};
 use crate::schedules::schedule_row::all_schedules;
 use crate::schedules::ticks::newest_ticks;
@@ -137,7 +138,9 @@ pub(super) async fn settings(parts: Arc<Parts>) -> Result<MovedSettings, Fault> 
         minutes,
         schedules: all_schedules(&transaction).await?,
         limits: moved_limits(&transaction).await?,
+        limit_keys: moved_keys(&transaction).await?,
         ticks: newest_ticks(&transaction).await?,
+        tokens: all_tokens(&transaction).await?,
     };
     transaction.commit().await?;
     Ok(settings)

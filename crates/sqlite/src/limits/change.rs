@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{AppliedLimits, ApplyLimits, ChangeLimit, KeyPointer, LimitRule, LimitSubject, MovedLimit};
+use longshore_core::{AppliedLimits, ApplyLimits, ChangeLimit, KeyPointer, LimitRule, LimitSubject};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
@@ -22,8 +22,8 @@ pub(crate) struct Change {
 /// The rules of a subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
-    configured: Option<String>,
-    manual: Option<String>,
+    pub(super) configured: Option<String>,
+    pub(super) manual: Option<String>,
 }
 
 impl Rules {
@@ -114,7 +114,12 @@ fn compare<'r>(connection: &Connection, request: &'r ApplyLimits) -> rusqlite::R
 }
 
 /// Writes the rules of a subject. Jobs of a type that run count under its new rule at once.
-fn write(tx: &mut WriteTx<'_, '_>, subject: &LimitSubject, before: &Rules, rules: &Rules) -> Result<(), Fault> {
+pub(super) fn write(
+    tx: &mut WriteTx<'_, '_>,
+    subject: &LimitSubject,
+    before: &Rules,
+    rules: &Rules,
+) -> Result<(), Fault> {
     let (scope, name) = words(subject);
     let rule = rules.in_force();
     let has_lanes = scope == TYPE && !rule.is_empty();
@@ -144,7 +149,7 @@ fn write(tx: &mut WriteTx<'_, '_>, subject: &LimitSubject, before: &Rules, rules
 }
 
 /// Every store reads the rules again, because the schema version has changed, and no offer holds any more.
-fn finish(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
+pub(super) fn finish(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     move_schema_version(tx.connection)?;
     tx.limits.refresh_within(tx.connection)?;
     tx.offers.borrow_mut().end();
@@ -157,45 +162,7 @@ pub(crate) fn move_schema_version(connection: &Connection) -> rusqlite::Result<(
     connection.execute_batch("CREATE VIEW longshore_limits_moved AS SELECT 1; DROP VIEW longshore_limits_moved")
 }
 
-/// The rules of every subject that has one, by subject.
-pub(crate) fn all_limits(connection: &Connection) -> rusqlite::Result<Vec<MovedLimit>> {
-    let mut limits: Vec<MovedLimit> = connection
-        .prepare_cached(include_str!("../sql/limits/select_limits.sql"))?
-        .query_map([], |row| {
-            let name = column::text(row, 2)?;
-            let is_queue = column::text(row, 1)? == QUEUE;
-            let rule = |document: Option<String>| document.map(|document| LimitRule::from_document(&document));
-            Ok(MovedLimit {
-                subject: if is_queue { LimitSubject::Queue(name) } else { LimitSubject::Type(name) },
-                configured: rule(column::optional_text(row, 3)?),
-                manual: rule(column::optional_text(row, 4)?),
-            })
-        })?
-        .collect::<Result<_, _>>()?;
-    limits.retain(|limit| limit.configured.is_some() || limit.manual.is_some());
-    limits.sort_by(|one, other| one.subject.cmp(&other.subject));
-    Ok(limits)
-}
-
-/// What arrives takes the place of what an earlier move left behind here.
-pub(crate) fn replace_all(tx: &mut WriteTx<'_, '_>, limits: &[MovedLimit]) -> Result<(), Fault> {
-    let there = all_limits(tx.connection)?;
-    if there == limits {
-        return Ok(());
-    }
-    for MovedLimit { subject, .. } in &there {
-        let before = Rules::read(tx.connection, subject)?;
-        write(tx, subject, &before, &Rules::default())?;
-    }
-    for MovedLimit { subject, configured, manual } in limits {
-        let rules =
-            Rules { configured: configured.as_ref().and_then(document), manual: manual.as_ref().and_then(document) };
-        write(tx, subject, &Rules::default(), &rules)?;
-    }
-    finish(tx)
-}
-
-const QUEUE: &str = "queue";
+pub(super) const QUEUE: &str = "queue";
 const TYPE: &str = "type";
 
 pub(crate) const fn words(subject: &LimitSubject) -> (&str, &str) {

@@ -1,5 +1,5 @@
-use longshore_core::{JobId, MoveChange, MoveState, MovedJob, MovedPart, MovedSettings, Status};
-use rusqlite::{OptionalExtension, params};
+use longshore_core::{JobId, MoveChange, MoveState, MovedJob, MovedPart, MovedSettings, MovedToken, Status};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
 use crate::database::fault::Fault;
@@ -25,7 +25,7 @@ impl Work for KeepMoved {
 
     fn rows(&self) -> usize {
         match &self.part {
-            MovedPart::Settings(settings) => settings.minutes.len() + settings.ticks.len(),
+            MovedPart::Settings(settings) => settings.minutes.len() + settings.ticks.len() + settings.limit_keys.len(),
             MovedPart::Jobs(jobs) => jobs.len(),
         }
     }
@@ -61,17 +61,19 @@ fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(
         queues,
         minutes,
         limits: moved_limits,
+        limit_keys,
         schedules,
         ticks: moved_ticks,
         batches,
         signals,
+        tokens,
     } = settings;
     let connection = tx.connection;
     connection.prepare_cached(include_str!("../sql/moving/raise_last_given_id.sql"))?.execute([last_id])?;
     connection.prepare_cached(include_str!("../sql/moving/insert_last_given_id.sql"))?.execute([last_id])?;
     connection.prepare_cached(include_str!("../sql/moving/raise_history.sql"))?.execute([history_last_id])?;
     // What an earlier move left behind here is of the same queue, and older.
-    for table in ["job_type_settings", "job_queues", "job_minutes", "job_schedules", "job_ticks"] {
+    for table in ["job_type_settings", "job_queues", "job_minutes", "job_schedules", "job_ticks", "job_tokens"] {
         connection.execute(&format!("DELETE FROM {table}"), [])?;
     }
     for of_type in types {
@@ -96,10 +98,19 @@ fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(
         };
         add_minute(connection, &of_minute.queue, of_minute.minute.minute(), what)?;
     }
-    limits::change::replace_all(tx, moved_limits)?;
+    limits::moved::replace_all(tx, moved_limits, limit_keys)?;
     schedules.iter().try_for_each(|row| schedule_row::write(connection, row))?;
     moved_ticks.iter().try_for_each(|tick| ticks::insert(connection, tick))?;
     workflow_rows::keep_batches(connection, batches, signals, tx.now)?;
+    keep_tokens(connection, tokens)?;
+    Ok(())
+}
+
+fn keep_tokens(connection: &Connection, tokens: &[MovedToken]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(include_str!("../sql/moving/insert_moved_token.sql"))?;
+    for MovedToken { name, hash, scopes, created_at } in tokens {
+        insert.execute(params![name, hash.0.as_slice(), scopes.join(" "), created_at.as_ms()])?;
+    }
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{MovedJob, MovedJobsRequest, MovedSettings, TypeSettings};
+use longshore_core::{MovedJob, MovedJobsRequest, MovedSettings, MovedToken, TokenHash, TypeSettings};
 use rusqlite::{Connection, params};
 
 use crate::database::column;
 use crate::jobs::outcomes::checkpoint::saved;
-use crate::limits::change::all_limits;
+use crate::limits::moved::{all_keys, all_limits};
 use crate::moving::{job_row, workflow_rows};
 use crate::schedules::schedule_row::all_schedules;
 use crate::schedules::ticks::newest_ticks;
@@ -49,11 +49,28 @@ pub(super) fn settings(connection: &Connection) -> rusqlite::Result<MovedSetting
         queues: known.collect::<BTreeMap<_, _>>(),
         minutes,
         limits: all_limits(connection)?,
+        limit_keys: all_keys(connection)?,
         schedules: all_schedules(connection)?,
         ticks: newest_ticks(connection)?,
         batches: workflow_rows::batches(connection)?,
         signals: workflow_rows::signals(connection)?,
+        tokens: tokens(connection)?,
     })
+}
+
+fn tokens(connection: &Connection) -> rusqlite::Result<Vec<MovedToken>> {
+    connection
+        .prepare_cached(include_str!("../sql/moving/select_all_tokens.sql"))?
+        .query_map([], |row| {
+            Ok(MovedToken {
+                name: column::text(row, 0)?,
+                // A CHECK of the table allows no other length.
+                hash: TokenHash(row.get(1)?),
+                scopes: column::text(row, 2)?.split_ascii_whitespace().map(str::to_owned).collect(),
+                created_at: column::timestamp(row, 3)?,
+            })
+        })?
+        .collect()
 }
 
 fn types(connection: &Connection) -> rusqlite::Result<Vec<TypeSettings>> {

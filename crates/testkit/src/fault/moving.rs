@@ -1,5 +1,5 @@
 use longshore_core::{
-    JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, StoreFuture,
+    JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, NameBounds, StoreFuture,
 };
 
 use super::{FaultStore, Operation};
@@ -27,5 +27,9 @@ impl<S: Moving> Moving for FaultStore<S> {
 
     fn drop_moved(&self, expected: MoveState, ids: Vec<JobId>) -> StoreFuture<'_, bool> {
         self.meet(Operation::Move, move |inner| inner.drop_moved(expected, ids))
+    }
+
+    fn name_bounds(&self) -> NameBounds {
+        self.inner.name_bounds()
     }
 }

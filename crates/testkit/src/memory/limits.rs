@@ -1,12 +1,12 @@
 mod bounds;
 mod page;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use longshore_core::{
     AppliedLimits, ApplyLimits, Arrival, ChangeLimit, InvalidLimit, Job, JobId, LimitPage, LimitRule, LimitSource,
-    LimitSubject, Limiting, LimitsRequest, MovedLimit, Status, StoreError, StoreFuture, Timestamp,
+    LimitSubject, Limiting, LimitsRequest, MovedLimit, MovedLimitKey, Status, StoreError, StoreFuture, Timestamp,
 };
 
 use crate::memory::MemoryStore;
@@ -75,26 +75,48 @@ impl LimitBook {
     }
 
     pub(super) fn moved(&self) -> Vec<MovedLimit> {
-        let mut subjects: Vec<&LimitSubject> = self.configured.keys().chain(self.manual.keys()).collect();
-        subjects.sort();
-        subjects.dedup();
-        let rule = |rules: &BTreeMap<LimitSubject, LimitRule>, subject| rules.get(subject).cloned();
-        subjects
-            .into_iter()
-            .map(|subject| MovedLimit {
-                subject: subject.clone(),
-                configured: rule(&self.configured, subject),
-                manual: rule(&self.manual, subject),
-            })
-            .collect()
+        let closed = self.types.iter().filter(|(_, gate)| gate.closed_until.is_some());
+        let closed = closed.map(|(name, _)| LimitSubject::Type(name.clone()));
+        let subjects: BTreeSet<LimitSubject> =
+            self.configured.keys().chain(self.manual.keys()).cloned().chain(closed).collect();
+        let whole = |subject: LimitSubject| {
+            let gate = match &subject {
+                LimitSubject::Type(name) => self.types.get(name).copied().unwrap_or_default(),
+                LimitSubject::Queue(_) => Gate::default(),
+            };
+            MovedLimit {
+                configured: self.configured.get(&subject).cloned(),
+                manual: self.manual.get(&subject).cloned(),
+                arrival: gate.arrival,
+                closed_until: gate.closed_until,
+                subject,
+            }
+        };
+        subjects.into_iter().map(whole).collect()
+    }
+
+    pub(super) fn moved_keys(&self) -> Vec<MovedLimitKey> {
+        let of_rules = self.keys.iter().filter(|((job_type, _), _)| self.of_type(job_type).is_some());
+        MovedLimitKey::normal(of_rules.map(|((job_type, key), gate)| MovedLimitKey {
+            job_type: job_type.clone(),
+            key: key.clone(),
+            arrival: gate.arrival,
+            closed_until: gate.closed_until,
+        }))
     }
 
     /// What arrives takes the place of what an earlier move left behind.
-    pub(super) fn replace(&mut self, limits: Vec<MovedLimit>) {
+    pub(super) fn replace(&mut self, limits: Vec<MovedLimit>, keys: Vec<MovedLimitKey>) {
         *self = Self::default();
-        for MovedLimit { subject, configured, manual } in limits {
+        for MovedLimit { subject, configured, manual, arrival, closed_until } in limits {
+            if let LimitSubject::Type(name) = &subject {
+                self.types.insert(name.clone(), Gate { arrival, closed_until, turn: 0 });
+            }
             self.configured.extend(configured.map(|rule| (subject.clone(), rule)));
             self.manual.extend(manual.map(|rule| (subject, rule)));
+        }
+        for MovedLimitKey { job_type, key, arrival, closed_until } in keys {
+            self.keys.insert((job_type, key), Gate { arrival, closed_until, turn: 0 });
         }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use longshore_core::{
     ClaimNumber, Fence, JobId, MinuteStats, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart,
-    MovedSettings, Moving, Status, StoreError, StoreFuture, Timestamp,
+    MovedSettings, Moving, NameBounds, Status, StoreError, StoreFuture, Timestamp,
 };
 
 use crate::memory::MemoryStore;
@@ -56,9 +56,11 @@ impl State {
             minutes: minutes.collect(),
             schedules: self.calendar.rows.values().cloned().collect(),
             limits: self.limit_book.moved(),
+            limit_keys: self.limit_book.moved_keys(),
             ticks: self.moved_ticks(),
             batches: self.moved_batches(),
             signals: self.moved_signals(),
+            tokens: self.moved_tokens(),
         }
     }
 
@@ -108,13 +110,16 @@ impl State {
             queues,
             minutes,
             limits,
+            limit_keys,
             schedules,
             ticks,
             batches,
             signals,
+            tokens,
         } = settings;
         self.keep_batches(batches, signals);
-        self.limit_book.replace(limits);
+        self.limit_book.replace(limits, limit_keys);
+        self.replace_tokens(tokens);
         self.calendar.replace(schedules, ticks);
         self.last_id = self.last_id.max(last_id);
         self.history_last_id = self.history_last_id.max(history_last_id);
@@ -236,5 +241,9 @@ impl Moving for MemoryStore {
 
     fn drop_moved(&self, expected: MoveState, ids: Vec<JobId>) -> StoreFuture<'_, bool> {
         self.quietly(move |state, _| Ok(state.drop_moved(&expected, &ids)))
+    }
+
+    fn name_bounds(&self) -> NameBounds {
+        NameBounds::NONE
     }
 }

@@ -1,11 +1,29 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{NewToken, StoreFuture, TokenHash, TokenRecord, Tokens};
+use longshore_core::{MovedToken, NewToken, StoreFuture, TokenHash, TokenRecord, Tokens};
 
 use crate::memory::MemoryStore;
+use crate::memory::state::State;
 
 /// The tokens by name, each with its hash.
 pub(super) type TokenTable = BTreeMap<String, (TokenHash, TokenRecord)>;
+
+impl State {
+    pub(super) fn moved_tokens(&self) -> Vec<MovedToken> {
+        let whole = |(hash, record): &(TokenHash, TokenRecord)| {
+            let TokenRecord { name, scopes, created_at } = record.clone();
+            MovedToken { name, hash: *hash, scopes, created_at }
+        };
+        self.tokens.values().map(whole).collect()
+    }
+
+    pub(super) fn replace_tokens(&mut self, tokens: Vec<MovedToken>) {
+        let row = |MovedToken { name, hash, scopes, created_at }| {
+            (name.clone(), (hash, TokenRecord { name, scopes, created_at }))
+        };
+        self.tokens = tokens.into_iter().map(row).collect();
+    }
+}
 
 impl Tokens for MemoryStore {
     fn add_token(&self, token: NewToken) -> StoreFuture<'_, bool> {

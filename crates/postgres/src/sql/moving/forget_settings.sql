@@ -9,6 +9,21 @@ WITH types AS (
     DELETE FROM longshore.schedule
 ), limits AS (
     DELETE FROM longshore.job_limit
+), keys AS (
+    UPDATE longshore.limit_key
+    SET arrival = 0,
+        closed_until = NULL
+    WHERE arrival <> 0
+       OR closed_until IS NOT NULL
+), lanes AS (
+    -- They were full or closed by what is forgotten here. The next claim of one looks.
+    UPDATE longshore.lane
+    SET is_full = false,
+        opens_at = NULL
+    WHERE is_full
+       OR opens_at IS NOT NULL
+), tokens AS (
+    DELETE FROM longshore.token
 ), ticks AS (
     DELETE FROM longshore.tick
 ), batches AS (

@@ -1,8 +1,8 @@
 use longshore_core::{
     Action, Checksum, ClaimNumber, Console, Failure, FailureType, Filter, Job, JobDetail, JobEdit, JobId, Lease,
     LogChunk, LogRequest, Maintenance, MoveChange, MovePhase, MoveState, MovedJob, MovedJobsRequest, MovedPart, Moving,
-    NewCheckpoint, NewJob, Outcome, Priority, Progress, QueueChange, Recorded, Report, Selection, Status, StepName,
-    Store, StoreError, Timestamp, TypeSettings, UniqueWhile, WorkerId,
+    NewCheckpoint, NewJob, NewToken, Outcome, Priority, Progress, QueueChange, Recorded, Report, Selection, Status,
+    StepName, Store, StoreError, Timestamp, TokenHash, Tokens, TypeSettings, UniqueWhile, WorkerId,
 };
 
 use crate::suite::world::{data, job_at, seconds};
@@ -43,7 +43,7 @@ impl<H: Harness<Store: Moving>> World<H> {
         self.store.moved_jobs(request).await.expect("jobs can be read")
     }
 
-    async fn keep(&self, part: MovedPart) {
+    pub(super) async fn keep(&self, part: MovedPart) {
         let expected = self.store.move_state().await.expect("the state can be read");
         let change = MoveChange { next: expected.clone(), expected };
         assert!(self.store.keep_moved(change, part).await.expect("what moves can be written"));
@@ -295,6 +295,29 @@ pub async fn settings_pauses_and_minutes_move_too<H: Harness<Store: Moving>>() {
     let here = world.store.moved_settings().await.expect("settings can be read");
     let other = there.store.moved_settings().await.expect("settings can be read");
     assert_eq!(checksum(&other), checksum(&here));
+}
+
+pub async fn access_tokens_move_and_take_the_place_of_those_that_were_there<H: Harness<Store: Moving>>() {
+    let token = |name: &str, secret: u8| {
+        let scopes = vec!["read".to_owned(), "operate".to_owned()];
+        NewToken { name: name.to_owned(), hash: TokenHash([secret; 32]), scopes }
+    };
+    let world = World::<H>::new();
+    for (name, secret) in [("deploy", 1), ("backup", 2)] {
+        assert!(world.store.add_token(token(name, secret)).await.expect("tokens can be added"));
+    }
+    let there = World::<H>::at(world.now().after(seconds(5)));
+    assert!(there.store.add_token(token("deploy", 3)).await.expect("tokens can be added"));
+    let settings = world.store.moved_settings().await.expect("settings can be read");
+    there.set_phase(MovePhase::Arriving).await;
+    there.keep(MovedPart::Settings(Box::new(settings.clone()))).await;
+    there.set_phase(MovePhase::Arrived).await;
+    assert_eq!(there.store.moved_settings().await.expect("settings can be read").tokens, settings.tokens);
+    let listed = world.store.tokens().await.expect("tokens can be read");
+    assert_eq!(there.store.tokens().await.expect("tokens can be read"), listed);
+    let found = async |secret: u8| there.store.token(TokenHash([secret; 32])).await.expect("tokens can be read");
+    assert_eq!(found(1).await.as_ref(), listed.last());
+    assert_eq!(found(3).await, None);
 }
 
 pub async fn new_jobs_and_claims_have_higher_numbers_than_all_that_arrived<H: Harness<Store: Moving>>() {

@@ -1,0 +1,3 @@
+SELECT name, hash, scopes, created_at
+FROM longshore.token
+ORDER BY name

@@ -1,0 +1,3 @@
+SELECT name, hash, scopes, created_at
+FROM job_tokens
+ORDER BY name
