@@ -107,6 +107,12 @@ pub enum MigrateError {
         /// The migration.
         id: MigrationId,
     },
+    /// It is applied and its files are gone, so nothing shows whether it is rolled back; nothing was written.
+    #[error("{id} has no file any more, so nothing can tell whether it is rolled back")]
+    Uncheckable {
+        /// The migration.
+        id: MigrationId,
+    },
     /// The ledger and the schema disagree in a way that no step without loss fixes; nothing was written.
     #[error("only a person can mend this: {}", first(reasons))]
     NoRepair {
@@ -239,7 +245,7 @@ impl MigrateError {
             Self::NotKept { .. } => "not_kept",
             Self::NotShown { .. } => "not_shown",
             Self::StillThere { .. } => "still_there",
-            Self::NoFile { .. } => "no_file",
+            Self::NoFile { .. } | Self::Uncheckable { .. } => "no_file",
             Self::NoRepair { .. } => "no_repair",
             Self::NeedsAdoption { .. } => "needs_adoption",
             Self::NeedsDecision { .. } => "needs_decision",

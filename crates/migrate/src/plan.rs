@@ -9,7 +9,7 @@ mod stake;
 
 pub use data::data_statements;
 pub use mend::{Materials, mends};
-pub use only::not_there_yet;
+pub use only::{already_there, not_there_yet};
 pub(crate) use repair::joined;
 pub use repair::{Conflicts, Planned, repair};
 pub(crate) use stake::at_stake;

@@ -3,13 +3,11 @@
 mod version;
 mod words;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::OnceLock,
-};
+use std::{collections::HashMap, sync::OnceLock};
 
 use crate::{
     adoption::{Choices, Scene, Takeover},
+    execution::apply::changed_after_it_ran,
     execution::replay::{Broken, Chain},
     files::checksum::Change,
     files::migration::{Direction, Migration, MigrationId},
@@ -53,7 +51,7 @@ pub struct Standing {
     pub is_reached: bool,
     /// Objects that it adds and that are there already although it is not reached.
     pub already_there: Vec<ObjectName>,
-    /// Statements that an interrupted run outside a transaction has done; the next `up` continues after them.
+    /// Statements that an interrupted run outside a transaction has done or has found done; the next `up` does the others.
     pub statements_done: usize,
     /// Whether such a run was interrupted, perhaps in its first statement.
     pub is_interrupted: bool,
@@ -136,7 +134,7 @@ impl Survey {
         let recorded = recorded_schema(target, &migrations, &ledger, &chain)?;
         let comparison = recorded.as_ref().map(|expected| differences(expected, &observed)).unwrap_or_default();
         let mut standings = version::standings(sources, &ledger, &chain, &observed);
-        find_interrupted(target, &migrations, &mut standings)?;
+        findings.extend(find_interrupted(target, &migrations, &mut standings)?);
         let (takeover, places) = (None, OnceLock::new());
         let mut survey =
             Self { ledger, chain, observed, recorded, comparison, standings, findings, accepted, takeover, places };
@@ -261,21 +259,24 @@ fn accepted(session: &mut dyn Session, sources: &[Source]) -> Result<Vec<ObjectN
     Ok(accepted)
 }
 
-/// Only a file that forbids a transaction can be partly done without an error.
+/// Only a file that forbids a transaction can be partly done without an error. Gives those that it must not continue.
 fn find_interrupted(
     target: &mut dyn Target,
     migrations: &[&Migration],
     standings: &mut [Standing],
-) -> Result<(), TargetError> {
+) -> Result<Vec<Finding>, TargetError> {
     let forbids = |migration: &&&Migration| migration.bounds(Direction::Up) == Bounds::Statements;
-    let forbidding: HashSet<&MigrationId> = migrations.iter().filter(forbids).map(|migration| &migration.id).collect();
-    let may_be = |standing: &&mut Standing| standing.is_pending() && forbidding.contains(&standing.id);
-    for standing in standings.iter_mut().filter(may_be) {
+    let forbidding: HashMap<&MigrationId, &Migration> =
+        migrations.iter().filter(forbids).map(|migration| (&migration.id, *migration)).collect();
+    let mut changed = Vec::new();
+    for standing in standings.iter_mut().filter(|standing| standing.is_pending()) {
+        let Some(migration) = forbidding.get(&standing.id) else { continue };
         let found = target.checkpoints(&standing.id, Direction::Up)?;
+        changed.extend(changed_after_it_ran(migration, Direction::Up, &found));
         standing.is_interrupted = !found.is_empty();
         standing.statements_done = found.iter().filter(|checkpoint| !checkpoint.is_begun()).count();
     }
-    Ok(())
+    Ok(changed)
 }
 
 fn missing(standing: &Standing) -> Finding {

@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 14] = [
+const FILES: [[(&str, &str); 2]; 15] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -37,6 +37,7 @@ const FILES: [[(&str, &str); 2]; 14] = [
     pair!("012_keep_tokens"),
     pair!("013_keep_audit_trail"),
     pair!("014_index_jobs_by_status"),
+    pair!("015_accept_schedules_in_older_sqlite"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts, with the views.

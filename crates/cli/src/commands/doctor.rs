@@ -1,9 +1,13 @@
+use longshore_migrate::Agreement;
+use longshore_migrate::report::StatusReport;
 use serde::Serialize;
 
+use super::migrate;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::doctor::{Finding, examine, programs};
 use crate::error_report::ErrorReport;
+use crate::error_report::migration::of_next_step;
 use crate::exit::Exit;
 use crate::output::table::one_line;
 
@@ -28,13 +32,47 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
         Ok((findings, now))
     });
     let (findings, exit) = match facts {
-        Ok((findings, _)) => (findings, Exit::NotYet),
+        Ok((findings, _)) => with_application(context, findings),
         Err(error) => schema_finding(error)?,
     };
     let retention = config.worker.retention_words();
     let diagnosis = Diagnosis { ok: findings.is_empty(), findings, retention };
     tell(context, &diagnosis)?;
     Ok(if diagnosis.ok { Exit::Done } else { exit })
+}
+
+/// Adds what is wrong with the application's own migrations. One that waits to be applied is nothing wrong.
+fn with_application(context: &Context, mut findings: Vec<Finding>) -> (Vec<Finding>, Exit) {
+    if findings.iter().any(|finding| finding.code == "database_unreachable") {
+        return (findings, Exit::NotYet);
+    }
+    let (found, exit) = match migrate::of_application(context) {
+        Ok(report) => report.as_ref().and_then(of_application).unzip(),
+        // What it takes to look is more than the other checks need, on PostgreSQL the right to create a schema.
+        Err(error) => {
+            let report = ErrorReport::of(&error);
+            let hint = report.hint.unwrap_or_else(|| "longshore migrate status".to_owned());
+            let message = format!("the application's migrations cannot be checked: {}", report.message);
+            (Some(Finding::new("migrations_unchecked", message, hint)), None)
+        }
+    };
+    findings.extend(found);
+    (findings, exit.unwrap_or(Exit::NotYet))
+}
+
+fn of_application(report: &StatusReport) -> Option<(Finding, Exit)> {
+    let agreement = report.agreement();
+    let code = match agreement {
+        Agreement::HistoryBroken => "history_broken",
+        Agreement::SchemaDisagrees => "schema_disagrees",
+        Agreement::InOrder | Agreement::Pending => return None,
+    };
+    let broken = report.findings.iter().find(|finding| finding.kind.breaks_history()).map(ToString::to_string);
+    let differing = report.differences.first().map(migrate::discrepancy_in_words);
+    let message = broken.or(differing).unwrap_or_else(|| "the migrations and the schema disagree".to_owned());
+    let hint = report.next.as_ref().and_then(of_next_step);
+    let hint = hint.unwrap_or_else(|| "longshore migrate status".to_owned());
+    Some((Finding::new(code, message, hint), agreement.into()))
 }
 
 fn schema_finding(error: anyhow::Error) -> anyhow::Result<(Vec<Finding>, Exit)> {

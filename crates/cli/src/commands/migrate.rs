@@ -6,6 +6,7 @@ use longshore_core::{OutsideCause, StoreError};
 use longshore_migrate::files::script::Dialect;
 use longshore_migrate::files::source::APP;
 use longshore_migrate::import::{Format, ImportMode, Skipped};
+use longshore_migrate::report::StatusReport;
 use longshore_migrate::target::Target;
 use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
 use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
@@ -31,6 +32,8 @@ mod run;
 mod several;
 mod status;
 mod verify;
+
+pub(super) use verify::discrepancy_in_words;
 
 /// Runs `longshore migrate`.
 pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Result<Exit> {
@@ -187,6 +190,14 @@ impl Site<'_> {
         })
     }
 
+    /// The statement that begins a transaction of a migration.
+    const fn begin(&self) -> &'static str {
+        match &self.database.url {
+            DatabaseUrl::Sqlite(_) => "BEGIN IMMEDIATE",
+            DatabaseUrl::Postgres(_) => "BEGIN",
+        }
+    }
+
     fn sources(&self, url: &DatabaseUrl) -> anyhow::Result<Vec<Source>> {
         let dir = if self.is_main { self.dir()? } else { None };
         sources(url, dir.as_deref())
@@ -216,6 +227,16 @@ fn sources(url: &DatabaseUrl, dir: Option<&Path>) -> anyhow::Result<Vec<Source>>
         sources.push(Source::directory_in(dialect, APP, dir).map_err(MigrateError::from)?);
     }
     Ok(sources)
+}
+
+/// How the application's own migrations stand in the main database. None without a directory of them.
+pub(super) fn of_application(context: &Context) -> anyhow::Result<Option<StatusReport>> {
+    let databases = context.databases()?;
+    let site = Site { context, dir: None, database: databases.main(), is_main: true };
+    if site.dir()?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(site.migrator(Access::Inspect, Absent::Refused)?.status()?))
 }
 
 /// Opens the migrations of the main database for a server: read-only, and as often as it is asked. On PostgreSQL

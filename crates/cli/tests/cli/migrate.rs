@@ -5,6 +5,7 @@ mod normal_databases;
 
 use std::process::Stdio;
 
+use longshore_testkit_postgres::Cluster;
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -236,7 +237,7 @@ fn a_mark_against_what_the_schema_shows_is_told_by_the_history() {
 }
 
 #[test]
-fn a_mark_of_a_migration_without_files_says_that_nothing_could_be_checked() {
+fn a_mark_of_a_migration_without_files_needs_the_flag_and_says_that_nothing_could_be_checked() {
     let sandbox = library();
     sandbox.json(&["migrate", "up"]);
     for way in ["up", "down"] {
@@ -244,9 +245,12 @@ fn a_mark_of_a_migration_without_files_says_that_nothing_could_be_checked() {
     }
     assert_eq!(sandbox.run(&["migrate", "status", "--check"]).exit, 4);
 
-    let marked = sandbox.json(&["migrate", "mark-rolled-back", "app:1", "--reason", "its files went"]);
+    let mark = ["migrate", "mark-rolled-back", "app:1", "--reason", "its files went", "--json"];
+    let refused = sandbox.run(&mark);
+    let marked = sandbox.json(&["migrate", "mark-rolled-back", "app:1", "--reason", "its files went", "--unverified"]);
     let back = sandbox.run(&["migrate", "mark-applied", "app:1", "--reason", "x", "--json"]);
 
+    assert_eq!((refused.exit, refused.code().as_str()), (7, "no_file"), "{refused:?}");
     assert_eq!(marked["notes"], json!(["app:1 has no file any more by which it could be checked"]));
     assert_eq!((back.exit, back.code().as_str()), (7, "no_file"));
 }
@@ -284,4 +288,30 @@ fn what_only_a_person_can_mend_is_not_called_a_loss() {
     let message = ran.document()["error"]["message"].as_str().unwrap().to_owned();
     let words = "only a person can mend this: notes.txt: it is not a migration in any known format";
     assert_eq!((ran.exit, message.as_str()), (7, words));
+}
+
+#[test]
+fn on_a_server_a_dry_run_speaks_its_sql_and_lint_says_nothing_of_built_in_migrations() {
+    let (sandbox, database) = (Sandbox::new(), Cluster::shared().database());
+    sandbox.write("longshore.toml", format!("database = \"{}\"\n", database.url()));
+    let dry = sandbox.run(&["migrate", "up", "--dry-run"]);
+    assert!(dry.exit == 0 && dry.stdout.contains("\nBEGIN;\n") && !dry.stdout.contains("IMMEDIATE"), "{dry:?}");
+    let lint = sandbox.run(&["migrate", "lint"]);
+    assert_eq!((lint.exit, lint.stdout.as_str()), (0, "no problems found\n"));
+}
+
+#[test]
+fn doctor_finds_what_is_wrong_with_the_applications_own_migrations() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    assert_eq!(sandbox.json(&["doctor"])["ok"], true);
+    let foreign = Connection::open(sandbox.path("longshore.db")).unwrap();
+    foreign.execute_batch("DROP TABLE plays").unwrap();
+    let differing = sandbox.run(&["doctor", "--json"]);
+    assert!(differing.exit == 5 && differing.stdout.contains("\"schema_disagrees\""), "{differing:?}");
+    for way in ["up", "down"] {
+        std::fs::remove_file(sandbox.path(&format!("migrations/001_library.{way}.sql"))).unwrap();
+    }
+    let broken = sandbox.run(&["doctor", "--json"]);
+    assert!(broken.exit == 4 && broken.stdout.contains("\"history_broken\""), "{broken:?}");
 }

@@ -2,7 +2,7 @@
 
 use longshore_migrate::RunRequest;
 
-use crate::support::{database, migrator, refused, rows, up};
+use crate::support::{app, database, migrator, refused, rows, up};
 
 const TABLE: (&str, &str) = ("001_a.up.sql", "CREATE TABLE a (i int, j int)");
 const BUILD: (&str, &str) = (
@@ -65,6 +65,25 @@ fn an_interrupted_run_continues_after_what_is_done() {
     assert_eq!(up(&mut migrator), [2]);
     assert_eq!(rows(&database, "SELECT i FROM b"), ["1"]);
     assert!(migrator.verify().unwrap().ok);
+}
+
+#[test]
+fn an_index_that_is_there_keeps_its_place_among_those_that_are_built() {
+    let database = database();
+    let text = "-- longshore: no transaction\nCREATE INDEX CONCURRENTLY a_i ON a (i);\n\
+                CREATE INDEX CONCURRENTLY a_j ON a (j);\nCREATE UNIQUE INDEX CONCURRENTLY a_both ON a (i, j);";
+    let mut migrator = migrator(&database, &[TABLE, ("002_indexes.up.sql", text)]);
+    migrator.up(&crate::support::steps(1)).unwrap();
+    database.sql("INSERT INTO a VALUES (1, 1), (1, 1)");
+    database.sql("CREATE INDEX a_i ON a (i)");
+    let only = RunRequest { only: Some(app(2)), ..RunRequest::default() };
+    let (code, message) = refused(migrator.up(&only));
+    assert_eq!(code, "migration_failed", "{message}");
+    assert!(message.contains("first 2 statements are done"), "{message}");
+    assert_eq!(migrator.status().unwrap().findings, []);
+    database.sql("DELETE FROM a");
+    assert_eq!(up(&mut migrator), [2]);
+    assert!(migrator.verify().unwrap().ok, "{:#?}", migrator.verify().unwrap());
 }
 
 #[test]

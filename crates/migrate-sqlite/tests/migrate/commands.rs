@@ -148,6 +148,81 @@ fn a_migration_outside_a_transaction_goes_on_after_its_last_checkpoint() {
     assert_eq!(database.value("SELECT count(*) FROM longshore_migrations_checkpoints"), "0");
 }
 
+const WANTED: (&str, &str) = ("001_wanted.up.sql", "CREATE TABLE wanted (x);");
+
+/// Two rows outside of any transaction: this one and the one that is wanted.
+fn two_rows(first: &str) -> Source {
+    let text = format!(
+        "-- longshore: no transaction\nCREATE TABLE a (b NOT NULL);\nINSERT INTO a VALUES ({first});\n\
+         INSERT INTO a SELECT x FROM wanted;"
+    );
+    source(&[WANTED, ("002_a.up.sql", text.as_str()), ("002_a.down.sql", "DROP TABLE a;")])
+}
+
+/// The second row of 002 has failed, and would not fail again.
+fn interrupted() -> Database {
+    let database = Database::empty();
+    database.migrator_of(vec![source(&[WANTED])]).up(&RunRequest::default()).unwrap();
+    database.execute("INSERT INTO wanted VALUES (NULL)");
+    database.migrator_of(vec![two_rows("2")]).up(&RunRequest::default()).unwrap_err();
+    database.execute("UPDATE wanted SET x = 3");
+    database
+}
+
+#[test]
+fn a_statement_that_has_run_may_not_change_before_the_others_have() {
+    let database = interrupted();
+
+    let error = database.migrator_of(vec![two_rows("22")]).up(&RunRequest::default()).unwrap_err();
+
+    assert_eq!(error.code(), "history_broken");
+    assert!(error.to_string().contains("statement 2, which has run, says something else now"), "{error}");
+    assert_eq!(database.rows("SELECT b FROM a"), ["2"]);
+    database.migrator_of(vec![two_rows("2")]).up(&RunRequest::default()).unwrap();
+    assert_eq!(database.rows("SELECT b FROM a"), ["2", "3"]);
+}
+
+#[test]
+fn an_up_that_leaves_out_what_is_there_and_is_interrupted_goes_on_by_the_whole_file() {
+    let database = Database::empty();
+    database.migrator_of(vec![source(&[WANTED])]).up(&RunRequest::default()).unwrap();
+    database.execute("INSERT INTO wanted VALUES (NULL); CREATE TABLE a (b NOT NULL)");
+    let only = RunRequest { only: Some(app(2)), ..RunRequest::default() };
+
+    let error = database.migrator_of(vec![two_rows("2")]).up(&only).unwrap_err();
+
+    assert!(error.to_string().contains("its first 2 statements are done and stay so"), "{error}");
+    assert_eq!(database.migrator_of(vec![two_rows("2")]).status().unwrap().findings, []);
+    database.execute("UPDATE wanted SET x = 3");
+    database.migrator_of(vec![two_rows("2")]).up(&RunRequest::default()).unwrap();
+    assert_eq!(database.rows("SELECT b FROM a"), ["2", "3"]);
+    assert!(database.migrator_of(vec![two_rows("2")]).verify().unwrap().ok);
+}
+
+#[test]
+fn what_an_up_leaves_out_is_not_among_its_statements() {
+    let database = Database::empty();
+    database.migrator_of(vec![source(&[WANTED])]).up(&RunRequest::default()).unwrap();
+    database.execute("INSERT INTO wanted VALUES (3); CREATE TABLE a (b NOT NULL)");
+    let only = RunRequest { only: Some(app(2)), ..RunRequest::default() };
+
+    let report = database.migrator_of(vec![two_rows("2")]).up(&only).unwrap();
+
+    assert_eq!(report.migrations[0].sql, ["INSERT INTO a VALUES (2)", "INSERT INTO a SELECT x FROM wanted"]);
+    assert_eq!(database.rows("SELECT b FROM a"), ["2", "3"]);
+}
+
+#[test]
+fn after_a_mark_an_interrupted_migration_begins_anew() {
+    let database = interrupted();
+    database.migrator_of(vec![two_rows("2")]).mark_applied(&marking(app(2))).unwrap();
+
+    database.migrator_of(vec![two_rows("2")]).down(&allowing_loss()).unwrap();
+    database.migrator_of(vec![two_rows("2")]).up(&RunRequest::default()).unwrap();
+
+    assert_eq!(database.rows("SELECT b FROM a"), ["2", "3"]);
+}
+
 #[test]
 fn redo_runs_down_and_up_in_one_go() {
     let database = Database::empty();

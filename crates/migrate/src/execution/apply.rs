@@ -2,6 +2,8 @@
 
 mod by_statements;
 
+pub(crate) use by_statements::changed_after_it_ran;
+
 use std::{collections::BTreeSet, time::Instant};
 
 use crate::{
@@ -31,6 +33,9 @@ pub struct Order<'a> {
     pub differing: &'a [Difference],
     /// What the application has added and kept.
     pub accepted: &'a [ObjectName],
+    /// Of a migration without a transaction, the places of the statements whose effect is there already: they do not
+    /// run, and each gets its checkpoint.
+    pub there: &'a [usize],
     /// Whether more may be lost than the migration declares.
     pub data_loss: DataLoss,
 }

@@ -245,9 +245,10 @@ impl Script {
         self.directives.intended.extend(losses);
     }
 
-    /// The same file with some of its statements alone; text and checksum stay.
-    pub(crate) fn keeping(&self, is_kept: impl Fn(&Statement) -> bool) -> Self {
-        let statements = self.statements.iter().filter(|statement| is_kept(statement)).cloned().collect();
+    /// The same file without the statements of these places; text and checksum stay.
+    pub(crate) fn without(&self, places: &[usize]) -> Self {
+        let statements = self.statements.iter().enumerate().filter(|(at, _)| !places.contains(at));
+        let statements = statements.map(|(_, statement)| statement.clone()).collect();
         Self { dialect: self.dialect, text: self.text.clone(), directives: self.directives.clone(), statements }
     }
 

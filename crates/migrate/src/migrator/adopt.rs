@@ -191,6 +191,7 @@ impl Migrator<'_> {
                 without: &without,
                 differing: &[],
                 accepted: &[],
+                there: &[],
                 data_loss: DataLoss::Refuse,
             };
             in_transaction(self.target.as_mut(), &order, &recorder, Instant::now())

@@ -65,7 +65,8 @@ impl Migrator<'_> {
         Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
 
-    /// Makes the ledger say that a migration is rolled back. [`MigrateError::StillThere`] where its objects are.
+    /// Makes the ledger say that a migration is rolled back. [`MigrateError::StillThere`] where its objects are,
+    /// [`MigrateError::Uncheckable`] where its files are gone.
     pub fn mark_rolled_back(&mut self, marking: &Marking) -> Result<MarkReport, MigrateError> {
         refuse_without_reason(&marking.reason)?;
         let _lock = self.lock_unless_dry(RunMode::Apply)?;
@@ -79,11 +80,16 @@ impl Migrator<'_> {
             let steps = steps_back(&survey, &marking.id);
             return Err(MigrateError::StillThere { id: marking.id.clone(), present, steps });
         }
-        let witness = if present.is_empty() { Witness::Shown } else { Witness::Unverified };
+        // Without its files nobody knows which objects would have to be gone.
+        if !standing.has_file && marking.verification == Verification::Required {
+            return Err(MigrateError::Uncheckable { id: marking.id.clone() });
+        }
+        let is_shown = present.is_empty() && standing.has_file;
+        let witness = if is_shown { Witness::Shown } else { Witness::Unverified };
         let notes = notes(standing, witness);
         let change = RowChange::RolledBack { witness };
         let mut record = self.marked(standing, &marking.reason, EventKind::MarkedRolledBack, change);
-        record.event.detail = against(witness);
+        record.event.detail = if standing.has_file { against(witness) } else { Some("its files are gone".to_owned()) };
         self.write(&survey, &[record], &[])?;
         Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
@@ -138,7 +144,11 @@ impl Migrator<'_> {
         }
         in_own_transaction(self.target.as_mut(), ForeignKeys::Enforced, |target| {
             target.prepare_ledger(&survey.ledger)?;
-            records.iter().try_for_each(|record| target.record(record))?;
+            for record in records {
+                target.record(record)?;
+                // A later run begins anew: it must not pass over statements of an interrupted one.
+                target.clear_checkpoints(&record.event.id)?;
+            }
             marks.iter().try_for_each(|mark| target.set_shared_row(mark.number, Some(mark)))
         })?;
         self.settle(survey.chain.clone())
@@ -183,11 +193,11 @@ fn still_there(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
 }
 
 fn notes(standing: &Standing, witness: Witness) -> Vec<String> {
-    if witness == Witness::Unverified {
-        return vec![format!("{} is marked against what the schema shows", standing.id)];
-    }
     if !standing.has_file {
         return vec![format!("{} has no file any more by which it could be checked", standing.id)];
+    }
+    if witness == Witness::Unverified {
+        return vec![format!("{} is marked against what the schema shows", standing.id)];
     }
     match &standing.presence {
         Some(Presence::Invisible) => {

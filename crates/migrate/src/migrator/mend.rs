@@ -319,6 +319,7 @@ impl Migrator<'_> {
                     without: &without,
                     differing: &[],
                     accepted: &survey.accepted,
+                    there: &[],
                     data_loss: DataLoss::Refuse,
                 };
                 let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);

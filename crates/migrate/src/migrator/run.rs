@@ -146,7 +146,7 @@ impl Migrator<'_> {
         }
         for migration in alone {
             let without = self.without(&survey, &migration.id, direction)?;
-            let duration_ms = self.run_one(migration, direction, request.data_loss, &survey, &without, &report)?;
+            let duration_ms = self.run_one(migration, direction, request, &survey, &without, &report)?;
             report.migrations.push(shown(migration, direction, Some(duration_ms)));
             let done = report.migrations.len();
             // A down asks what is left; an up only whether the ledger has been made, which the first one does.
@@ -180,6 +180,7 @@ impl Migrator<'_> {
                 without: &without,
                 differing: &survey.comparison.differences,
                 accepted: &survey.accepted,
+                there: &[],
                 data_loss,
             };
             in_transaction(target, &order, &recorder, Instant::now())
@@ -199,12 +200,20 @@ impl Migrator<'_> {
         &mut self,
         migration: &Migration,
         direction: Direction,
-        data_loss: DataLoss,
+        request: &RunRequest,
         survey: &Survey,
         without: &Schema,
         report: &RunReport,
     ) -> Result<i64, MigrateError> {
         let pen = self.pen();
+        let is_of_only = request.only.is_some() && direction == Direction::Up;
+        // Checkpoints count the statements of the whole file, so that any later run understands them.
+        let whole = match migration.bounds(direction) {
+            Bounds::Statements if is_of_only => Some(self.migration(&migration.id)?),
+            _ => None,
+        };
+        let there = whole.as_ref().map(|whole| statements_there(whole, survey)).unwrap_or_default();
+        let migration = whole.as_ref().unwrap_or(migration);
         let order = Order {
             migration,
             direction,
@@ -213,7 +222,8 @@ impl Migrator<'_> {
             without,
             differing: &survey.comparison.differences,
             accepted: &survey.accepted,
-            data_loss,
+            there: &there,
+            data_loss: request.data_loss,
         };
         let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
         let result = carry_out(self.target.as_mut(), &order, &recorder);
@@ -316,6 +326,13 @@ fn joined(migrations: &[Migration], direction: Direction) -> usize {
 fn leave_out_what_is_there(migration: &mut Migration, survey: &Survey) {
     if let (Body::Sql { up, .. }, Some(link)) = (&mut migration.body, survey.chain.link(&migration.id)) {
         *up = plan::not_there_yet(up, link, &survey.observed);
+    }
+}
+
+fn statements_there(migration: &Migration, survey: &Survey) -> Vec<usize> {
+    match (migration.script(Direction::Up), survey.chain.link(&migration.id)) {
+        (Some(script), Some(link)) => plan::already_there(script, link, &survey.observed),
+        _ => Vec::new(),
     }
 }
 

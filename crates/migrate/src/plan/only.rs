@@ -6,20 +6,26 @@ use crate::{
     schema::{ObjectKind, ObjectName, Schema},
 };
 
-/// The script without the statements whose whole effect the schema shows: an object that is there just as the
-/// migration makes it, or one that it drops and that is gone. Statements that change data are always kept.
-///
-/// A migration that replaces tables is kept whole, because its parts mean nothing alone.
+/// The script without the statements of [`already_there`].
 pub fn not_there_yet(script: &Script, link: &Link, observed: &Schema) -> Script {
+    script.without(&already_there(script, link, observed))
+}
+
+/// The places, from 0, of the statements whose whole effect the schema shows: an object that is there just as the
+/// migration makes it, or one that it drops and that is gone. Statements that change data are never among them.
+///
+/// A migration that replaces tables has none, because its parts mean nothing alone.
+pub fn already_there(script: &Script, link: &Link, observed: &Schema) -> Vec<usize> {
     let replaces = script.statements().iter().any(|statement| {
         let words = statement.words();
         let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
         is(0, "drop") && is(1, "table") || words.windows(2).any(|pair| pair[0].is("rename") && pair[1].is("to"))
     });
     if replaces {
-        return script.clone();
+        return Vec::new();
     }
-    script.keeping(|statement| !is_done(statement, link, observed))
+    let statements = script.statements().iter().enumerate();
+    statements.filter(|(_, statement)| is_done(statement, link, observed)).map(|(at, _)| at).collect()
 }
 
 fn is_done(statement: &Statement, link: &Link, observed: &Schema) -> bool {
@@ -69,6 +75,7 @@ fn effect(words: &[Token<'_>]) -> Option<Effect> {
         };
     }
     let (at, kind) = words.iter().enumerate().take(3).find_map(|(at, word)| Some((at, kind(word)?)))?;
+    let at = if words.get(at + 1)?.is("concurrently") { at + 1 } else { at };
     let at = if words.get(at + 1)?.is("if") {
         at + 1 + words[at + 1..].iter().position(|word| word.is("exists"))?
     } else {

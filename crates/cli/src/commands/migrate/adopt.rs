@@ -67,7 +67,7 @@ fn print(output: &Output, report: &AdoptReport) -> std::io::Result<()> {
     }
     match (report.applied, report.can_be_undone) {
         (true, true) => output.line("undo: longshore adopt --undo --reason TEXT, as long as no job has run"),
-        (true, false) => output.line("all of it is done"),
+        (true, false) => Ok(()),
         (false, _) => {
             output.line("nothing was changed; carry it out with the same command without --dry-run, with --reason TEXT")
         }

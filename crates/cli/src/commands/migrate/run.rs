@@ -79,7 +79,7 @@ fn open(site: &Site<'_>, absent: Absent, mode: RunMode) -> anyhow::Result<Migrat
 fn tell(site: &Site<'_>, report: &RunReport) -> anyhow::Result<Exit> {
     let told = site.context.output.result(report, |output| {
         if report.dry_run {
-            print_sql(output, &report.migrations)?;
+            print_sql(output, site.begin(), &report.migrations)?;
         } else {
             report.migrations.iter().try_for_each(|migration| print_done(output, migration))?;
         }
@@ -113,28 +113,28 @@ fn done_in_words(migration: &RunMigration) -> String {
 }
 
 /// Prints the SQL that would run, as a script with its transaction bounds.
-fn print_sql(output: &Output, migrations: &[RunMigration]) -> std::io::Result<()> {
+fn print_sql(output: &Output, begin: &str, migrations: &[RunMigration]) -> std::io::Result<()> {
     let joined = migrations.iter().filter(|migration| migration.joined);
     let (count, is_rebuild) = (joined.clone().count(), joined.clone().any(|one| one.bounds == Bounds::Rebuild));
     let bounds = if is_rebuild { Bounds::Rebuild } else { Bounds::Transaction };
     for (at, migration) in migrations.iter().enumerate() {
-        let (mut before, mut after) = around(if migration.joined { bounds } else { migration.bounds });
+        let (mut before, mut after) = around(if migration.joined { bounds } else { migration.bounds }, begin);
         if migration.joined && at > 0 {
-            before = "";
+            before = String::new();
         }
         if migration.joined && at + 1 < count {
             after = "";
         }
-        output.line(script(migration, before, after))?;
+        output.line(script(migration, &before, after))?;
     }
     Ok(())
 }
 
-fn around(bounds: Bounds) -> (&'static str, &'static str) {
+fn around(bounds: Bounds, begin: &str) -> (String, &'static str) {
     match bounds {
-        Bounds::Transaction => ("BEGIN IMMEDIATE;\n", "COMMIT;\n"),
-        Bounds::Rebuild => ("PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n", "PRAGMA foreign_key_check;\nCOMMIT;\n"),
-        Bounds::Statements => ("", ""),
+        Bounds::Transaction => (format!("{begin};\n"), "COMMIT;\n"),
+        Bounds::Rebuild => (format!("PRAGMA foreign_keys = OFF;\n{begin};\n"), "PRAGMA foreign_key_check;\nCOMMIT;\n"),
+        Bounds::Statements => (String::new(), ""),
     }
 }
 

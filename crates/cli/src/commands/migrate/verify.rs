@@ -31,7 +31,7 @@ fn print(output: &Output, report: &VerifyReport) -> std::io::Result<()> {
 }
 
 /// A difference in words: the object, what was expected, and the migration that it belongs to.
-pub(super) fn discrepancy_in_words(discrepancy: &Discrepancy) -> String {
+pub(crate) fn discrepancy_in_words(discrepancy: &Discrepancy) -> String {
     if discrepancy.kind == DiscrepancyKind::Ledger(LedgerDiscrepancy::NotRecorded) {
         let found = discrepancy.found.as_deref().filter(|found| !found.is_empty()).unwrap_or("its objects");
         return format!("{}: not applied according to the ledger, but the schema has {found}", discrepancy.object);

@@ -6,11 +6,13 @@ use super::{
     Failure, Order, Recorder, again_if_asked, check_outcome, in_own_transaction, in_transaction, record, refuse_loss,
 };
 use crate::{
+    error::MigrateError,
     execution::loss::{LossCheck, Moves},
     execution::replay::RunError,
     files::checksum::sha256_hex,
-    files::migration::Body,
+    files::migration::{Body, Direction, Migration},
     files::script::{Script, Statement},
+    report::finding::{Finding, FindingKind},
     target::{Checkpoint, ForeignKeys, Progress, Target, TargetError},
 };
 
@@ -41,18 +43,21 @@ fn run_and_record(
     recorder: &Recorder<'_>,
     begun: Instant,
 ) -> Result<(), Failure> {
+    let done = target.checkpoints(&order.migration.id, order.direction)?;
+    if let Some(finding) = changed_after_it_ran(order.migration, order.direction, &done) {
+        return Err(Failure::Outcome(Box::new(MigrateError::HistoryBroken { findings: vec![finding] })));
+    }
+    let there = note_there(target, order, script, &done)?;
     // Where it cannot be told which rows refer to nothing, nothing is said of them afterwards either.
     let orphans = target.orphans().ok();
-    let moves = Moves::of(script);
-    let first = first_to_do(target, order, script)?;
-    for statement in script.statements().iter().take(first) {
-        // A pragma or an attached database belongs to the connection, so a run that continues has to say it again.
-        if statement.dialect.is_setting(&statement.text) {
+    let watched = Watched::new(script, &there);
+    for (at, statement) in script.statements().iter().enumerate() {
+        if !there.contains(&at) && !done.contains(&checkpoint(order, at, &statement.text)) {
+            run_one(target, order, &watched, at, statement)?;
+        } else if statement.dialect.is_setting(&statement.text) {
+            // A pragma or an attached database belongs to the connection, so a run that continues has to say it again.
             target.execute(&statement.text)?;
         }
-    }
-    for (at, statement) in script.statements().iter().enumerate().skip(first) {
-        run_one(target, order, &moves, at, statement)?;
     }
     if let Some(before) = orphans {
         refuse_orphans(&before, &target.orphans()?)?;
@@ -64,11 +69,51 @@ fn run_and_record(
     })
 }
 
+/// Writes a checkpoint for each statement whose effect is there, before the first one runs: a later run must not run it
+/// either. Gives the places of those that had none.
+fn note_there(
+    target: &mut dyn Target,
+    order: &Order<'_>,
+    script: &Script,
+    done: &[Checkpoint],
+) -> Result<Vec<usize>, TargetError> {
+    let statements = script.statements().iter().enumerate().filter(|(at, _)| order.there.contains(at));
+    let mut there: Vec<Checkpoint> = statements.map(|(at, it)| checkpoint(order, at, &it.text)).collect();
+    there.retain(|checkpoint| !done.contains(checkpoint));
+    if !there.is_empty() {
+        in_own_transaction(target, ForeignKeys::AsSet, |target| {
+            there.iter().try_for_each(|checkpoint| target.checkpoint(checkpoint))
+        })?;
+    }
+    Ok(there.into_iter().map(|checkpoint| checkpoint.statement).collect())
+}
+
+/// What the count of losses knows of a script: without what was there before, because a table that somebody else made
+/// may hold rows.
+struct Watched {
+    script: Script,
+    moves: Moves,
+    there: Vec<usize>,
+}
+
+impl Watched {
+    fn new(script: &Script, there: &[usize]) -> Self {
+        let script = script.without(there);
+        Self { moves: Moves::of(&script), script, there: there.to_vec() }
+    }
+
+    /// The tables that the statements before this place of the file made.
+    fn made_before(&self, at: usize) -> BTreeSet<String> {
+        let left_out = self.there.iter().filter(|place| **place < at).count();
+        Moves::made_before(&self.script, at - left_out)
+    }
+}
+
 /// A statement that refuses a transaction can be run twice, so its checkpoint follows it.
 fn run_one(
     target: &mut dyn Target,
     order: &Order<'_>,
-    moves: &Moves,
+    watched: &Watched,
     at: usize,
     statement: &Statement,
 ) -> Result<(), Failure> {
@@ -81,7 +126,7 @@ fn run_one(
             Ok::<_, Failure>(target.checkpoint(&Checkpoint::begun(&order.migration.id, order.direction, at))?)
         })?;
     }
-    if is_bare && let Err(failure) = count_and_execute(target, order, moves, at, statement) {
+    if is_bare && let Err(failure) = count_and_execute(target, order, watched, at, statement) {
         // There is no transaction, but the count that has begun ends with one.
         target.roll_back();
         return Err(failure);
@@ -89,7 +134,7 @@ fn run_one(
     again_if_asked(target, |target| {
         in_own_transaction(target, ForeignKeys::AsSet, |target| {
             if !is_bare {
-                count_and_execute(target, order, moves, at, statement)?;
+                count_and_execute(target, order, watched, at, statement)?;
             }
             Ok(target.checkpoint(&checkpoint(order, at, &statement.text))?)
         })
@@ -99,13 +144,12 @@ fn run_one(
 fn count_and_execute(
     target: &mut dyn Target,
     order: &Order<'_>,
-    moves: &Moves,
+    watched: &Watched,
     at: usize,
     statement: &Statement,
 ) -> Result<(), Failure> {
-    let script = order.migration.script(order.direction);
-    let made = script.map(|script| Moves::made_before(script, at)).unwrap_or_default();
-    target.begin_loss_check(LossCheck { moves: moves.clone(), made, ..order.loss_check() })?;
+    let (moves, made) = (watched.moves.clone(), watched.made_before(at));
+    target.begin_loss_check(LossCheck { moves, made, ..order.loss_check() })?;
     let wrap = |source| Failure::Run(RunError::Statement { statement: statement.clone(), source }, at);
     target.execute(&statement.text).map_err(wrap)?;
     refuse_loss(target, order, at)
@@ -140,10 +184,31 @@ fn checkpoint(order: &Order<'_>, statement: usize, text: &str) -> Checkpoint {
     }
 }
 
-/// Goes on after the statements that an interrupted run did, as long as the file still has them.
-fn first_to_do(target: &mut dyn Target, order: &Order<'_>, script: &Script) -> Result<usize, TargetError> {
-    let done = target.checkpoints(&order.migration.id, order.direction)?;
-    let is_done = |at: usize, text: &str| done.contains(&checkpoint(order, at, text));
-    let statements = script.statements().iter().enumerate();
-    Ok(statements.take_while(|(at, statement)| is_done(*at, &statement.text)).count())
+/// What is wrong with the file of an interrupted run, if a statement that has run is not in its place any more: it would
+/// run a second time, and what it did the first time would stay.
+pub(crate) fn changed_after_it_ran(
+    migration: &Migration,
+    direction: Direction,
+    done: &[Checkpoint],
+) -> Option<Finding> {
+    let statements = migration.script(direction).map(Script::statements).unwrap_or_default();
+    let is_there = |it: &&Checkpoint| {
+        let statement = statements.get(it.statement);
+        statement.is_some_and(|statement| it.checksum == sha256_hex(statement.text.as_bytes()))
+    };
+    // What has only begun is run again in any case.
+    let changed = done.iter().filter(|it| !it.is_begun() && !is_there(it)).map(|it| it.statement).min()?;
+    let (of_down, marked) = match direction {
+        Direction::Up => ("", "applied"),
+        Direction::Down => (" of its down", "rolled back"),
+    };
+    let message = format!(
+        "its run was interrupted, and statement {}{of_down}, which has run, says something else now",
+        changed + 1
+    );
+    let hint = format!(
+        "put the old text of that statement back (those that have not run may change), or do the rest by hand and mark \
+         the migration as {marked}"
+    );
+    Some(Finding::new(FindingKind::ChangedMigration, migration.id.to_string(), message).hint(hint))
 }
