@@ -5,9 +5,10 @@ use longshore_core::{Backend, IdRange, StoreError};
 use tokio::time::{sleep, timeout};
 
 use crate::combined_store::Shared;
-use crate::member::Member;
+use crate::member::{Member, source_of};
 use crate::members::too_late;
 use crate::numbering::Numbering;
+use crate::schedules::{apply_here, tell_applied};
 
 /// How long to wait between two tries.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -47,6 +48,12 @@ async fn attend(weak: &Weak<Shared>, numbering: Numbering) -> bool {
             is_missing = true;
             continue;
         }
+        // First: a job that is limited must not be claimed before its limit is known.
+        if !tell_limits(&shared, place).await {
+            is_missing = true;
+            continue;
+        }
+        is_missing |= !tell_schedules(&shared, place).await;
         is_missing |= !register(&shared, place).await;
     }
     is_missing |= !tell_starts(&shared).await;
@@ -123,6 +130,60 @@ async fn answers(member: &Member) -> bool {
             false
         }
     }
+}
+
+/// Tells a database the limits that it missed.
+async fn tell_limits(shared: &Shared, place: usize) -> bool {
+    let Some(missed) = shared.missed_limits.of(place) else { return true };
+    let member = &shared.members.all()[place];
+    let Ok(store) = member.store() else { return false };
+    match timeout(PATIENCE, store.apply_limits(missed.clone())).await {
+        Ok(Ok(applied)) => {
+            shared.missed_limits.told(place, &missed);
+            for subject in applied.overridden {
+                tracing::warn!(
+                    database = &*member.name,
+                    %subject,
+                    "a limit that was set by hand holds; `longshore limits unset` ends that"
+                );
+            }
+            // Its jobs may be claimed from now on.
+            shared.opened.send_replace(());
+            true
+        }
+        Ok(Err(error)) => {
+            let error = source_of(member.meet(error));
+            if shared.missed_limits.note(place, &error) {
+                member.tell_missed_limits(&error);
+            }
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Applies the schedules that a database missed. Each is applied once: a change by hand after that holds.
+async fn tell_schedules(shared: &Shared, place: usize) -> bool {
+    let member = &shared.members.all()[place];
+    for missed in shared.missed_schedules.of(place) {
+        let Ok(store) = member.store() else { return false };
+        let Ok(applied) = timeout(PATIENCE, apply_here(shared, place, store, &missed)).await else { return false };
+        match applied {
+            Ok(applied) => tell_applied(member, &applied),
+            Err(error) if error.is_passing() => {
+                let error = source_of(member.meet(error));
+                if shared.missed_schedules.note(place, &error) {
+                    member.tell_missed_schedules(&error);
+                }
+                return false;
+            }
+            Err(error) => {
+                tracing::error!(database = &*member.name, %error, "the schedules could not be applied in a database");
+            }
+        }
+        shared.missed_schedules.told(place, &missed);
+    }
+    true
 }
 
 /// Registers the workers that this database does not know.

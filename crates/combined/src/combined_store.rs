@@ -7,6 +7,8 @@ use tokio::sync::{Notify, watch};
 use crate::attendant;
 use crate::member::{Member, NamedDatabase, UnreachableDatabase};
 use crate::members::Members;
+use crate::missed_limits::MissedLimits;
+use crate::missed_schedules::MissedSchedules;
 use crate::numbering::{CombineError, Numbering, number};
 use crate::pace::Pace;
 use crate::workers::Workers;
@@ -29,6 +31,8 @@ pub struct CombinedStore {
 pub(crate) struct Shared {
     pub(crate) members: Members,
     pub(crate) workers: Workers,
+    pub(crate) missed_limits: MissedLimits,
+    pub(crate) missed_schedules: MissedSchedules,
     pub(crate) reclaims: Pace,
     pub(crate) upkeep: Pace,
     /// A database was opened later than the others.
@@ -48,6 +52,8 @@ impl CombinedStore {
         let shared = Arc::new(Shared {
             members,
             workers: Workers::default(),
+            missed_limits: MissedLimits::default(),
+            missed_schedules: MissedSchedules::default(),
             reclaims: Pace::new(count),
             upkeep: Pace::new(count),
             opened: watch::Sender::new(()),

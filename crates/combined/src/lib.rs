@@ -11,6 +11,8 @@ mod limiting;
 mod member;
 mod members;
 mod merge;
+mod missed_limits;
+mod missed_schedules;
 mod numbering;
 mod pace;
 mod schedules;

@@ -1,23 +1,40 @@
 use std::collections::BTreeMap;
 
 use longshore_core::{
-    AppliedLimits, ApplyLimits, ChangeLimit, LimitPage, LimitPosition, LimitRow, Limiting, LimitsRequest, StoreFuture,
+    AppliedLimits, ApplyLimits, ChangeLimit, LimitPage, LimitPosition, LimitRow, Limiting, LimitsRequest, StoreError,
+    StoreFuture,
 };
 
 use crate::combined_store::CombinedStore;
-use crate::members::{LONG, every, reachable};
+use crate::members::{LONG, SHORT, every, reachable};
 
 /// Every database has the rules of all subjects, and counts its own jobs. A queue is in one database; a type whose jobs
 /// are in several of them may run as many in each.
 impl Limiting for CombinedStore {
+    /// In every database that takes them. The others get the rules as soon as they can, before a job is claimed there.
     fn apply_limits(&self, apply: ApplyLimits) -> StoreFuture<'_, AppliedLimits> {
         Box::pin(async move {
-            let answers = self.shared.members.ask_all(LONG, move |store| {
-                let apply = apply.clone();
-                Box::pin(async move { store.apply_limits(apply).await })
+            let told = apply.clone();
+            let answers = self.shared.members.ask_all(SHORT, move |store| {
+                let told = told.clone();
+                Box::pin(async move { store.apply_limits(told).await })
             });
+            let answers = answers.await;
+            for (place, answer) in &answers {
+                match answer {
+                    Ok(_) => self.shared.missed_limits.supersede(*place, &apply),
+                    // Every error that concerns a whole database is one of these.
+                    Err(StoreError::InDatabase { source, .. }) => {
+                        if self.shared.missed_limits.add(*place, &apply, source) {
+                            self.shared.members.all()[*place].tell_missed_limits(source);
+                        }
+                    }
+                    Err(_) => {}
+                }
+            }
+            self.shared.note_missing(&answers);
             let mut all = AppliedLimits::default();
-            for (_, applied) in every(answers.await)? {
+            for (_, applied) in reachable(answers)? {
                 all.changed.extend(applied.changed);
                 all.overridden.extend(applied.overridden);
             }

@@ -142,6 +142,32 @@ impl Member {
         );
     }
 
+    /// Says why it has not got the limits of this process. If it does not answer, that was said already.
+    pub(crate) fn tell_missed_limits(&self, error: &StoreError) {
+        if self.trouble().is_none() {
+            tracing::warn!(
+                database = &*self.name,
+                %error,
+                code = error.code(),
+                hint = error.hint(),
+                "the limits could not be set in a database; its jobs wait"
+            );
+        }
+    }
+
+    /// Says why it has not got the schedules of this process. If it does not answer, that was said already.
+    pub(crate) fn tell_missed_schedules(&self, error: &StoreError) {
+        if self.trouble().is_none() {
+            tracing::warn!(
+                database = &*self.name,
+                %error,
+                code = error.code(),
+                hint = error.hint(),
+                "the schedules could not be applied in a database; they will be as soon as that is possible"
+            );
+        }
+    }
+
     /// It has answered.
     pub(crate) fn pass(&self) {
         let earlier = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -154,6 +180,14 @@ impl Member {
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Member").field("name", &self.name).field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+/// The error without the name of its database.
+pub(crate) fn source_of(error: StoreError) -> Arc<StoreError> {
+    match error {
+        StoreError::InDatabase { source, .. } => source,
+        error => Arc::new(error),
     }
 }
 

@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 
 use longshore_combined::{CombineError, CombinedStore, NamedDatabase, Numbering, Opening};
 use longshore_core::{
-    Action, ClaimRequest, Console, Filter, Held, IdRange, JobId, JobPageRequest, NewJob, OutsideCause, PageCursor,
-    Priority, QueueChange, QueueLimit, QueueScope, Recorded, Selection, StartedAttempt, Status, Store, StoreError,
-    WorkerId, WorkerSession, stream_of,
+    Action, ApplyLimits, ApplySchedules, ChangeSchedule, ClaimRequest, Console, Filter, Held, IdRange, JobData, JobId,
+    JobPageRequest, LimitRule, LimitSubject, Limiting, NewJob, OutsideCause, PageCursor, Priority, QueueChange,
+    QueueLimit, QueueScope, Recorded, ScheduleChange, ScheduleDefinition, ScheduleSource, ScheduledJob, Schedules,
+    SchedulesRequest, Selection, SettleSchedules, StartedAttempt, Status, Store, StoreError, Timing, WorkerId,
+    WorkerSession, stream_of,
 };
-use longshore_testkit::{FakeClock, FaultPlan, FaultStore, MemoryStore, claim, ended, heartbeat, job, worker};
+use longshore_testkit::{
+    EveryPlanner, FakeClock, Fault, FaultPlan, FaultStore, MemoryStore, Operation, claim, ended, heartbeat, job, worker,
+};
 
 type Part = FaultStore<MemoryStore>;
 
@@ -284,7 +288,7 @@ async fn a_database_that_does_not_answer_keeps_nobody_waiting() {
 async fn a_claim_that_a_database_did_not_answer_is_repeated_there_and_loses_no_job() {
     let spread = Spread::new().await;
     let (worker_id, _session) = spread.worker().await;
-    spread.mail.fail_next(longshore_testkit::Operation::Claim, longshore_testkit::Fault::Lost);
+    spread.mail.fail_next(Operation::Claim, Fault::Lost);
     spread.enqueue(mail()).await;
     spread.enqueue(job()).await;
     let mut found = spread.claim(&worker_id, 9).await;
@@ -330,6 +334,141 @@ async fn a_database_that_was_away_at_the_start_is_worked_as_soon_as_it_answers()
     })
     .await;
     assert_eq!(both.unreachable().len(), 0);
+}
+
+#[tokio::test]
+async fn limits_hold_where_a_database_answers_and_elsewhere_before_its_first_claim() {
+    let spread = Spread::new().await;
+    let (worker_id, _session) = spread.worker().await;
+    for _ in 0..2 {
+        spread.enqueue(job()).await;
+        spread.enqueue(mail()).await;
+    }
+    spread.mail.set_gone(true);
+    let rule = LimitRule { concurrency: Some(1), ..LimitRule::default() };
+    let apply = ApplyLimits { rules: vec![(LimitSubject::Type(job().job_type), Some(rule))] };
+    let applied = spread.both.apply_limits(apply).await.unwrap();
+    assert_eq!(applied.changed.len(), 1);
+    assert_eq!(spread.claim(&worker_id, 9).await.len(), 1, "the others go on, each with the limit");
+    spread.mail.set_gone(false);
+    let claimed = std::sync::Mutex::new(Vec::new());
+    until(async || {
+        let leases = spread.claim(&worker_id, 9).await;
+        claimed.lock().unwrap().extend(leases);
+        !claimed.lock().unwrap().is_empty()
+    })
+    .await;
+    assert!(spread.claim(&worker_id, 9).await.is_empty());
+    assert_eq!(claimed.into_inner().unwrap().len(), 1, "its limit was there first");
+}
+
+#[tokio::test]
+async fn a_claim_names_the_cause_why_a_database_has_no_limits() {
+    let spread = Spread::new().await;
+    let (worker_id, _session) = spread.worker().await;
+    // More often than anybody tries again during this test.
+    for _ in 0..100 {
+        spread.mail.fail_next(Operation::Schedule, Fault::Full);
+    }
+    let rule = LimitRule { concurrency: Some(1), ..LimitRule::default() };
+    let apply = ApplyLimits { rules: vec![(LimitSubject::Type(job().job_type), Some(rule))] };
+    spread.both.apply_limits(apply).await.unwrap();
+    assert!(spread.both.unreachable().is_empty(), "it answers");
+    spread.main.set_gone(true);
+    spread.both.stats(0).await.unwrap();
+    let error = spread.both.claim(claim(&worker_id, 9)).await.unwrap_err();
+    assert!(error.code() == "disk_full" && error.to_string().starts_with("database mail: "), "{error}");
+}
+
+/// A schedule whose jobs are in this queue.
+fn each(name: &str, queue: &str) -> ScheduleDefinition {
+    let timing = Timing::Every { every_ms: 60_000, time_zone: "UTC".to_owned() };
+    let mut job = ScheduledJob::new("work", JobData::default());
+    job.queue = Some(queue.to_owned());
+    ScheduleDefinition::new(name, timing, job)
+}
+
+fn application(definitions: Vec<ScheduleDefinition>) -> ApplySchedules {
+    ApplySchedules {
+        definitions,
+        source: ScheduleSource::Config,
+        prune: false,
+        dry_run: false,
+        planner: Arc::new(EveryPlanner::default()),
+        decided_by: "the test".to_owned(),
+    }
+}
+
+/// The names of the schedules of a database.
+async fn schedules(store: &Part) -> Vec<String> {
+    let request = SchedulesRequest { names: None, after: None, limit: 100 };
+    // Below the faults: the test sees the database also while nobody else does.
+    store.inner().schedules(request).await.unwrap().into_iter().map(|record| record.name).collect()
+}
+
+async fn settle(store: &CombinedStore) {
+    let planner = Arc::new(EveryPlanner::default());
+    let settle = SettleSchedules { planner, decided_by: "the test".to_owned(), limit: 100 };
+    store.settle_schedules(settle).await.unwrap();
+}
+
+#[tokio::test]
+async fn schedules_are_applied_once_where_a_database_answers_and_elsewhere_as_soon_as_it_does() {
+    let spread = Spread::new().await;
+    spread.mail.set_gone(true);
+    let apply = application(vec![each("here", "default"), each("there", "mail")]);
+    let error = spread.both.apply_schedules(apply).await.unwrap_err();
+    assert!(error.is_passing() && error.to_string().starts_with("database mail: "), "{error}");
+    assert_eq!((schedules(&spread.main).await, schedules(&spread.mail).await), (vec!["here".to_owned()], vec![]));
+    let removal = ChangeSchedule {
+        name: "here".to_owned(),
+        change: ScheduleChange::Remove,
+        planner: Arc::new(EveryPlanner::default()),
+        decided_by: "an operator".to_owned(),
+    };
+    assert!(spread.main.change_schedule(removal).await.unwrap());
+
+    spread.mail.set_gone(false);
+    until(async || schedules(&spread.mail).await == ["there"]).await;
+
+    assert_eq!(schedules(&spread.main).await, [""; 0], "what was removed by hand stays so");
+}
+
+#[tokio::test]
+async fn a_schedule_that_has_left_a_database_that_was_away_does_not_run_there_as_well() {
+    let spread = Spread::new().await;
+    spread.mail.apply_schedules(application(vec![each("moved", "mail")])).await.unwrap();
+    spread.mail.set_gone(true);
+    spread.both.apply_schedules(application(vec![each("moved", "default")])).await.unwrap();
+    spread.clock.advance(Duration::from_secs(60));
+
+    spread.mail.set_gone(false);
+    until(async || {
+        settle(&spread.both).await;
+        schedules(&spread.mail).await.is_empty()
+    })
+    .await;
+
+    assert_eq!(schedules(&spread.main).await, ["moved"]);
+    assert_eq!((count(&spread.main).await, count(&spread.mail).await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_dry_run_and_pruning_are_not_made_up_for_later() {
+    let spread = Spread::new().await;
+    spread.mail.set_gone(true);
+    let dry = ApplySchedules { dry_run: true, ..application(vec![each("there", "mail")]) };
+    spread.both.apply_schedules(dry).await.unwrap_err();
+    let prune = ApplySchedules { prune: true, ..application(vec![each("there", "mail")]) };
+    spread.both.apply_schedules(prune).await.unwrap_err();
+
+    spread.mail.set_gone(false);
+    until(async || {
+        settle(&spread.both).await;
+        spread.both.unreachable().is_empty()
+    })
+    .await;
+    assert_eq!(schedules(&spread.mail).await, [""; 0]);
 }
 
 fn away() -> StoreError {

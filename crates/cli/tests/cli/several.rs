@@ -1,7 +1,7 @@
 //! Several databases by configuration, and every command over all of them.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use longshore_testkit_postgres::{Cluster, Options, PausingProxy, StopMode};
 use rusqlite::Connection;
@@ -18,6 +18,9 @@ queue = "mail"
 run = ["sh", "-c", "printenv LONGSHORE_DATABASE_MAIL"]
 "#;
 
+/// Nothing listens there.
+const NOBODY: &str = "postgres://127.0.0.1:1/jobs";
+
 /// Two files, of which the second one has the queue `mail`.
 fn two_files() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -26,8 +29,11 @@ fn two_files() -> Sandbox {
 }
 
 fn with_mail_at(sandbox: &Sandbox, url: &str) {
-    let databases = format!("database = \"sqlite:main.db\"\n[databases.mail]\nurl = \"{url}\"\nqueues = [\"mail\"]\n");
-    sandbox.write("longshore.toml", databases + JOBS);
+    sandbox.write("longshore.toml", databases_with_mail_at(url) + JOBS);
+}
+
+fn databases_with_mail_at(url: &str) -> String {
+    format!("database = \"sqlite:main.db\"\n[databases.mail]\nurl = \"{url}\"\nqueues = [\"mail\"]\n")
 }
 
 fn id(ran: &Ran) -> i64 {
@@ -92,14 +98,14 @@ fn a_database_that_does_not_answer_is_named_and_the_others_go_on() {
     let sandbox = two_files();
     sandbox.run(&["enqueue", "mail"]);
     sandbox.run(&["enqueue", "note"]);
-    // Nothing listens there.
-    with_mail_at(&sandbox, "postgres://127.0.0.1:1/jobs");
+    with_mail_at(&sandbox, NOBODY);
     let status = sandbox.run(&["status", "--json"]);
     let document = status.document();
     assert_eq!((status.exit, &document["unreachable"][0]["database"]), (1, &"mail".into()), "{status:?}");
     assert_eq!(document["jobs"]["pending"], 1, "the others are shown");
     let list = sandbox.run(&["jobs", "list"]);
     assert!(list.exit == 1 && list.stderr.contains("database mail does not answer"), "{list:?}");
+    assert_eq!(list.stderr.matches("cannot be reached").count(), 1, "the reason is said once: {list:?}");
     let doctor = sandbox.run(&["doctor", "--json"]);
     assert!(doctor.exit == 3 && doctor.stdout.contains("database_unreachable"), "{doctor:?}");
     assert_eq!(sandbox.run(&["enqueue", "note"]).exit, 0);
@@ -207,7 +213,7 @@ fn a_worker_goes_on_while_one_database_is_away_and_works_its_jobs_afterwards() {
         assert_eq!(sandbox.run(&["enqueue", job]).exit, 0);
     }
     let mut worker = sandbox.command(&["work"]);
-    let mut worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let completed = |url: &str| {
         let listed = sandbox.run(&["jobs", "list", "--status", "completed", "--json", "--database", url]);
         listed.document()["jobs"].as_array().map_or(0, Vec::len)
@@ -222,12 +228,36 @@ fn a_worker_goes_on_while_one_database_is_away_and_works_its_jobs_afterwards() {
     assert_eq!(completed(&database.url()), 1);
     proxy.accept();
     sandbox.until(|| completed(&database.url()) == 2);
+    let ended = terminate(worker);
+    assert!(ended.contains("a database does not answer") && ended.contains("the database answers again"), "{ended}");
+}
+
+#[test]
+fn a_worker_that_has_never_reached_a_database_works_the_others_and_ends_at_the_first_signal() {
+    let sandbox = two_files();
+    assert_eq!(sandbox.run(&["enqueue", "note"]).exit, 0);
+    let schedules = ["note", "mail"]
+        .map(|job| format!("[schedules.each-{job}]\nevery = \"1s\"\njob = \"{job}\"\noverlap = \"allow\"\n"));
+    sandbox.write("longshore.toml", databases_with_mail_at(NOBODY) + JOBS + &schedules.concat());
+    let mut worker = sandbox.command(&["work"]);
+    let worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // The job that was enqueued, and one of the schedule.
+    sandbox.until(|| {
+        let listed = ["jobs", "list", "--status", "completed", "--json", "--database", "sqlite:main.db"];
+        sandbox.run(&listed).document()["jobs"].as_array().map_or(0, Vec::len) >= 2
+    });
+    let ended = terminate(worker);
+    assert!(ended.contains("a database does not answer"), "{ended}");
+}
+
+/// Sends the first signal to a worker; answers what it has said until its end, which must be a good one.
+fn terminate(mut worker: Child) -> String {
     let pid = worker.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    let mut ended = String::new();
-    worker.stderr.take().unwrap().read_to_string(&mut ended).unwrap();
-    assert_eq!(worker.wait().unwrap().code(), Some(0), "{ended}");
-    assert!(ended.contains("a database does not answer") && ended.contains("the database answers again"), "{ended}");
+    let mut said = String::new();
+    worker.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(worker.wait().unwrap().code(), Some(0), "{said}");
+    said
 }
 
 #[test]

@@ -23,6 +23,10 @@ pub(crate) async fn claim(shared: &Shared, request: ClaimRequest) -> Result<Clai
             missed.get_or_insert_with(|| member.out_of_reach());
             continue;
         }
+        if let Some(source) = shared.missed_limits.why(place) {
+            missed.get_or_insert_with(|| StoreError::InDatabase { name: Arc::clone(&member.name), source });
+            continue;
+        }
         let Some(own) = round.rest(&request) else { break };
         if member.trouble().is_some() && round.now.is_some() {
             continue;

@@ -42,7 +42,9 @@ impl Inbox for CombinedInbox {
             if part.is_none() {
                 *part = member.opened().map(|store| store.inbox(&self.worker_id));
             }
-            if let Some(part) = part {
+            if let Some(part) = part
+                && !shared.missed_limits.is_open(place)
+            {
                 part.offer(scope, limit);
             }
         }

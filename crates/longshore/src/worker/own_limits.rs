@@ -27,12 +27,17 @@ impl OwnLimits {
         Ok(Self { pending: Mutex::new(pending) })
     }
 
-    /// Makes them known, if that has not been done. No job may start before.
+    /// Makes them known, if that has not been done, unless the worker stops before the store answers. No job may start
+    /// before.
     pub(crate) async fn apply(&self, worker_run: &WorkerRun) -> Result<(), StoreError> {
         let mut pending = self.pending.lock().await;
         let Some(apply) = pending.as_ref() else { return Ok(()) };
         let make = || worker_run.queue.backend().apply_limits(apply.clone());
-        let applied = worker_run.patiently(StoreCall::Limits, make).await?;
+        let applied = tokio::select! {
+            applied = worker_run.patiently(StoreCall::Limits, make) => applied?,
+            // A store that does not answer must not keep the worker from ending.
+            () = worker_run.stopping() => return Ok(()),
+        };
         *pending = None;
         for subject in applied.changed {
             quiet::info!(%subject, "applied the limit of this program");

@@ -1,5 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use longshore::limits::LimitRule;
 use longshore::{Queue, Status};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 
@@ -51,4 +53,23 @@ async fn an_outage_of_the_store_is_told_once_and_so_is_its_end() {
 
     running.stop().await;
     assert_eq!(warnings.told.lock().unwrap().len(), 4, "{:?}", warnings.told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_store_does_not_take_its_limits_stops_when_asked() {
+    let (warnings, _guard) = Warnings::listen();
+    let bench = Bench::new();
+    let (store, queue) = faulty(&bench);
+    for _ in 0..3 {
+        store.fail_next(Operation::Schedule, Fault::Busy);
+    }
+    let rule = LimitRule { concurrency: Some(1), ..LimitRule::default() };
+    let worker = bench.worker_of(&queue).limit("step", rule).handle(|_: Step, _| async { Ok(()) });
+    let running = Running::spawn(worker);
+    warnings.until(FAILS, 1).await;
+    store.set_gone(true);
+
+    let stopped = tokio::time::timeout(Duration::from_secs(60), running.stop()).await;
+
+    assert!(stopped.is_ok(), "it waits for its store");
 }

@@ -25,6 +25,10 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
     while worker_run.phase() == Phase::Working {
         renew_identity(worker_run).await?;
         worker_run.limits.apply(worker_run).await?;
+        if worker_run.phase() != Phase::Working {
+            // Perhaps without its limits, so nothing more is claimed.
+            break;
+        }
         inbox.empty(worker_run);
         if worker_run.gate.is_closed() {
             inbox.rest(worker_run);
