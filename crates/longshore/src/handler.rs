@@ -2,6 +2,7 @@
 //!
 //! Most applications need only async functions, see [`Worker::handle`](crate::Worker::handle).
 
+pub(crate) mod attempt_documents;
 pub(crate) mod checkpoint;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod completion;

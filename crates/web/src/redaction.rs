@@ -95,10 +95,10 @@ impl Redaction {
         self.hidden(text).unwrap_or_else(|| text.to_owned())
     }
 
-    /// The error or another text of a job without the values that the fields have in its payload, where they have at
+    /// The error or another text of a job without the values that the fields have in its documents, where they have at
     /// least four characters.
-    pub fn text_of_job(&self, payload: &JobData, text: &str) -> String {
-        Secrets::of(self, [payload]).mask(text)
+    pub fn text_of_job<'a>(&self, documents: impl IntoIterator<Item = &'a JobData>, text: &str) -> String {
+        Secrets::of(self, documents).mask(text)
     }
 
     /// The document with placeholders, if there is something to hide in it.

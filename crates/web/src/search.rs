@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
-use crate::shown::Shown;
+use crate::redaction::PLACEHOLDER;
+use crate::shown::{Candidates, Shown};
 
 /// How long a search looks. The store has no index of what is in a job.
 pub(crate) const LOOK_MAX: Duration = Duration::from_secs(3);
@@ -98,10 +99,20 @@ impl<'c> Matcher<'c> {
     }
 
     fn matches(&self, job: &Job) -> bool {
+        self.fits_documents(job) && self.error.as_ref().is_none_or(|error| has_error(job, error))
+    }
+
+    fn fits_documents(&self, job: &Job) -> bool {
         let Contents { tag, field, .. } = self.contents;
         tag.as_ref().is_none_or(|tag| has_tag(job, tag))
-            && self.error.as_ref().is_none_or(|error| has_error(job, error))
             && field.as_ref().is_none_or(|field| field.matches(job.job_data.as_str()))
+    }
+
+    /// Whether a job may match when more is hidden in its texts. Of what is looked for, only a part of a placeholder can
+    /// come with that.
+    fn may_match(&self, job: &Job) -> bool {
+        let may_have = |error: &String| has_error(job, error) || has_any_error(job) && may_be_placeholder(error);
+        self.fits_documents(job) && self.error.as_ref().is_none_or(may_have)
     }
 }
 
@@ -116,6 +127,15 @@ fn has_tag(job: &Job, tag: &str) -> bool {
 fn has_error(job: &Job, error: &str) -> bool {
     let texts = [job.error_message.as_deref(), job.dead_letter_reason.as_deref()];
     texts.into_iter().flatten().any(|text| text.to_lowercase().contains(error))
+}
+
+fn has_any_error(job: &Job) -> bool {
+    job.error_message.is_some() || job.dead_letter_reason.is_some()
+}
+
+/// Whether this text could be found where a placeholder is: it is a part of one, or reaches over one of its ends.
+fn may_be_placeholder(error: &str) -> bool {
+    PLACEHOLDER.contains(error) || error.contains(['[', ']'])
 }
 
 /// Where a search begins, and how far it goes.
@@ -143,6 +163,7 @@ pub(crate) struct Found {
 pub(crate) async fn search(shown: &Shown, search: Search<'_>) -> Result<Found, ApiError> {
     let Search { contents, selection, after, limit: found_max, looked_max } = search;
     let matcher = Matcher::new(contents);
+    let may_match = |job: &Job| matcher.may_match(job);
     let deadline = Instant::now() + LOOK_MAX;
     let mut found = Found { jobs: Vec::new(), next: after, looked: 0, is_late: false };
     let mut limit = FIRST_READ;
@@ -152,7 +173,7 @@ pub(crate) async fn search(shown: &Shown, search: Search<'_>) -> Result<Found, A
         let reach = READ_LOOKED_MAX.min(left);
         let selection = selection.clone();
         let request = JobPageRequest { selection, after: found.next.clone(), limit, looked_max: Some(reach) };
-        let Ok(page) = timeout_at(deadline, shown.jobs(request)).await else {
+        let Ok(candidates) = timeout_at(deadline, shown.candidates(request, &may_match)).await else {
             found.is_late = true;
             return if found.looked > 0 {
                 Ok(found)
@@ -160,21 +181,19 @@ pub(crate) async fn search(shown: &Shown, search: Search<'_>) -> Result<Found, A
                 Err(ApiError::timed_out("the jobs were not read in time"))
             };
         };
-        let page = page?;
-        let read = page.jobs.len();
-        let matching: Vec<(usize, Job)> =
-            page.jobs.into_iter().enumerate().filter(|(_, job)| matcher.matches(job)).collect();
+        let Candidates { jobs, read, next } = candidates?;
+        let matching: Vec<(usize, Job)> = jobs.into_iter().filter(|(_, job)| matcher.matches(job)).collect();
         let room = found_max - found.jobs.len();
         if matching.len() > room {
             // Once more, only as far as the last one that has room: then the next page begins behind it.
             limit = matching[room - 1].0 as u32 + 1;
             continue;
         }
-        let is_short = page.next.is_some() && read < limit as usize;
+        let is_short = next.is_some() && read < limit as usize;
         // Of jobs that the other conditions rule out, as many were looked at as a read may.
         found.looked += if is_short { u64::from(reach) } else { read as u64 };
         found.jobs.extend(matching.into_iter().map(|(_, job)| job));
-        found.next = page.next;
+        found.next = next;
         if found.next.is_none() || found.jobs.len() >= found_max || found.looked >= looked_max {
             return Ok(found);
         }
@@ -188,6 +207,16 @@ mod tests {
 
     fn field(text: &str) -> Field {
         Field::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_text_that_a_placeholder_could_bring_is_known() {
+        for text in ["", "redact", "[redacted]", "user [red", "d], again"] {
+            assert!(may_be_placeholder(text), "{text}");
+        }
+        for text in ["no route", "redacted user", "hunter2"] {
+            assert!(!may_be_placeholder(text), "{text}");
+        }
     }
 
     #[test]

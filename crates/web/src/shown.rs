@@ -4,12 +4,14 @@
 
 mod batches;
 mod changes;
+mod job_secrets;
 mod jobs;
 mod limits;
 mod schedules;
 mod statistics;
 mod visible;
 
+pub(crate) use self::jobs::Candidates;
 pub(crate) use self::statistics::AllQueues;
 
 use std::fmt;

@@ -79,6 +79,11 @@ impl AttemptCheckpoints {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The last checkpoint that the attempt itself has stored.
+    pub(crate) fn last_own(&self) -> Option<JobData> {
+        self.last().clone()
+    }
+
     fn turn(&self, step: &StepName, step_count: u32) -> Result<Turn, InvalidCheckpoint> {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = steps.get(step) {

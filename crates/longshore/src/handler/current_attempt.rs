@@ -8,6 +8,7 @@ use longshore_core::{
 };
 
 use crate::handler::SPAN_MAX;
+use crate::handler::attempt_documents::AttemptDocuments;
 use crate::handler::checkpoint::{AttemptCheckpoints, ProbedCheckpoints};
 use crate::handler::progress_message::IntoProgressMessage;
 use crate::handler::stop::StopSignal;
@@ -36,6 +37,7 @@ struct AttemptState {
     stop: StopSignal,
     news: Mutex<News>,
     checkpoints: AttemptCheckpoints,
+    documents: AttemptDocuments,
     /// The trace context of the attempt's own span, if that is exported.
     trace: OnceLock<String>,
 }
@@ -105,6 +107,7 @@ impl CurrentAttempt {
             stop: StopSignal::default(),
             news: Mutex::new(News::default()),
             checkpoints: AttemptCheckpoints::default(),
+            documents: AttemptDocuments::default(),
             trace: OnceLock::new(),
         };
         Self { state: Arc::new(state) }
@@ -431,6 +434,11 @@ impl CurrentAttempt {
     /// What the attempt itself has stored so far.
     pub(crate) fn own_checkpoints(&self) -> &AttemptCheckpoints {
         &self.state.checkpoints
+    }
+
+    /// What a program has said or was given.
+    pub(crate) fn own_documents(&self) -> &AttemptDocuments {
+        &self.state.documents
     }
 
     /// Where checkpoints go that no worker stores.

@@ -1,20 +1,33 @@
-use longshore_core::{Dependency, Job, JobData, JobDetail, JobFacts, ScheduleRecord, WaitingFacts};
+use std::collections::HashMap;
+
+use longshore_core::{Dependency, Job, JobData, JobDetail, JobFacts, JobId, ScheduleRecord, WaitingFacts};
 
 use super::{Redaction, Secrets};
 
 /// What is hidden in what a store says. Every field that can hold a part of a payload is here.
 impl Redaction {
-    /// The values that are hidden in the texts of a job.
-    pub(crate) fn secrets_of(&self, detail: &JobDetail) -> Secrets {
+    /// The values that are hidden in the texts of a job: those of its documents and of others, which its detail lacks.
+    pub(crate) fn secrets_of(&self, detail: &JobDetail, others: &[JobData]) -> Secrets {
         let saved = &detail.checkpoints;
         let stored = saved.checkpoint.iter().chain(saved.steps.iter().filter_map(|step| step.result.as_ref()));
-        Secrets::of(self, documents(&detail.job).chain(stored))
+        Secrets::of(self, documents(&detail.job).chain(stored).chain(others))
     }
 
-    pub(crate) fn hide_in_job(&self, job: &mut Job) {
+    /// Hides fields in a job, and in its texts the values of its documents and those that are known beside them.
+    pub(crate) fn hide_in_job(&self, job: &mut Job, beside: Option<&Secrets>) {
         if !self.is_empty() {
-            self.hide_in_job_with(job, &Secrets::of(self, documents(job)));
+            let secrets = self.secrets_with(job, beside);
+            self.hide_in_job_with(job, &secrets);
         }
+    }
+
+    /// Both are looked for at once: a value may be a part of another one, which would not be found without it.
+    fn secrets_with(&self, job: &Job, beside: Option<&Secrets>) -> Secrets {
+        let mut secrets = Secrets::of(self, documents(job));
+        if let Some(beside) = beside {
+            secrets.join(beside);
+        }
+        secrets
     }
 
     fn hide_in_job_with(&self, job: &mut Job, secrets: &Secrets) {
@@ -34,12 +47,12 @@ impl Redaction {
         }
     }
 
-    pub(crate) fn hide_in_detail(&self, detail: &mut JobDetail) {
+    /// Hides fields in a job and what belongs to it, and these values in its texts.
+    pub(crate) fn hide_in_detail(&self, detail: &mut JobDetail, secrets: &Secrets) {
         if self.is_empty() {
             return;
         }
-        let secrets = self.secrets_of(detail);
-        self.hide_in_job_with(&mut detail.job, &secrets);
+        self.hide_in_job_with(&mut detail.job, secrets);
         for attempt in &mut detail.attempts {
             secrets.hide(&mut attempt.error_message);
             secrets.hide(&mut attempt.traceback);
@@ -57,12 +70,13 @@ impl Redaction {
         results.for_each(|result| self.hide(result));
     }
 
-    pub(crate) fn hide_in_facts(&self, facts: &mut WaitingFacts) {
+    /// Hides fields in the jobs of facts, and in their texts also the values that are known beside their documents.
+    pub(crate) fn hide_in_facts(&self, facts: &mut WaitingFacts, beside: &HashMap<JobId, Secrets>) {
         if self.is_empty() {
             return;
         }
         for JobFacts { job, limits, unmet, .. } in std::iter::once(&mut facts.job).chain(&mut facts.root) {
-            let secrets = Secrets::of(self, documents(job));
+            let secrets = self.secrets_with(job, beside.get(&job.id));
             self.hide_in_job_with(job, &secrets);
             for limit in limits {
                 self.hide_in_limit(limit);

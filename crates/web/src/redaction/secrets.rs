@@ -7,15 +7,15 @@ use longshore_core::{JobData, LogEntry};
 use super::scan::{decoded, leaves};
 use super::{PLACEHOLDER, Redaction, is_json, scan};
 
-/// The values of the hidden fields of one job, to be hidden in its errors, logs and keys too.
+/// The values of hidden fields that the texts of one job may repeat, to be hidden in its errors, logs and keys too.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
     /// What is looked for within texts.
     needles: Vec<String>,
     /// What is hidden if it is a whole text, however short.
     whole: HashSet<String>,
-    /// There are so many that texts are hidden as a whole.
-    is_too_many: bool,
+    /// There are so many, or some are not known, so that texts are hidden as a whole.
+    hides_whole_texts: bool,
 }
 
 impl Secrets {
@@ -38,14 +38,31 @@ impl Secrets {
                 secrets.insert(text.to_owned());
             }
         }
-        // A value may be a part of another one.
-        secrets.needles.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        secrets.needles.dedup();
-        if secrets.needles.len() > Self::NEEDLES_MAX {
-            secrets.needles.clear();
-            secrets.is_too_many = true;
-        }
+        secrets.settle();
         secrets
+    }
+
+    /// Where the values are not known: texts are hidden as a whole.
+    pub(crate) fn unknown() -> Self {
+        Self { hides_whole_texts: true, ..Self::default() }
+    }
+
+    /// Adds other values.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.needles.extend(other.needles.iter().cloned());
+        self.whole.extend(other.whole.iter().cloned());
+        self.hides_whole_texts |= other.hides_whole_texts;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        // A value may be a part of another one.
+        self.needles.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.needles.dedup();
+        if self.needles.len() > Self::NEEDLES_MAX {
+            self.needles.clear();
+            self.hides_whole_texts = true;
+        }
     }
 
     fn add(&mut self, value: &str) {
@@ -79,7 +96,7 @@ impl Secrets {
     }
 
     fn is_empty(&self) -> bool {
-        self.whole.is_empty() && !self.is_too_many
+        self.whole.is_empty() && !self.hides_whole_texts
     }
 
     /// The text without the values. A part of a value at its beginning or its end is hidden too, because texts are cut.
@@ -87,7 +104,7 @@ impl Secrets {
         if self.is_empty() {
             return text.to_owned();
         }
-        if self.is_too_many || self.whole.contains(text) {
+        if self.hides_whole_texts || self.whole.contains(text) {
             return PLACEHOLDER.to_owned();
         }
         let ranges = self.ranges(text);
@@ -113,7 +130,7 @@ impl Secrets {
         };
         for run in entries.chunk_by_mut(continues) {
             let whole: String = run.iter().map(|entry| entry.text.as_str()).collect();
-            if self.is_too_many {
+            if self.hides_whole_texts {
                 run.iter_mut().for_each(|entry| entry.text = PLACEHOLDER.to_owned());
                 continue;
             }
@@ -253,6 +270,15 @@ mod tests {
     fn with_too_many_values_nothing_of_a_text_is_shown() {
         let many: Vec<String> = (1000..2001).map(|number| number.to_string()).collect();
         assert_eq!(secrets(&format!("{{\"key\": [{}]}}", many.join(","))).mask("plain"), PLACEHOLDER);
+    }
+
+    #[test]
+    fn values_of_two_places_are_looked_for_together() {
+        let mut both = secrets(r#"{"key": "hunter2"}"#);
+        both.join(&secrets(r#"{"key": "my-hunter2-too"}"#));
+        assert_eq!(both.mask("no my-hunter2-too, no hunter2"), "no [redacted], no [redacted]");
+        both.join(&Secrets::unknown());
+        assert_eq!(both.mask("plain"), PLACEHOLDER);
     }
 
     #[test]

@@ -1,17 +1,33 @@
+use std::collections::HashMap;
+
 use longshore_core::{
-    ClaimNumber, Dependent, DependentsRequest, Job, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
-    Selection, StoreError, WaitingFacts,
+    ClaimNumber, DependentsRequest, Job, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, PageCursor,
+    Selection, Status, StoreError, WaitingFacts,
 };
+use longshore_report::DependentList;
 
 use super::Shown;
 
 /// Both databases can hold this number of a piece.
 const PIECE_MAX: u32 = i32::MAX as u32;
 
+/// The jobs of a page that a search may find.
+pub(crate) struct Candidates {
+    /// Each with its place on the page.
+    pub(crate) jobs: Vec<(usize, Job)>,
+    /// How many jobs the page has.
+    pub(crate) read: usize,
+    /// Behind which job the next page begins.
+    pub(crate) next: Option<PageCursor>,
+}
+
 impl Shown {
     pub(crate) async fn job(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
         let mut detail = self.store().job(id).await?.filter(|detail| self.sees(&detail.job.queue));
-        detail.iter_mut().for_each(|detail| self.redaction.hide_in_detail(detail));
+        if let Some(detail) = &mut detail {
+            let secrets = self.secrets_of(detail).await?;
+            self.redaction.hide_in_detail(detail, &secrets);
+        }
         Ok(detail)
     }
 
@@ -27,10 +43,45 @@ impl Shown {
     }
 
     pub(crate) async fn jobs(&self, request: JobPageRequest) -> Result<JobPage, StoreError> {
-        let (selection, _) = self.narrowed(request.selection).await?;
-        let mut page = self.store().jobs(JobPageRequest { selection, ..request }).await?;
-        page.jobs.iter_mut().for_each(|job| self.redaction.hide_in_job(job));
+        let mut page = self.unhidden_page(request).await?;
+        self.hide_in_jobs(&mut page.jobs).await?;
         Ok(page)
+    }
+
+    /// The jobs of a page that a search may find. `may_match` sees each job as its own documents alone hide it, which needs
+    /// no other read; only for those that it lets through is the rest read.
+    pub(crate) async fn candidates(
+        &self,
+        request: JobPageRequest,
+        may_match: &(dyn Fn(&Job) -> bool + Sync),
+    ) -> Result<Candidates, StoreError> {
+        let JobPage { jobs, next } = self.unhidden_page(request).await?;
+        let read = jobs.len();
+        let let_through = |job: &Job| {
+            if self.redaction.is_empty() {
+                return may_match(job);
+            }
+            let mut hidden = job.clone();
+            self.redaction.hide_in_job(&mut hidden, None);
+            may_match(&hidden)
+        };
+        let (places, mut jobs): (Vec<usize>, Vec<Job>) =
+            jobs.into_iter().enumerate().filter(|(_, job)| let_through(job)).unzip();
+        self.hide_in_jobs(&mut jobs).await?;
+        Ok(Candidates { jobs: places.into_iter().zip(jobs).collect(), read, next })
+    }
+
+    /// The statuses of those of these jobs that there are, at most a page of them.
+    pub(crate) async fn statuses(&self, ids: &[JobId]) -> Result<HashMap<JobId, Status>, StoreError> {
+        let (selection, limit) = (Selection::Jobs(ids.to_vec()), u32::try_from(ids.len()).unwrap_or(u32::MAX));
+        let page = self.unhidden_page(JobPageRequest { selection, after: None, limit, looked_max: None }).await?;
+        Ok(page.jobs.into_iter().map(|job| (job.id, job.status)).collect())
+    }
+
+    /// A page as the store has it: its jobs must not get out before [`Shown::hide_in_jobs`].
+    async fn unhidden_page(&self, request: JobPageRequest) -> Result<JobPage, StoreError> {
+        let (selection, _) = self.narrowed(request.selection).await?;
+        self.store().jobs(JobPageRequest { selection, ..request }).await
     }
 
     pub(crate) async fn count(&self, selection: Selection) -> Result<u64, StoreError> {
@@ -45,21 +96,30 @@ impl Shown {
             let job_type = facts.job.job.job_type.clone();
             facts.workers.iter_mut().for_each(|worker| visible.narrow_facts(worker, &job_type));
         }
-        facts.iter_mut().for_each(|facts| self.redaction.hide_in_facts(facts));
+        if let Some(facts) = &mut facts {
+            let ids = std::iter::once(&facts.job).chain(&facts.root).map(|facts| facts.job.id).collect();
+            let beside = self.secrets_of_jobs(ids).await?;
+            self.redaction.hide_in_facts(facts, &beside);
+        }
         Ok(facts)
     }
 
-    pub(crate) async fn dependents(&self, request: DependentsRequest) -> Result<Vec<Dependent>, StoreError> {
+    /// At most as many as requested, and behind which one the next page begins.
+    pub(crate) async fn dependents(&self, request: DependentsRequest) -> Result<DependentList, StoreError> {
         if !self.sees_job(request.id).await? {
-            return Ok(Vec::new());
+            return Ok(DependentList::default());
         }
-        let mut dependents = self.store().dependents(request).await?;
+        // One more than requested shows whether there is a next page.
+        let mut jobs = self.store().dependents(DependentsRequest { limit: request.limit + 1, ..request }).await?;
+        let has_more = jobs.len() > request.limit as usize;
+        jobs.truncate(request.limit as usize);
+        let next = jobs.last().filter(|_| has_more).map(|job| job.id);
         if let Some(visible) = &self.visible {
-            let ids: Vec<JobId> = dependents.iter().map(|dependent| dependent.id).collect();
+            let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
             let seen = self.seen_among(visible, &ids).await?;
-            dependents.retain(|dependent| seen.contains(&dependent.id));
+            jobs.retain(|job| seen.contains(&job.id));
         }
-        Ok(dependents)
+        Ok(DependentList { jobs, next })
     }
 
     /// The pieces of a log. A value may begin in one piece and end in the next one, so the piece before is read too.
@@ -69,7 +129,7 @@ impl Shown {
         }
         let detail = self.store().job(request.id).await?.filter(|detail| self.sees(&detail.job.queue));
         let Some(detail) = detail else { return Ok(LogPage::default()) };
-        let secrets = self.redaction.secrets_of(&detail);
+        let secrets = self.secrets_of(&detail).await?;
         let before = |(claim, piece): (ClaimNumber, u32)| match piece.checked_sub(1) {
             Some(piece) => (claim, piece),
             None => (ClaimNumber(claim.0.saturating_sub(1)), PIECE_MAX),

@@ -20,6 +20,9 @@ on_both!(
     an_edit_keeps_the_values_that_it_does_not_show,
     a_limit_that_is_changed_keeps_the_weights_that_it_does_not_show,
     a_search_does_not_confirm_a_redacted_value,
+    a_list_shows_no_value_of_a_checkpoint_or_a_step,
+    a_search_does_not_confirm_the_value_of_a_checkpoint,
+    a_job_shows_no_value_that_an_earlier_job_gave_it,
     a_worker_over_http_gets_the_real_payload,
 );
 
@@ -234,6 +237,130 @@ async fn a_search_does_not_confirm_a_redacted_value(engine: Engine) {
         assert_eq!(listed, json!({ "jobs": [], "next": null }), "{query}");
     }
     assert_eq!(found("error=no+user+with").await, "1");
+}
+
+/// A job that a worker over HTTP runs.
+struct Held<'a> {
+    site: &'a Site,
+    worker: String,
+    id: Value,
+    claim_number: Value,
+}
+
+impl Held<'_> {
+    async fn claim<'a>(site: &'a Site, job_type: &str) -> Held<'a> {
+        let registered = site.post("/api/v1/workers", &json!({ "job_types": [job_type] })).await.json();
+        let worker = format!("/api/v1/workers/{}", registered["worker_id"].as_str().unwrap());
+        let claim = json!({ "job_types": [job_type], "wait": "30s", "holds": [] });
+        let claimed = site.post(&format!("{worker}/claim"), &claim).await.json();
+        let job = &claimed["jobs"][0];
+        Held { site, worker, id: job["id"].clone(), claim_number: job["claim_number"].clone() }
+    }
+
+    async fn says(&self, what: &str, mut body: Value) {
+        body["claim_number"] = self.claim_number.clone();
+        let answer = self.site.post(&format!("{}/jobs/{}/{what}", self.worker, self.id), &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// Repeats a text as its progress and in its log.
+    async fn reports(&self, text: &str) {
+        let (id, claim_number) = (&self.id, &self.claim_number);
+        let news = json!({ "id": id, "claim_number": claim_number, "progress": 0.5, "message": text, "log": text });
+        let answer = self.site.post(&format!("{}/heartbeat", self.worker), &json!({ "jobs": [news] })).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    async fn fails(&self, text: &str) {
+        let failure = json!({ "failure_type": "validation_error", "error_message": text, "traceback": text });
+        self.says("fail", failure).await;
+    }
+
+    /// Checks that these answers show this text, and no value.
+    async fn is_shown_as(&self, text: &str, paths: &[&str]) {
+        for path in paths {
+            let path = path.replace("{id}", &self.id.to_string());
+            let answer = self.site.get(&path).await;
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+            assert!(answer.body.contains(text), "{path} does not show {text}: {}", answer.body);
+            for value in STORED {
+                assert!(!answer.body.contains(value), "{path} shows {value}: {}", answer.body);
+            }
+        }
+    }
+}
+
+/// What attempts store, or get from earlier jobs.
+const STORED: [&str; 3] = ["chk-secret", "step-secret", "long-secret"];
+
+/// A job with hidden values in a checkpoint, in the result of a step, and in one that is too long to be shown.
+async fn a_job_that_has_stored(site: &Site) -> Held<'_> {
+    site.queue.enqueue_job(NewJob::encode("keeps", &json!({})).unwrap().max_retries(0)).await.unwrap();
+    let held = Held::claim(site, "keeps").await;
+    let [checkpoint, step, long] = STORED.map(|value| json!({ "password": value }));
+    held.says("checkpoint", json!({ "value": checkpoint })).await;
+    held.says("checkpoint", json!({ "value": step, "step": "log in" })).await;
+    held.says("checkpoint", json!({ "value": [long, "x".repeat(5000)], "step": "read" })).await;
+    held
+}
+
+async fn a_list_shows_no_value_of_a_checkpoint_or_a_step(engine: Engine) {
+    let site = site(engine).await;
+    let held = a_job_that_has_stored(&site).await;
+    let (said, shown) = (STORED.join(" or "), "[redacted] or [redacted] or [redacted]");
+    held.reports(&said).await;
+    held.is_shown_as(shown, &["/api/v1/jobs", "/jobs", "/api/v1/jobs/{id}", "/jobs/{id}", "/api/v1/jobs/{id}/logs"])
+        .await;
+    held.fails(&said).await;
+    held.is_shown_as(shown, &["/api/v1/jobs", "/api/v1/dead", "/api/v1/jobs/{id}", "/api/v1/dead/{id}"]).await;
+    held.is_shown_as(shown, &["/jobs", "/dead", "/jobs/{id}", "/api/v1/jobs/{id}/logs"]).await;
+    held.is_shown_as("dead_letter", &["/api/v1/jobs/{id}/explain"]).await;
+    // Beside a job that has stored nothing, and one that never ran.
+    site.dead_letter().await;
+    site.enqueue("waits").await;
+    let listed = site.get("/api/v1/jobs").await.json();
+    let errors: Vec<&Value> = listed["jobs"].as_array().unwrap().iter().map(|job| &job["error_message"]).collect();
+    assert_eq!(errors, [&Value::Null, &json!("no route"), &json!(shown)]);
+}
+
+async fn a_search_does_not_confirm_the_value_of_a_checkpoint(engine: Engine) {
+    let site = site(engine).await;
+    let held = a_job_that_has_stored(&site).await;
+    held.fails(&format!("no user with {}", STORED.join(", "))).await;
+    let found = async |error: &str| {
+        let listed = site.get(&format!("/api/v1/jobs?error={error}")).await.json();
+        listed["jobs"].as_array().unwrap().iter().map(|job| job["id"].clone()).collect::<Vec<_>>()
+    };
+    for value in STORED {
+        assert_eq!(found(value).await, Vec::<Value>::new(), "{value}");
+        let page = site.get(&format!("/jobs?error={value}")).await.body;
+        assert!(page.contains("Found 0 jobs"), "{value}: {page}");
+    }
+    // What is shown is found, with its placeholders.
+    for shown in ["no%20user%20with", "%5Bredacted%5D%2C%20%5Bredacted%5D", "user%20with%20%5Bred"] {
+        assert_eq!(found(shown).await, std::slice::from_ref(&held.id), "{shown}");
+    }
+}
+
+async fn a_job_shows_no_value_that_an_earlier_job_gave_it(engine: Engine) {
+    let site = site(engine).await;
+    let new = |job_type: &str| NewJob::encode(job_type, &json!({})).unwrap().max_retries(0);
+    let mut flow = Workflow::new("flow");
+    let first = flow.add_job(new("first"));
+    flow.add_job(new("second")).after(first);
+    site.queue.enqueue_workflow(flow).await.unwrap();
+    let first = Held::claim(&site, "first").await;
+    first.says("complete", json!({ "result": { "password": STORED[0] } })).await;
+    let second = Held::claim(&site, "second").await;
+    let (said, shown) = (format!("given {}", STORED[0]), "given [redacted]");
+    second.reports(&said).await;
+    second.is_shown_as(shown, &["/api/v1/jobs/{id}", "/jobs/{id}", "/api/v1/jobs", "/jobs"]).await;
+    second.fails(&said).await;
+    second.is_shown_as(shown, &["/api/v1/jobs/{id}", "/jobs/{id}", "/api/v1/jobs", "/jobs", "/dead"]).await;
+    second.is_shown_as(shown, &["/api/v1/dead", "/api/v1/jobs/{id}/logs"]).await;
+    let mut events = site.client().events(&format!("/api/v1/jobs/{}/logs/stream", second.id)).await;
+    let (name, data) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), data.contains(shown), data.contains(STORED[0])), ("log", true, false), "{data}");
 }
 
 async fn a_worker_over_http_gets_the_real_payload(engine: Engine) {

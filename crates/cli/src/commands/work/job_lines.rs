@@ -71,14 +71,15 @@ impl JobLines {
         Self { redaction, ..Self::default() }
     }
 
-    fn shown(&self, payload: &JobData, error: &str) -> String {
+    /// The documents are read only if something is hidden.
+    fn shown(&self, documents: impl FnOnce() -> Vec<JobData>, error: &str) -> String {
         #[cfg(feature = "web")]
-        return self.redaction.text_of_job(payload, error);
-        #[cfg(not(feature = "web"))]
-        {
-            let _ = payload;
-            error.to_owned()
+        if !self.redaction.is_empty() {
+            return self.redaction.text_of_job(&documents(), error);
         }
+        #[cfg(not(feature = "web"))]
+        let _ = documents;
+        error.to_owned()
     }
 
     /// The counts, which go on.
@@ -102,7 +103,7 @@ impl Middleware for JobLines {
         } else {
             let error = |failure: &Failure| {
                 // The whole error, because a part of a value is not found.
-                one_line(&self.shown(attempt.payload(), &failure.message), ERROR_CHARS_MAX)
+                one_line(&self.shown(|| attempt.documents(), &failure.message), ERROR_CHARS_MAX)
             };
             tell(&job, attempt.ran().unwrap_or_default(), outcome, error);
         }
@@ -157,17 +158,22 @@ mod tests {
             .with_target(false)
             .finish();
         let lines = JobLines::default();
-        let error = |failure: &Failure| one_line(&lines.shown(&JobData::default(), &failure.message), ERROR_CHARS_MAX);
+        let error = |failure: &Failure| one_line(&lines.shown(Vec::new, &failure.message), ERROR_CHARS_MAX);
         tracing::subscriber::with_default(subscriber, || tell("mail #12", Duration::from_millis(812), outcome, error));
         written.text()
+    }
+
+    #[cfg(feature = "web")]
+    fn of_text(text: &str) -> JobData {
+        JobData::parse(text).unwrap()
     }
 
     #[cfg(feature = "web")]
     #[test]
     fn an_error_does_not_repeat_the_value_of_a_redacted_field() {
         let lines = JobLines::redacting(longshore_web::Redaction::new(["password"]).unwrap());
-        let payload = JobData::parse(r#"{"password": "hunter2"}"#).unwrap();
-        assert_eq!(lines.shown(&payload, "no user with hunter2"), "no user with [redacted]");
+        let documents = || [r#"{"password": "hunter2"}"#, r#"{"n": {"Password": 41111}}"#].map(of_text).to_vec();
+        assert_eq!(lines.shown(documents, "no user with hunter2, 41111"), "no user with [redacted], [redacted]");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use axum::body::{Body, BodyDataStream};
 use longshore_core::{
     Limits, NewJob, StoreError, Stream, ValidWorkflowJob, WorkflowBatch, WorkflowCheck, WorkflowJob, WorkflowLine,
 };
+use longshore_report::in_plain_words;
 
 /// The most bytes of one body of lines.
 pub(super) const BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -165,7 +166,7 @@ impl TextLines {
     fn parse(&self, line: &[u8]) -> Result<WorkflowLine, StoreError> {
         let text = std::str::from_utf8(line.trim_ascii())
             .map_err(|error| self.problem(format!("it is not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
-        WorkflowLine::parse(text).map_err(|error| self.problem(error.to_string().replace('`', "\"")))
+        WorkflowLine::parse(text).map_err(|error| self.problem(in_plain_words(&error.to_string(), "an object")))
     }
 
     fn problem(&self, problem: impl Into<String>) -> StoreError {
