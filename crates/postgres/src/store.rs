@@ -29,10 +29,26 @@ use crate::{jobs, workers};
 /// A job queue in one schema of a PostgreSQL database.
 ///
 /// Its clones share a thread and a few connections, which end when [`PostgresStore::close`] is called or the last clone
-/// is dropped. Its futures may be polled by any executor.
+/// is dropped. Dropping that one right after a change blocks until other processes know of it, for at most a second. Its
+/// futures may be polled by any executor.
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) parts: Arc<Parts>,
+    _unsent: Arc<UnsentHints>,
+}
+
+/// What the clones of a store share and its own tasks do not. The last clone waits until other processes know what this
+/// one has done, because a program that ends right after it would take the notification along.
+struct UnsentHints {
+    parts: Arc<Parts>,
+}
+
+impl Drop for UnsentHints {
+    fn drop(&mut self) {
+        if !self.parts.options.is_pooled && !self.parts.pool.is_closed() {
+            self.parts.claims.hints.wait_until_sent();
+        }
+    }
 }
 
 pub(crate) struct Parts {
@@ -80,7 +96,8 @@ impl PostgresStore {
             schema,
             writes: WriteMeasures::default(),
         };
-        let store = Self { parts: Arc::new(parts) };
+        let parts = Arc::new(parts);
+        let store = Self { _unsent: Arc::new(UnsentHints { parts: Arc::clone(&parts) }), parts };
         jobs::claim::hints::start(&store.parts);
         Ok(store)
     }

@@ -74,6 +74,23 @@ async fn a_statement_that_takes_too_long_for_the_role_is_an_error_that_passes() 
 }
 
 #[tokio::test]
+async fn a_store_that_is_dropped_right_after_a_commit_has_told_others_of_it() {
+    let scene = Scene::new().await;
+    let interest = Interest::Jobs { job_types: ["work".to_owned()].into(), scope: QueueScope::All };
+    let mut wakeups = scene.store.wakeups(interest);
+    let short_lived =
+        || PostgresStore::connect_lazily(PostgresOptions::new(scene.database.config())).expect("it starts");
+    // It listens when the first hint arrives, and there is one when it begins to listen.
+    short_lived().enqueue(vec![job()]).await.expect("it is acceptable");
+    tokio::time::timeout(PATIENCE, wakeups.changed()).await.expect("it listens");
+    while tokio::time::timeout(Duration::from_secs(1), wakeups.changed()).await.is_ok() {}
+    for _ in 0..5 {
+        short_lived().enqueue(vec![job()]).await.expect("it is acceptable");
+        tokio::time::timeout(PATIENCE, wakeups.changed()).await.expect("the hint comes");
+    }
+}
+
+#[tokio::test]
 async fn whoever_waits_is_told_when_the_store_listens_again_after_a_loss() {
     let scene = Scene::new().await;
     let interest = || Interest::Jobs { job_types: ["work".to_owned()].into(), scope: QueueScope::All };

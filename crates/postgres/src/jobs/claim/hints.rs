@@ -4,8 +4,9 @@ mod sender;
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use longshore_core::{Interest, Subscribers, Wakeups, WorkerId};
 use tokio::sync::Notify;
@@ -14,6 +15,9 @@ use crate::store::Parts;
 
 pub(crate) use longshore_core::Changes;
 
+/// How long a process that ends waits until others have been told.
+const SEND_MAX: Duration = Duration::from_secs(1);
+
 /// Who waits for jobs or for requests to cancel. Those of this process are told at once; other processes by a
 /// notification that a connection of its own sends, because one in an enqueuing transaction makes all of them queue.
 #[derive(Debug)]
@@ -21,11 +25,18 @@ pub(crate) struct Hints {
     subscribers: Arc<Subscribers>,
     /// Whether there was ever a subscriber.
     first_subscriber: Notify,
-    /// What other processes have not been told yet.
-    unsent: Mutex<Changes>,
+    outbox: Mutex<Outbox>,
     has_unsent: Notify,
+    all_sent: Condvar,
     /// What distinguishes this store from others on the same queue.
     own: u64,
+}
+
+/// What other processes have not been told yet.
+#[derive(Debug, Default)]
+struct Outbox {
+    unsent: Changes,
+    is_sending: bool,
 }
 
 impl Default for Hints {
@@ -33,8 +44,9 @@ impl Default for Hints {
         Self {
             subscribers: Arc::default(),
             first_subscriber: Notify::new(),
-            unsent: Mutex::default(),
+            outbox: Mutex::default(),
             has_unsent: Notify::new(),
+            all_sent: Condvar::new(),
             // JSON has no larger integers everywhere.
             own: fastrand::u64(..1 << 53),
         }
@@ -66,7 +78,7 @@ impl Hints {
             return;
         }
         self.give_here(&changes);
-        lock(&self.unsent).merge(changes);
+        self.outbox().unsent.merge(changes);
         self.has_unsent.notify_one();
     }
 
@@ -88,8 +100,26 @@ impl Hints {
         interests
     }
 
+    /// Blocks until other processes have been told everything, or cannot be told soon.
+    pub(crate) fn wait_until_sent(&self) {
+        let is_unsent = |outbox: &mut Outbox| outbox.is_sending || !outbox.unsent.is_empty();
+        // What comes too late costs other processes one interval of polling.
+        let _ = self.all_sent.wait_timeout_while(self.outbox(), SEND_MAX, is_unsent);
+    }
+
     fn take_unsent(&self) -> Changes {
-        mem::take(&mut *lock(&self.unsent))
+        let mut outbox = self.outbox();
+        outbox.is_sending = true;
+        mem::take(&mut outbox.unsent)
+    }
+
+    fn note_sent(&self) {
+        self.outbox().is_sending = false;
+        self.all_sent.notify_all();
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,8 +128,4 @@ impl Hints {
 struct Interests {
     job_types: BTreeSet<String>,
     workers: Vec<WorkerId>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

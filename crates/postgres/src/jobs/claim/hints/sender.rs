@@ -22,6 +22,7 @@ pub(super) async fn run(parts: Weak<Parts>, hints: Arc<Hints>) {
         let Some(parts) = parts.upgrade().filter(|parts| !parts.pool.is_closed()) else { return };
         let text = Payload::text(&hints.take_unsent(), &parts.options.schema, hints.own);
         let sent = send(&parts, &text).await;
+        hints.note_sent();
         drop(parts);
         match sent {
             Ok(()) => sleep(REST).await,
