@@ -85,6 +85,11 @@ impl PostgresTargetOptions {
         self.kept.as_ref().filter(|_| self.access == Access::Inspect)
     }
 
+    /// Whether its session lasts for the next look and keeps statements for it.
+    pub(crate) fn prepares(&self) -> bool {
+        self.kept().is_some() && !self.is_pooled
+    }
+
     /// The server and the database, without credentials.
     pub(crate) fn name(&self) -> Arc<str> {
         self.url.name().into()

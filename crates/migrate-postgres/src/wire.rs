@@ -1,6 +1,8 @@
 //! One connection on a thread of its own, so that it can be used from inside and from outside of any runtime.
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     fmt,
     future::{Future, poll_fn},
     mem::replace,
@@ -17,10 +19,10 @@ use std::{
 };
 
 use longshore_migrate::OutsideCause;
-use longshore_postgres_server::connect_with;
+use longshore_postgres_server::{PostgresUrl, connect_with};
 use tokio::{runtime::Builder, sync::mpsc, task::LocalSet, time::timeout};
 use tokio_postgres::{
-    Client, Error, Row, SimpleQueryMessage,
+    Client, Error, Row, SimpleQueryMessage, Statement,
     types::{ToSql, Type},
 };
 
@@ -37,11 +39,15 @@ pub(crate) const LASTING: &str = "SELECT pg_catalog.set_config(name, '0', false)
     WHERE name IN ('idle_session_timeout', 'transaction_timeout') AND setting <> '0'";
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
-type Job = Box<dyn FnOnce(Rc<Client>) -> Work + Send>;
+type Job = Box<dyn FnOnce(Rc<Session>) -> Work + Send>;
+
+/// A third of the time of a look goes into planning, and what is read of the catalog has the same plan for all values.
+const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
 
 /// What a session begins with. Behind a pooler it is not ours alone.
-fn at_begin(options: &PostgresTargetOptions) -> Option<&'static str> {
-    (!options.is_pooled).then_some(LASTING)
+fn at_begin(options: &PostgresTargetOptions) -> impl Iterator<Item = &'static str> {
+    let lasting = (!options.is_pooled).then_some(LASTING);
+    lasting.into_iter().chain(options.prepares().then_some(PLAN_ONCE))
 }
 
 /// Why a statement got no answer.
@@ -96,11 +102,47 @@ impl Param {
 pub(crate) struct Query {
     pub(crate) sql: String,
     pub(crate) params: Vec<Param>,
+    /// Whether it reads the catalog alone, so that its plan and its columns stay as they are.
+    is_of_catalog: bool,
 }
 
 impl Query {
     pub(crate) fn new(sql: impl Into<String>, params: Vec<Param>) -> Self {
-        Self { sql: sql.into(), params }
+        Self { sql: sql.into(), params, is_of_catalog: false }
+    }
+
+    /// A query that is planned once in a session that is kept.
+    pub(crate) fn of_catalog(sql: &'static str, params: Vec<Param>) -> Self {
+        Self { is_of_catalog: true, ..Self::new(sql, params) }
+    }
+}
+
+/// A session of the driver.
+struct Session {
+    client: Client,
+    /// Statements that the server has planned; `None` for a session that is not kept for the next look.
+    prepared: Option<RefCell<HashMap<String, Statement>>>,
+}
+
+impl Session {
+    async fn query(&self, query: &Query) -> Result<Vec<Row>, Error> {
+        let bound: Vec<_> = query.params.iter().map(Param::bound).collect();
+        let Some(statement) = self.prepared(query, &bound).await? else {
+            return self.client.query_typed(&query.sql, &bound).await;
+        };
+        let values: Vec<_> = bound.into_iter().map(|(value, _)| value).collect();
+        self.client.query(&statement, &values).await
+    }
+
+    async fn prepared(&self, query: &Query, bound: &[(&(dyn ToSql + Sync), Type)]) -> Result<Option<Statement>, Error> {
+        let Some(prepared) = self.prepared.as_ref().filter(|_| query.is_of_catalog) else { return Ok(None) };
+        if let Some(statement) = prepared.borrow().get(&query.sql) {
+            return Ok(Some(statement.clone()));
+        }
+        let types: Vec<Type> = bound.iter().map(|(_, of_type)| of_type.clone()).collect();
+        let statement = self.client.prepare_typed(&query.sql, &types).await?;
+        prepared.borrow_mut().insert(query.sql.clone(), statement.clone());
+        Ok(Some(statement))
     }
 }
 
@@ -156,13 +198,17 @@ impl Wire {
     pub(crate) fn open(options: &PostgresTargetOptions) -> Result<Self, Fault> {
         let (jobs, inbox) = mpsc::unbounded_channel();
         let (opened, answer) = std_mpsc::sync_channel(1);
-        // The thread of a kept connection must not keep it.
-        let options = PostgresTargetOptions { kept: None, ..options.clone() };
+        // The options would keep the connection from within.
+        let beginning = Beginning {
+            url: options.url.clone(),
+            statements: at_begin(options).collect(),
+            prepared: options.prepares().then(RefCell::default),
+        };
         let (opened_at, is_free) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let is_free_there = Arc::clone(&is_free);
         let spawned = thread::Builder::new().name("longshore-migrate".to_owned()).spawn(move || {
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
-            LocalSet::new().block_on(&runtime, serve(options, inbox, is_free_there, opened));
+            LocalSet::new().block_on(&runtime, serve(beginning, inbox, is_free_there, opened));
         });
         let thread = spawned.map_err(|_| Fault::Gone)?;
         answer.recv().map_err(|_| Fault::Gone)??;
@@ -172,15 +218,15 @@ impl Wire {
     /// Runs statements that give nothing.
     pub(crate) fn batch(&self, sql: impl Into<String>) -> Result<(), Fault> {
         let sql = sql.into();
-        self.ask(move |client| async move { client.batch_execute(&sql).await })
+        self.ask(move |session| async move { session.client.batch_execute(&sql).await })
     }
 
     /// Runs statements one after the other in one round trip, each by itself: what one of them meets does not keep the
     /// others from being sent.
     pub(crate) fn row(&self, statements: Vec<String>) -> Vec<Result<Vec<SimpleQueryMessage>, Fault>> {
         let count = statements.len();
-        let answered = self.ask(move |client| async move {
-            Ok(all(statements.iter().map(|sql| client.simple_query(sql)).collect()).await)
+        let answered = self.ask(move |session| async move {
+            Ok(all(statements.iter().map(|sql| session.client.simple_query(sql)).collect()).await)
         });
         match answered {
             Ok(answers) => answers.into_iter().map(|answer| answer.map_err(Fault::Database)).collect(),
@@ -191,36 +237,26 @@ impl Wire {
     /// Runs one statement and gives what it says as text.
     pub(crate) fn simple(&self, sql: impl Into<String>) -> Result<Vec<SimpleQueryMessage>, Fault> {
         let sql = sql.into();
-        self.ask(move |client| async move { client.simple_query(&sql).await })
+        self.ask(move |session| async move { session.client.simple_query(&sql).await })
     }
 
-    /// Runs one query with values, without a named statement.
+    /// Runs one query with values.
     pub(crate) fn query(&self, query: Query) -> Result<Vec<Row>, Fault> {
-        self.ask(move |client| async move {
-            let bound: Vec<_> = query.params.iter().map(Param::bound).collect();
-            client.query_typed(&query.sql, &bound).await
-        })
+        self.ask(move |session| async move { session.query(&query).await })
     }
 
     /// Runs queries in one round trip.
     pub(crate) fn queries(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Fault> {
-        self.ask(move |client| async move {
-            let one = |query: Query| {
-                let client = Rc::clone(&client);
-                async move {
-                    let bound: Vec<_> = query.params.iter().map(Param::bound).collect();
-                    client.query_typed(&query.sql, &bound).await
-                }
-            };
-            all(queries.into_iter().map(one).collect()).await.into_iter().collect()
+        self.ask(move |session| async move {
+            all(queries.iter().map(|query| session.query(query)).collect()).await.into_iter().collect()
         })
     }
 
     /// The types of what a query gives, in the words of the server.
     pub(crate) fn types(&self, sql: impl Into<String>) -> Result<Vec<Type>, Fault> {
         let sql = sql.into();
-        self.ask(move |client| async move {
-            let prepared = client.prepare(&sql).await?;
+        self.ask(move |session| async move {
+            let prepared = session.client.prepare(&sql).await?;
             Ok(prepared.columns().iter().map(|column| column.type_().clone()).collect())
         })
     }
@@ -241,14 +277,14 @@ impl Wire {
     fn ask<T, F, A>(&self, job: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: FnOnce(Rc<Client>) -> A + Send + 'static,
+        F: FnOnce(Rc<Session>) -> A + Send + 'static,
         A: Future<Output = Result<T, Error>> + 'static,
     {
         let (sender, answer) = std_mpsc::sync_channel(1);
-        let job: Job = Box::new(move |client| {
+        let job: Job = Box::new(move |session| {
             Box::pin(async move {
                 // Whoever asked waits until it is answered.
-                let _ = sender.send(job(client).await);
+                let _ = sender.send(job(session).await);
             })
         });
         let jobs = self.jobs.as_ref().ok_or(Fault::Gone)?;
@@ -267,13 +303,21 @@ impl Drop for Wire {
     }
 }
 
+/// What the thread of a connection begins with.
+struct Beginning {
+    url: PostgresUrl,
+    statements: Vec<&'static str>,
+    prepared: Option<RefCell<HashMap<String, Statement>>>,
+}
+
 async fn serve(
-    options: PostgresTargetOptions,
+    beginning: Beginning,
     mut inbox: mpsc::UnboundedReceiver<Job>,
     is_free: Arc<AtomicBool>,
     opened: std_mpsc::SyncSender<Result<(), Fault>>,
 ) {
-    let connected = connect_with(&options.url, &|config| {
+    let Beginning { url, statements, prepared } = beginning;
+    let connected = connect_with(&url, &|config| {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_WAIT);
         }
@@ -289,22 +333,22 @@ async fn serve(
         }
     };
     let driver = tokio::task::spawn_local(connection);
-    let client = Rc::new(client);
-    if let Some(statement) = at_begin(&options)
-        && let Err(error) = client.batch_execute(statement).await
-    {
-        _ = opened.send(Err(Fault::Database(error)));
-        return;
+    for statement in statements {
+        if let Err(error) = client.batch_execute(statement).await {
+            _ = opened.send(Err(Fault::Database(error)));
+            return;
+        }
     }
+    let session = Rc::new(Session { client, prepared });
     _ = opened.send(Ok(()));
     loop {
         match timeout(KeptConnection::IDLE_MAX, inbox.recv()).await {
-            Ok(Some(job)) => job(Rc::clone(&client)).await,
+            Ok(Some(job)) => job(Rc::clone(&session)).await,
             Err(_) if !is_free.load(Ordering::Relaxed) => {}
             Ok(None) | Err(_) => break,
         }
     }
-    drop(client);
+    drop(session);
     // The server hears that the session ends; one that does not answer is left.
     let _ = timeout(CLOSE_WAIT, driver).await;
 }

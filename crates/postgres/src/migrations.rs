@@ -1,5 +1,8 @@
 //! The queue's own migrations on PostgreSQL, built in as the source `longshore`.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use longshore_migrate::files::script::Dialect;
 use longshore_migrate::files::source::LONGSHORE;
 use longshore_migrate::{Source, target::VerifiedSource};
@@ -31,8 +34,14 @@ const FILES: [[(&str, &str); 2]; 10] = [
 /// A table of the source. The other objects of its schema belong to it, too.
 const TABLE: &str = "job";
 
-/// The source `longshore`, with its tables in this schema.
+/// The source `longshore`, with its tables in this schema. Its files are parsed once for each schema.
 pub fn longshore(schema: &str) -> Source {
+    static PARSED: Mutex<BTreeMap<String, Source>> = Mutex::new(BTreeMap::new());
+    let mut parsed = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    parsed.entry(schema.to_owned()).or_insert_with(|| parse(schema)).clone()
+}
+
+fn parse(schema: &str) -> Source {
     let files: Vec<_> = FILES.as_flattened().iter().map(|(name, text)| (*name, in_schema(text, schema))).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, &**text)).collect();
     Source::embedded_in(Dialect::Postgres, LONGSHORE, &files)

@@ -46,8 +46,8 @@ pub(crate) fn queries(schemas: &[String], bases: Option<&BTreeSet<String>>) -> V
     let schemas = Param::Texts(Some(schemas.to_vec()));
     let names = Param::Texts(bases.map(|bases| bases.iter().cloned().collect()));
     let mut found: Vec<Query> =
-        of_names.iter().map(|sql| Query::new(*sql, vec![schemas.clone(), names.clone()])).collect();
-    found.push(Query::new(SCHEMAS, vec![schemas]));
+        of_names.iter().map(|sql| Query::of_catalog(sql, vec![schemas.clone(), names.clone()])).collect();
+    found.push(Query::of_catalog(SCHEMAS, vec![schemas]));
     found
 }
 

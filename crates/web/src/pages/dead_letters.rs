@@ -14,7 +14,7 @@ use super::drawing::table::type_link;
 use super::drawing::text::{counted, line, number};
 use super::form::{CheckedForm, done, in_words};
 use super::jobs::filter::JobFilter;
-use super::jobs::listing::{self, LOOKED_MAX};
+use super::jobs::listing;
 use super::jobs::table::{Bulk, job_table};
 use super::layout::{Page, Section, framed, hidden};
 use super::overview::total;
@@ -25,7 +25,8 @@ use crate::error::ApiError;
 use crate::input::pairs::query;
 use crate::state::{State, WebState};
 
-/// How many of the newest dead letters are grouped.
+/// How many of the newest dead letters are looked at, and how many of those that a filter means are grouped.
+const LOOKED_MAX: u32 = 3_000;
 const GROUPED_MAX: u32 = 500;
 /// How many groups are shown, and how many single jobs.
 const GROUPS_MAX: usize = 30;
