@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use longshore_core::{Duplicate, Explanation, Job, JobDetail, JobId, JobPage, LogEntry};
+use longshore_core::{Dependent, Duplicate, Explanation, Job, JobDetail, JobId, JobPage, LogEntry};
 use serde::Serialize;
 
 /// A page of jobs.
@@ -30,6 +30,15 @@ pub struct PlacedJob {
     /// The database, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<Arc<str>>,
+}
+
+/// A page of the jobs that depend on a job.
+#[derive(Debug, Default, Serialize)]
+pub struct DependentList {
+    /// The jobs by id.
+    pub jobs: Vec<Dependent>,
+    /// Behind which job the next page begins; none if no job follows.
+    pub next: Option<JobId>,
 }
 
 /// A job with its attempts, and in which of several databases it is.

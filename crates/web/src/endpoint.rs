@@ -1,13 +1,18 @@
 pub(crate) mod document;
 
 use axum::Router;
+use axum::extract::{FromRequest, Request};
 use axum::handler::Handler;
-use axum::middleware::from_fn;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use self::document::{Body, Parameter, Words};
 use crate::access::Scope;
+use crate::error::ApiError;
 use crate::guard;
+use crate::input::OptionalBody;
+use crate::input::json_body::NoFields;
 use crate::state::{Mounted, WebState};
 
 /// One route: method, path, the right that it needs, its handler, and what the document of the API says of it. There is
@@ -80,6 +85,15 @@ impl Endpoint {
     pub(crate) fn add_to(self, router: Router<Mounted>, state: &WebState) -> Router<Mounted> {
         let (scope, state) = (self.scope, state.clone());
         let checked = from_fn(move |request, next| guard::admit(state.clone(), scope, request, next));
-        router.route(self.path, self.handler.route_layer(checked))
+        let has_no_body = self.method != "get" && self.words.body.is_none() && self.path.starts_with("/api/");
+        let handler = if has_no_body { self.handler.route_layer(from_fn(refuse_fields)) } else { self.handler };
+        router.route(self.path, handler.route_layer(checked))
     }
+}
+
+/// A field that is sent to a route without fields would be ignored, so it is refused.
+async fn refuse_fields(request: Request, next: Next) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let OptionalBody(NoFields {}) = OptionalBody::from_request(Request::from_parts(parts.clone(), body), &()).await?;
+    Ok(next.run(Request::from_parts(parts, axum::body::Body::empty())).await)
 }

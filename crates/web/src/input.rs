@@ -6,6 +6,6 @@ pub(crate) mod pairs;
 pub(crate) mod path_names;
 pub(crate) mod query;
 
-pub(crate) use json_body::JsonBody;
+pub(crate) use json_body::{JsonBody, OptionalBody};
 pub(crate) use path_names::{PathId, PathName};
 pub(crate) use query::Query;

@@ -137,6 +137,12 @@ const STREAMS_MAX: usize = 256;
 /// How many claims may wait, so that connections are left for what workers and people have to say.
 const POLLS_MAX: usize = 512;
 
+/// A path below the base path, which is empty or has a slash in front. The page at the base path itself has no slash at
+/// its end: there is no route and no cookie for that.
+pub(crate) fn below(base: &str, path: &str) -> String {
+    if path == "/" && !base.is_empty() { base.to_owned() } else { format!("{base}{path}") }
+}
+
 impl WebState {
     pub(crate) fn new(queue: &Queue, settings: Settings) -> Self {
         let mut secret = [0; 32];
@@ -173,7 +179,7 @@ impl WebState {
 
     /// A path of a page or an asset below the base path.
     pub(crate) fn path(&self, path: &str) -> String {
-        format!("{}{path}", self.shared.settings.base_path)
+        below(&self.shared.settings.base_path, path)
     }
 
     /// Allows one more event stream, if there are not too many.

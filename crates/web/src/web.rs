@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::response::Redirect;
+use axum::routing::get;
 use longshore::Queue;
 use longshore::handler::HandlerPolicy;
 use longshore_core::{JobId, NewJob};
@@ -152,8 +154,13 @@ impl Web {
     ) -> io::Result<()> {
         let state = WebState::new(&self.queue, self.settings);
         let mut router = routes(&state);
-        if !state.settings().base_path.is_empty() {
-            router = Router::new().nest(&state.settings().base_path, router.clone()).fallback_service(router);
+        let base = &state.settings().base_path;
+        if !base.is_empty() {
+            let home = Redirect::permanent(base);
+            router = Router::new()
+                .route(&format!("{base}/"), get(async move || home))
+                .nest(base, router.clone())
+                .fallback_service(router);
         }
         let closing = async {
             shutdown.await;

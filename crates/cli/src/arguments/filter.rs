@@ -113,11 +113,6 @@ pub(crate) struct RetryArguments<F: Args> {
 impl<F: Args> RetryArguments<F> {
     /// The action that the flags name.
     pub(crate) const fn action(&self) -> Action {
-        match (self.alone, self.from_start) {
-            (false, false) => Action::Retry,
-            (true, false) => Action::RetryAlone,
-            (false, true) => Action::RetryFromStart,
-            (true, true) => Action::RetryAloneFromStart,
-        }
+        Action::retry(self.alone, self.from_start)
     }
 }

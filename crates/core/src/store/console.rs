@@ -285,6 +285,16 @@ pub enum Action {
 }
 
 impl Action {
+    /// The retry of jobs without their children or with them, and with or without what their attempts have stored.
+    pub const fn retry(is_alone: bool, is_from_start: bool) -> Self {
+        match (is_alone, is_from_start) {
+            (false, false) => Self::Retry,
+            (true, false) => Self::RetryAlone,
+            (false, true) => Self::RetryFromStart,
+            (true, true) => Self::RetryAloneFromStart,
+        }
+    }
+
     /// The statuses that a change of all jobs of a filter means if the filter names none. A retry leaves completed jobs
     /// out: they run again only if somebody asks for it.
     pub const fn usual_statuses(self) -> &'static [Status] {

@@ -59,7 +59,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, "ClosedBatch"),
         Endpoint::post("/api/v1/batches/{id}/signals", Scope::Operate, signal)
             .says("Sends a signal to a batch. The first of a name counts. Data also needs the scope enqueue.")
-            .body(Body { schemas: &["NewSignal"] })
+            .body(Body { schemas: &["NewSignal"], is_required: true })
             .answers(200, "SentSignal"),
     ]
 }

@@ -4,13 +4,13 @@ use longshore_core::{Action, Actioned, JobId, Priority, Refusal, Selection};
 use serde::{Deserialize, Serialize};
 
 use super::filter::FilterBody;
-use super::selection::{SELECTION, SelectionBody};
+use super::selection::{RETRY, RETRY_SELECTION, RetryBody, RetrySelectionBody, SELECTION, SelectionBody};
 use crate::access::Scope;
 use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::Body;
 use crate::error::ApiError;
-use crate::input::{JsonBody, PathId, Query, json_body};
+use crate::input::{JsonBody, OptionalBody, PathId, Query, json_body};
 use crate::json::json;
 use crate::state::State;
 
@@ -18,7 +18,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post("/api/v1/jobs/retry", Scope::Operate, retry)
             .says("Retries jobs by id or by filter, with new budgets. Without `status`, completed jobs are left out.")
-            .body(SELECTION)
+            .body(RETRY_SELECTION)
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/jobs/cancel", Scope::Operate, cancel)
             .says("Cancels jobs by id or by filter. Running ones are asked to stop.")
@@ -30,17 +30,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/jobs/priority", Scope::Operate, reprioritise)
             .says("Changes the priority of jobs that have not ended, by id or by filter")
-            .body(Body { schemas: &["PrioritySelection"] })
+            .body(Body { schemas: &["PrioritySelection"], is_required: true })
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/jobs/{id}/retry", Scope::Operate, retry_one)
             .says("Retries a job now, with new budgets")
+            .body(RETRY)
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/jobs/{id}/cancel", Scope::Operate, cancel_one)
             .says("Cancels a job. A running one is asked to stop.")
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/jobs/{id}/priority", Scope::Operate, reprioritise_one)
             .says("Changes the priority of a job that has not ended")
-            .body(Body { schemas: &["NewPriority"] })
+            .body(Body { schemas: &["NewPriority"], is_required: true })
             .answers(200, "Changed"),
         Endpoint::delete("/api/v1/jobs/{id}", Scope::Operate, delete_one)
             .says("Deletes a job that is not running, with its history")
@@ -88,8 +89,14 @@ struct Refused<'a> {
     message: String,
 }
 
-async fn retry(state: State, audit: Audit, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    change(state, audit, query, body.0, Action::Retry).await
+async fn retry(
+    state: State,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<RetrySelectionBody>,
+) -> Result<Response, ApiError> {
+    let (selection, action) = body.0.parts();
+    change(state, audit, query, selection, action).await
 }
 
 async fn cancel(state: State, audit: Audit, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
@@ -132,8 +139,13 @@ pub(super) fn changed(actioned: &Actioned) -> Response {
     json(&Changed { touched: actioned.touched, refused: refused.collect() })
 }
 
-async fn retry_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    change_one(audit, id, query, Action::Retry).await
+async fn retry_one(
+    audit: Audit,
+    id: PathId,
+    query: Query,
+    body: OptionalBody<RetryBody>,
+) -> Result<Response, ApiError> {
+    change_one(audit, id, query, body.0.action()).await
 }
 
 async fn cancel_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {

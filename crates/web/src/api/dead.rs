@@ -1,18 +1,16 @@
-use std::collections::HashMap;
-
 use axum::http::StatusCode;
 use axum::response::Response;
-use longshore_core::{Action, JobId, JobPageRequest, Selection, Status};
+use longshore_core::{Action, JobId, Status};
 use longshore_report::{JobList, PlacedDetail};
 
 use super::change::{change, change_one};
-use super::selection::{SELECTION, SelectionBody};
+use super::selection::{RETRY, RETRY_SELECTION, RetryBody, RetrySelectionBody, SELECTION, SelectionBody};
 use super::{filter, jobs};
 use crate::access::Scope;
 use crate::audit::Audit;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::input::{JsonBody, PathId, Query};
+use crate::input::{JsonBody, OptionalBody, PathId, Query};
 use crate::json::json;
 use crate::state::{State, WebState};
 
@@ -28,7 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, "JobDetail"),
         Endpoint::post("/api/v1/dead/retry", Scope::Operate, retry)
             .says("Retries dead letters by id or by filter")
-            .body(SELECTION)
+            .body(RETRY_SELECTION)
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/dead/discard", Scope::Operate, discard)
             .says("Deletes dead letters by id or by filter")
@@ -36,6 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/dead/{id}/retry", Scope::Operate, retry_one)
             .says("Retries a dead letter")
+            .body(RETRY)
             .answers(200, "Changed"),
         Endpoint::post("/api/v1/dead/{id}/discard", Scope::Operate, discard_one)
             .says("Deletes a dead letter")
@@ -67,9 +66,15 @@ fn not_dead(id: JobId, status: Status) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "not_a_dead_letter", message)
 }
 
-async fn retry(state: State, audit: Audit, query: Query, body: JsonBody<SelectionBody>) -> Result<Response, ApiError> {
-    check(&state.0, &body.0).await?;
-    change(state, audit, query, body.0.of_status(Status::DeadLetter), Action::Retry).await
+async fn retry(
+    state: State,
+    audit: Audit,
+    query: Query,
+    body: JsonBody<RetrySelectionBody>,
+) -> Result<Response, ApiError> {
+    let (selection, action) = body.0.parts();
+    check(&state.0, &selection).await?;
+    change(state, audit, query, selection.of_status(Status::DeadLetter), action).await
 }
 
 async fn discard(
@@ -84,11 +89,14 @@ async fn discard(
 
 /// Fails, before anything is changed, unless every named job is a dead letter.
 async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
-    let Some(ids) = body.named()? else { return Ok(()) };
-    let selection = Selection::Jobs(ids.to_vec());
-    let request = JobPageRequest { selection, after: None, limit: jobs::PAGE_MAX, looked_max: None };
-    let known: HashMap<JobId, Status> =
-        state.shown().jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
+    match body.named()? {
+        Some(ids) => check_ids(state, ids).await,
+        None => Ok(()),
+    }
+}
+
+async fn check_ids(state: &WebState, ids: &[JobId]) -> Result<(), ApiError> {
+    let known = state.shown().statuses(ids).await?;
     for id in ids.iter().copied() {
         match known.get(&id) {
             None => return Err(ApiError::no_such_job(id)),
@@ -99,12 +107,15 @@ async fn check(state: &WebState, body: &SelectionBody) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn retry_one(state: State, audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {
-    let status = state.0.shown().bare_job(id.0).await?.ok_or_else(|| ApiError::no_such_job(id.0))?.status;
-    if status != Status::DeadLetter {
-        return Err(not_dead(id.0, status));
-    }
-    change_one(audit, id, query, Action::Retry).await
+async fn retry_one(
+    state: State,
+    audit: Audit,
+    id: PathId,
+    query: Query,
+    body: OptionalBody<RetryBody>,
+) -> Result<Response, ApiError> {
+    check_ids(&state.0, &[id.0]).await?;
+    change_one(audit, id, query, body.0.action()).await
 }
 
 async fn discard_one(audit: Audit, id: PathId, query: Query) -> Result<Response, ApiError> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::response::Response;
 use longshore_core::{Deed, Due, JobData, JobEdit, Timestamp, deserialize_duration};
 use longshore_report::PlacedDetail;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::Access;
 use crate::access::Scope;
@@ -19,7 +19,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::patch("/api/v1/jobs/{id}", Scope::Operate, edit)
             .says("Changes payload, type, queue or time of a job that is not running. Also needs the scope enqueue.")
-            .body(Body { schemas: &["JobEdit"] })
+            .body(Body { schemas: &["JobEdit"], is_required: true })
             .answers(200, "JobDetail"),
     ]
 }
@@ -29,7 +29,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 struct EditBody {
     #[serde(default)]
     job_type: Option<String>,
-    #[serde(default)]
+    // Null is a payload, too.
+    #[serde(default, deserialize_with = "given")]
     job_data: Option<JobData>,
     #[serde(default)]
     queue: Option<String>,
@@ -37,6 +38,10 @@ struct EditBody {
     delay: Option<Duration>,
     #[serde(default)]
     run_at: Option<String>,
+}
+
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<JobData>, D::Error> {
+    JobData::deserialize(deserializer).map(Some)
 }
 
 async fn edit(

@@ -36,7 +36,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  number of jobs, one a line, with `ref`, `after` and a batch in the first line, as `longshore enqueue \
                  --batch` reads them. The header `traceparent` goes into the metadata of each job that has none.",
             )
-            .body(Body { schemas: &["JobRequest", "JobRequests"] })
+            .body(Body { schemas: &["JobRequest", "JobRequests"], is_required: true })
             .answers(201, "EnqueuedJob"),
     ]
 }

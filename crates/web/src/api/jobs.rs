@@ -1,5 +1,5 @@
 use axum::response::Response;
-use longshore_core::{JobId, JobPage, JobPageRequest, PageCursor, explain};
+use longshore_core::{Dependents, DependentsRequest, JobId, JobPage, JobPageRequest, PageCursor, explain};
 use longshore_report::{JobList, PlacedDetail, PlacedExplanation};
 
 use super::filter;
@@ -17,8 +17,10 @@ pub(super) const PAGE: u32 = 20;
 pub(super) const PAGE_MAX: u32 = 1000;
 /// How many jobs a page looks at, and how many at most. No index knows types, queues and failures, so what is rare lies
 /// behind many others.
-const LOOKED: u32 = 10_000;
+const LOOKED: u32 = 5_000;
 const LOOKED_MAX: u32 = 1_000_000;
+/// How many dependents a page has at most. One more is read, to see whether there is another page.
+const DEPENDENTS_MAX: u32 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -44,6 +46,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/jobs/{id}/explain", Scope::Read, why)
             .says("Says why a job is not running")
             .answers(200, "Explanation"),
+        Endpoint::get("/api/v1/jobs/{id}/dependents", Scope::Read, waiting)
+            .says("Lists the blocked jobs that wait for a job, as their parent or as a dependency, by id")
+            .query(dependent_parameters())
+            .answers(200, "DependentList"),
+        Endpoint::get("/api/v1/jobs/{id}/children", Scope::Read, children)
+            .says("Lists the children of a job in any status, by id. Of more than 10,000 any 10,000 are listed.")
+            .query(dependent_parameters())
+            .answers(200, "DependentList"),
     ]
 }
 
@@ -53,10 +63,17 @@ pub(super) fn page_parameters() -> [Parameter; 3] {
         Parameter::text("after", "The `next` of the page before."),
         Parameter::number(
             "look",
-            "About how many jobs are looked at for the page; default 10000. A page that finds too few among them has fewer \
+            "About how many jobs are looked at for the page; default 5000. A page that finds too few among them has fewer \
              jobs, perhaps none, and a `next`: only a page without `next` is the last one.",
             1..=LOOKED_MAX,
         ),
+    ]
+}
+
+fn dependent_parameters() -> [Parameter; 2] {
+    [
+        Parameter::number("limit", "How many jobs the page has; default 20.", 1..=DEPENDENTS_MAX),
+        Parameter::text("after", "The `next` of the page before."),
     ]
 }
 
@@ -98,6 +115,24 @@ async fn show(State(state): State, PathId(id): PathId, query: Query) -> Result<R
 async fn why(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
     query.end()?;
     Ok(json(&explanation(&state, id).await?))
+}
+
+async fn waiting(State(state): State, id: PathId, query: Query) -> Result<Response, ApiError> {
+    dependents(&state, id.0, Dependents::Waiting, query).await
+}
+
+async fn children(State(state): State, id: PathId, query: Query) -> Result<Response, ApiError> {
+    dependents(&state, id.0, Dependents::Children, query).await
+}
+
+async fn dependents(state: &WebState, id: JobId, which: Dependents, mut query: Query) -> Result<Response, ApiError> {
+    let limit = query.number("limit", 1..=DEPENDENTS_MAX)?.unwrap_or(PAGE);
+    let after: Option<JobId> = query.one("after")?;
+    query.end()?;
+    if state.shown().bare_job(id).await?.is_none() {
+        return Err(ApiError::no_such_job(id));
+    }
+    Ok(json(&state.shown().dependents(DependentsRequest { id, which, after, limit }).await?))
 }
 
 async fn explanation(state: &WebState, id: JobId) -> Result<serde_json::Value, ApiError> {

@@ -35,7 +35,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(queue, Scope::Read, show_queue).says("Shows the limit of a queue").answers(200, "LimitList"),
         Endpoint::put(queue, Scope::Operate, set_queue)
             .says("Sets the limit of a queue by hand; it wins over the configuration until it is unset")
-            .body(Body { schemas: &["QueueLimit"] })
+            .body(Body { schemas: &["QueueLimit"], is_required: true })
             .answers(200, "ChangedLimit"),
         Endpoint::delete(queue, Scope::Operate, unset_queue)
             .says("Unsets the limit of a queue that was set by hand, so that the configured one holds again")
@@ -45,7 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, "LimitList"),
         Endpoint::put(job_type, Scope::Operate, set_type)
             .says("Sets the limit of a type by hand; it wins over the configuration until it is unset")
-            .body(Body { schemas: &["TypeLimit"] })
+            .body(Body { schemas: &["TypeLimit"], is_required: true })
             .answers(200, "ChangedLimit"),
         Endpoint::delete(job_type, Scope::Operate, unset_type)
             .says("Unsets the limit of a type that was set by hand, so that the configured one holds again")

@@ -86,7 +86,8 @@ fn operation(endpoint: &Endpoint) -> Value {
             [one] => reference(one),
             several => json!({ "oneOf": several.iter().map(|name| reference(name)).collect::<Vec<_>>() }),
         };
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        operation["requestBody"] =
+            json!({ "required": body.is_required, "content": { "application/json": { "schema": schema } } });
         if body.schemas.contains(&"JobRequests") {
             operation["requestBody"]["content"]["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
         }

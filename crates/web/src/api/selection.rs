@@ -1,4 +1,4 @@
-use longshore_core::{Filter, JobId, Selection, Status};
+use longshore_core::{Action, Filter, JobId, Selection, Status};
 use serde::Deserialize;
 
 use super::filter::FilterBody;
@@ -8,7 +8,51 @@ use crate::error::ApiError;
 /// How many jobs a request may name.
 const IDS_MAX: usize = 1000;
 
-pub(super) const SELECTION: Body = Body { schemas: &["Selection"] };
+pub(super) const SELECTION: Body = Body { schemas: &["Selection"], is_required: true };
+
+/// How one job is retried.
+pub(super) const RETRY: Body = Body { schemas: &["Retry"], is_required: false };
+pub(super) const RETRY_SELECTION: Body = Body { schemas: &["RetrySelection"], is_required: true };
+
+/// How jobs are retried.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RetryBody {
+    /// Without the children that became dead letters because of them.
+    alone: bool,
+    /// Without their checkpoints and the results of their steps.
+    from_start: bool,
+}
+
+impl RetryBody {
+    pub(super) const fn action(&self) -> Action {
+        Action::retry(self.alone, self.from_start)
+    }
+}
+
+/// Which jobs are retried, and how.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RetrySelectionBody {
+    // Not flattened: serde would then accept unknown fields.
+    #[serde(default)]
+    ids: Option<Vec<JobId>>,
+    #[serde(default)]
+    filter: Option<FilterBody>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    alone: bool,
+    #[serde(default)]
+    from_start: bool,
+}
+
+impl RetrySelectionBody {
+    pub(super) fn parts(self) -> (SelectionBody, Action) {
+        let Self { ids, filter, dry_run, alone, from_start } = self;
+        (SelectionBody::new(ids, filter, dry_run), Action::retry(alone, from_start))
+    }
+}
 
 /// Which jobs: by id, or all that match a filter.
 #[derive(Debug, Deserialize)]

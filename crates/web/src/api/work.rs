@@ -22,21 +22,21 @@ fn of_workers() -> Vec<Endpoint> {
                 "Registers a worker over HTTP. Only its heartbeats show that it lives: one that sends none for its whole \
                  lease loses its jobs. With its `worker_id` it registers again and keeps what it still holds.",
             )
-            .body(Body { schemas: &["NewWorker"] })
+            .body(Body { schemas: &["NewWorker"], is_required: true })
             .answers(201, "RegisteredWorker"),
         Endpoint::post("/api/v1/workers/{worker}/claim", Scope::Work, claiming::claim)
             .says(
                 "Claims jobs, and waits up to `wait` for one. `holds` names all that the worker holds; what it holds \
                  beyond that comes first, so a claim whose answer was lost is repeated. One claim at a time.",
             )
-            .body(Body { schemas: &["Claim"] })
+            .body(Body { schemas: &["Claim"], is_required: true })
             .answers(200, "ClaimedJobs"),
         Endpoint::post("/api/v1/workers/{worker}/heartbeat", Scope::Work, living::heartbeat)
             .says(
                 "Extends the lease of a worker over all that it holds, which it names with progress and log, and says what \
                  it must stop. Send it several times a lease.",
             )
-            .body(Body { schemas: &["WorkerHeartbeat"] })
+            .body(Body { schemas: &["WorkerHeartbeat"], is_required: true })
             .answers(200, "ExtendedWorker"),
         Endpoint::delete("/api/v1/workers/{worker}", Scope::Work, living::retire)
             .says("Retires a worker: what it still holds is given back, and no attempt counts")
@@ -48,26 +48,26 @@ fn of_attempts() -> Vec<Endpoint> {
     vec![
         Endpoint::post("/api/v1/workers/{worker}/jobs/{id}/complete", Scope::Work, attempts::complete)
             .says("Completes a job, with its result. Repeated, it answers the same.")
-            .body(Body { schemas: &["CompletedAttempt"] })
+            .body(Body { schemas: &["CompletedAttempt"], is_required: true })
             .answers(200, "AttemptEnd"),
         Endpoint::post("/api/v1/workers/{worker}/jobs/{id}/fail", Scope::Work, attempts::fail)
             .says(
                 "Fails an attempt. The failure type decides whether the job is retried; `retry_after` chooses when; \
                  `rate_limited` defers the job and others of its type or key, and counts no attempt.",
             )
-            .body(Body { schemas: &["FailedAttempt"] })
+            .body(Body { schemas: &["FailedAttempt"], is_required: true })
             .answers(200, "AttemptEnd"),
         Endpoint::post("/api/v1/workers/{worker}/jobs/{id}/snooze", Scope::Work, attempts::snooze)
             .says("Lets a job run again later; the attempt does not count")
-            .body(Body { schemas: &["SnoozedAttempt"] })
+            .body(Body { schemas: &["SnoozedAttempt"], is_required: true })
             .answers(200, "AttemptEnd"),
         Endpoint::post("/api/v1/workers/{worker}/jobs/{id}/return", Scope::Work, attempts::give_back)
             .says("Gives a job back at once; the attempt does not count")
-            .body(Body { schemas: &["ReturnedAttempt"] })
+            .body(Body { schemas: &["ReturnedAttempt"], is_required: true })
             .answers(200, "AttemptEnd"),
         Endpoint::post("/api/v1/workers/{worker}/jobs/{id}/checkpoint", Scope::Work, attempts::checkpoint)
             .says("Stores where an attempt stands, or with `step` the result of a step, for the attempts after it")
-            .body(Body { schemas: &["NewCheckpoint"] })
+            .body(Body { schemas: &["NewCheckpoint"], is_required: true })
             .answers(200, "SavedCheckpoint"),
         Endpoint::get("/api/v1/workers/{worker}/jobs/{id}/steps/{step}", Scope::Work, attempts::step)
             .says("Reads the result of a step that this or an earlier attempt has stored")

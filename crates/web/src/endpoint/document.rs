@@ -15,6 +15,7 @@ pub(crate) struct Words {
 #[derive(Clone, Copy)]
 pub(crate) struct Body {
     pub(crate) schemas: &'static [&'static str],
+    pub(crate) is_required: bool,
 }
 
 /// A parameter of a query.

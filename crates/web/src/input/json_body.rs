@@ -1,7 +1,9 @@
-use axum::body::{Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use longshore_report::in_plain_words;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
@@ -21,6 +23,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// A body of JSON that may be left out.
+#[derive(Debug)]
+pub(crate) struct OptionalBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let is_json = is_json(request.headers());
+        let bytes = collect(request.into_body()).await?;
+        match bytes.is_empty() {
+            true => Ok(Self(T::default())),
+            false if is_json => parse(&bytes).map(Self),
+            false => Err(not_json()),
+        }
+    }
+}
+
+/// The body of a request that says everything in its path: none, or an object without fields.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoFields {}
+
 /// Parses a body.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| invalid(&error))
@@ -28,7 +53,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 /// The error of a body that is not as it must be.
 pub(crate) fn invalid(error: &serde_json::Error) -> ApiError {
-    let message = format!("the body is not as expected: {}", error.to_string().replace('`', "\""));
+    let message = format!("the body is not as expected: {}", in_plain_words(&error.to_string(), "an object"));
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message)
         .hint("GET /api/v1/openapi.json describes the body")
 }
@@ -37,15 +62,22 @@ pub(crate) fn invalid(error: &serde_json::Error) -> ApiError {
 pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
     // A form of another site cannot send this type without asking first.
     if !is_json(request.headers()) {
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(ApiError::new(status, "not_json", "the body must be JSON")
-            .hint("send the header \"Content-Type: application/json\""));
+        return Err(not_json());
     }
+    collect(request.into_body()).await
+}
+
+fn not_json() -> ApiError {
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the body must be JSON")
+        .hint("send the header \"Content-Type: application/json\"")
+}
+
+async fn collect(body: Body) -> Result<Bytes, ApiError> {
     // Before anything is read, because a client may announce much and send little.
-    if request.body().size_hint().lower() > BYTES_MAX as u64 {
+    if body.size_hint().lower() > BYTES_MAX as u64 {
         return Err(too_large(BYTES_MAX as u64));
     }
-    match Limited::new(request.into_body(), BYTES_MAX).collect().await {
+    match Limited::new(body, BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(BYTES_MAX as u64)),
         Err(_) => Err(ApiError::invalid("the body ended before it was complete")),

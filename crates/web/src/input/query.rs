@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use longshore_report::in_plain_words;
 
 use super::pairs::Pairs;
 use crate::error::ApiError;
@@ -27,9 +28,6 @@ impl Query {
         let pairs = Pairs::parse(text.as_bytes()).map_err(ApiError::invalid)?.into_inner();
         if pairs.len() > PARAMETERS_MAX {
             return Err(ApiError::invalid(format!("the query has more than {PARAMETERS_MAX} parameters")));
-        }
-        if let Some((name, _)) = pairs.iter().find(|(_, value)| value.contains('\0')) {
-            return Err(ApiError::invalid(format!("the parameter {name} contains a zero byte")));
         }
         Ok(Self { pairs })
     }
@@ -94,7 +92,7 @@ impl Query {
 }
 
 fn parameter(name: &str, error: &impl Display) -> ApiError {
-    ApiError::invalid(format!("the parameter {name}: {error}"))
+    ApiError::invalid(format!("the parameter {name}: {}", in_plain_words(&error.to_string(), "an object")))
 }
 
 fn outside(name: &str, bounds: &RangeInclusive<u32>) -> ApiError {

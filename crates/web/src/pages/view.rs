@@ -8,7 +8,7 @@ use crate::Access;
 use crate::access::{Scope, csrf};
 use crate::error::ApiError;
 use crate::input::pairs::encode;
-use crate::state::{Mounted, WebState};
+use crate::state::{Mounted, WebState, below};
 
 /// How a user sees every page: who it is, what it may do, its time zone and theme.
 #[derive(Clone, Debug)]
@@ -90,10 +90,7 @@ impl View {
 
     /// A link to a page below the base path.
     pub(super) fn link(&self, path: &str) -> String {
-        if path == "/" && !self.base.is_empty() {
-            return self.base.clone();
-        }
-        format!("{}{path}", self.base)
+        below(&self.base, path)
     }
 
     /// A link to a page with a query of one value.

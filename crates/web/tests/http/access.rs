@@ -150,4 +150,21 @@ async fn a_server_below_a_path_answers_with_and_without_it() {
     assert_eq!(site.get("/ops/jobs/api/v1/jobs").await.status, 200);
     assert_eq!(site.get("/api/v1/jobs").await.status, 200);
     assert!(site.get("/ops/jobs/workers").await.body.contains("href=\"/ops/jobs/assets/"));
+    let home = site.get("/ops/jobs/").await;
+    assert_eq!((home.status, home.header("location")), (308, Some("/ops/jobs")));
+    assert_eq!(site.get("/ops/jobs").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_log_in_below_a_path_leads_to_its_home_page_and_is_known_there() {
+    let site = Site::with(Engine::Sqlite, |web| web.tokens().base_path("/ops")).await;
+    let token = site.token("ada", &[Scope::Admin]).await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let entered = site.client().send("POST", "/ops/login", &form, &format!("token={token}&to=/")).await;
+    assert_eq!((entered.status, entered.header("location")), (303, Some("/ops")));
+    let cookie = entered.header("set-cookie").unwrap().to_owned();
+    // A path with a slash at its end does not cover the page without it.
+    assert!(cookie.contains("; Path=/ops;"), "{cookie}");
+    let session = cookie.split(';').next().unwrap();
+    assert_eq!(site.client().send("GET", "/ops", &[("cookie", session)], "").await.status, 200);
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{NewJob, Status};
+use longshore_core::{JobId, NewJob, Status};
 use serde_json::{Value, json};
 
 use crate::on_both;
@@ -15,12 +15,15 @@ on_both!(
     pages_of_jobs_have_no_gap_and_no_double,
     a_page_without_a_job_says_where_to_look_for_more,
     jobs_are_found_by_what_is_in_them_a_page_at_a_time,
+    who_waits_for_a_job_and_its_children_are_listed_in_pages,
     a_dry_run_counts_and_changes_nothing,
     a_change_by_filter_leaves_other_jobs_alone,
     a_change_that_the_state_forbids_is_a_conflict,
     a_dead_letter_is_listed_retried_and_discarded,
     a_queue_is_paused_and_resumed,
     an_edit_changes_what_waits,
+    no_field_of_a_body_is_ignored,
+    what_no_database_could_hold_is_refused_in_every_query,
     a_whole_number_beyond_two_to_the_fifty_three_stays_exact,
     what_ended_is_a_time_series,
     health_is_open_and_ready_says_that_the_database_answers,
@@ -37,7 +40,7 @@ async fn a_created_job_is_shown_with_the_fields_of_the_command_line(engine: Engi
     assert_eq!(created.header("location"), Some(format!("/api/v1/jobs/{id}").as_str()));
     assert_eq!(created.json()["is_duplicate"], false);
     let shown = site.get(&format!("/api/v1/jobs/{id}")).await.json();
-    let expected = serde_json::to_value(site.queue.job(longshore_core::JobId(id)).await.unwrap().unwrap()).unwrap();
+    let expected = serde_json::to_value(site.queue.job(JobId(id)).await.unwrap().unwrap()).unwrap();
     assert_eq!(shown, expected);
     assert_eq!((&shown["priority"], &shown["queue"], &shown["attempts"]), (&json!(10), &json!("m"), &json!([])));
     let why = site.get(&format!("/api/v1/jobs/{id}/explain")).await.json();
@@ -201,6 +204,46 @@ async fn jobs_are_found_by_what_is_in_them_a_page_at_a_time(engine: Engine) {
     }
 }
 
+async fn who_waits_for_a_job_and_its_children_are_listed_in_pages(engine: Engine) {
+    let site = Site::open(engine).await;
+    let parent = site.queue.enqueue_job(NewJob::encode("export", &()).unwrap()).await.unwrap().id;
+    let mut children = Vec::new();
+    for _ in 0..5 {
+        let child = NewJob::encode("part", &()).unwrap().parent(parent);
+        children.push(site.queue.enqueue_job(child).await.unwrap().id);
+    }
+    let cancelled = site.post(&format!("/api/v1/jobs/{}/cancel", children[1]), &json!({})).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    let listed = async |what: &str| {
+        let (mut jobs, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = site.get(&format!("/api/v1/jobs/{parent}/{what}?limit=2{after}")).await.json();
+            let page_jobs = page["jobs"].as_array().unwrap();
+            assert!(page_jobs.len() <= 2, "{page}");
+            jobs.extend(page_jobs.iter().map(|job| (JobId(job["id"].as_i64().unwrap()), job["status"].clone())));
+            match page["next"].as_i64() {
+                Some(next) => after = format!("&after={next}"),
+                None => return jobs,
+            }
+        }
+    };
+    let of = |status: &str, id: JobId| (id, json!(status));
+    let waiting = [0, 2, 3, 4].map(|place| of("blocked", children[place]));
+    assert_eq!(listed("dependents").await, waiting);
+    let with_ended: Vec<_> =
+        (0..5).map(|place| of(if place == 1 { "cancelled" } else { "blocked" }, children[place])).collect();
+    assert_eq!(listed("children").await, with_ended);
+    let first = site.get(&format!("/api/v1/jobs/{parent}/children?limit=1")).await.json();
+    let child = json!({ "id": children[0], "job_type": "part", "status": "blocked", "is_child": true });
+    assert_eq!(first, json!({ "jobs": [child], "next": children[0] }));
+    let none = site.get(&format!("/api/v1/jobs/{}/dependents", children[0])).await.json();
+    assert_eq!(none, json!({ "jobs": [], "next": null }));
+    assert_eq!(site.get("/api/v1/jobs/999999/children").await.code(), "job_not_found");
+    for wrong in ["limit=0", "limit=501", "after=x", "which=all"] {
+        assert_eq!(site.get(&format!("/api/v1/jobs/{parent}/dependents?{wrong}")).await.status, 400, "{wrong}");
+    }
+}
+
 async fn a_dry_run_counts_and_changes_nothing(engine: Engine) {
     let site = Site::open(engine).await;
     site.enqueue("a").await;
@@ -275,6 +318,72 @@ async fn an_edit_changes_what_waits(engine: Engine) {
     let edited = site.client().send("PATCH", &path, &headers, body).await.json();
     assert_eq!((&edited["job_data"], &edited["queue"]), (&json!({ "n": 2 }), &json!("slow")));
     assert_eq!(site.client().send("PATCH", &path, &headers, "{}").await.status, 422);
+    let edited = site.client().send("PATCH", &path, &headers, r#"{"job_data": null}"#).await.json();
+    assert_eq!((&edited["job_data"], &edited["queue"]), (&Value::Null, &json!("slow")), "null is a payload, too");
+}
+
+async fn what_no_database_could_hold_is_refused_in_every_query(engine: Engine) {
+    let site = Site::open(engine).await;
+    for path in [
+        "/jobs?type=",
+        "/dead?queue=",
+        "/schedules?after=",
+        "/batches?status=",
+        "/limits?after=",
+        "/audit?actor=",
+        "/search?q=",
+        "/types?type=",
+        "/api/v1/jobs?type=",
+        "/api/v1/schedules?after=",
+        "/api/v1/audit?actor=",
+    ] {
+        for value in ["%00", "a%00b", "%ff"] {
+            let answer = site.get(&format!("{path}{value}")).await;
+            assert!(answer.status < 500, "{path}{value}: {answer:?}");
+            assert!(answer.status == 400 || !path.starts_with("/api/"), "{path}{value}: {answer:?}");
+        }
+    }
+    let said = site.get("/api/v1/audit?after=x").await.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(said, "the parameter after: expected a whole number");
+}
+
+async fn no_field_of_a_body_is_ignored(engine: Engine) {
+    let site = Site::open(engine).await;
+    let (dead, job) = (site.dead_letter().await, site.enqueue("a").await);
+    for path in [
+        "queues/default/pause",
+        "queues/default/resume",
+        "batches/1/retry",
+        "batches/1/cancel",
+        "batches/1/close",
+        "schedules/nightly/run",
+        "schedules/nightly/resume",
+        &format!("jobs/{job}/cancel"),
+        &format!("jobs/{dead}/retry"),
+        &format!("dead/{dead}/retry"),
+        &format!("dead/{dead}/discard"),
+        "jobs/retry",
+        "dead/retry",
+    ] {
+        let refused = site.post(&format!("/api/v1/{path}"), &json!({ "x": 1 })).await;
+        assert_eq!((refused.status, refused.code().as_str()), (422, "invalid_body"), "{path}");
+    }
+    let headers = [("content-type", "application/json")];
+    let refused = site.client().send("DELETE", &format!("/api/v1/jobs/{dead}"), &headers, r#"{"x": 1}"#).await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(site.get(&format!("/api/v1/jobs/{job}")).await.json()["status"], "pending", "nothing was done");
+    // A child that became a dead letter with its parent stays one if the parent is retried alone.
+    let child = site.queue.enqueue_job(NewJob::encode("b", &()).unwrap().parent(dead)).await.unwrap().id;
+    assert_eq!(site.get(&format!("/api/v1/jobs/{child}")).await.json()["status"], "dead_letter");
+    let retry = format!("/api/v1/jobs/{dead}/retry");
+    let alone = site.post(&retry, &json!({ "alone": true, "from_start": true })).await;
+    assert_eq!((alone.status, &alone.json()["touched"]), (200, &json!(1)), "{alone:?}");
+    assert_eq!(site.get(&format!("/api/v1/jobs/{child}")).await.json()["status"], "dead_letter");
+    assert_eq!(site.client().send("POST", &format!("/api/v1/jobs/{job}/cancel"), &[], "").await.status, 200);
+    assert_eq!(site.client().send("POST", &format!("/api/v1/jobs/{job}/retry"), &[], "").await.status, 200);
+    for wrong in ["null", "3", "{\"alone\": 1}"] {
+        assert_eq!(site.client().send("POST", &retry, &headers, wrong).await.status, 422, "{wrong}");
+    }
 }
 
 async fn a_whole_number_beyond_two_to_the_fifty_three_stays_exact(engine: Engine) {

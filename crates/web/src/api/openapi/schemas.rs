@@ -83,6 +83,8 @@ fn bodies() -> Vec<Named> {
         json!({ "type": "array", "maxItems": 1000, "items": { "type": "integer", "format": "int64", "minimum": 1 } });
     let selection = [("ids", ids), ("filter", named("Filter")), ("dry_run", flag())];
     let with_priority: Vec<(&str, Value)> = selection.iter().cloned().chain([("priority", priority.clone())]).collect();
+    let retry = [("alone", flag()), ("from_start", flag())];
+    let retried: Vec<(&str, Value)> = selection.iter().chain(&retry).cloned().collect();
     let job = [
         ("job_type", text()),
         ("job_data", json!({})),
@@ -95,17 +97,25 @@ fn bodies() -> Vec<Named> {
         ("timeout_seconds", json!({ "type": "number" })),
         ("expires_in", duration()),
         ("deadline_in", duration()),
+        ("key", json!({ "type": "string", "minLength": 1, "maxLength": 200 })),
         ("unique_key", text()),
         ("on_duplicate", words(["keep", "replace", "push_back"])),
         ("unique_while", words(["unfinished", "waiting"])),
         ("parent_job_id", json!({ "type": "integer", "format": "int64", "minimum": 1 })),
         ("metadata", json!({})),
+        // Shorter names of `run_at`, `deadline_in` and `parent_job_id`.
+        ("at", instant()),
+        ("deadline", duration()),
+        ("parent", json!({ "type": "integer", "format": "int64", "minimum": 1 })),
     ];
     let jobs = json!({ "type": "array", "maxItems": 10000, "items": named("JobRequest") });
     vec![
         ("JobRequest", closed(&job, &["job_type"])),
         ("JobRequests", json!({ "anyOf": [jobs, closed(&[("jobs", jobs.clone())], &["jobs"])] })),
         ("Selection", closed(&selection, &[])),
+        ("RetrySelection", closed(&retried, &[])),
+        ("Retry", closed(&retry, &[])),
+        ("Resume", closed(&[("catch_up", flag())], &[])),
         ("PrioritySelection", closed(&with_priority, &["priority"])),
         ("NewPriority", closed(&[("priority", priority)], &["priority"])),
         (
@@ -219,12 +229,15 @@ fn jobs() -> Vec<Named> {
         ("cut_bytes", whole()),
         ("text", text()),
     ];
+    let dependent = [("id", whole()), ("job_type", text()), ("status", statuses()), ("is_child", flag())];
     let changed =
         object(&[("touched", whole()), ("refused", list(json!({ "type": "object" })))], &["touched", "refused"]);
     let counted = object(&[("dry_run", flag()), ("matching", whole())], &["dry_run", "matching"]);
     vec![
         ("Job", object(&fields, &required)),
         ("JobList", object(&[("jobs", list(named("Job"))), ("next", or_null(text()))], &["jobs", "next"])),
+        ("DependentList", object(&[("jobs", list(named("Dependent"))), ("next", or_null(whole()))], &["jobs", "next"])),
+        ("Dependent", object(&dependent, &dependent.each_ref().map(|(name, _)| *name))),
         ("Attempt", object(&attempt, &attempt_names)),
         ("JobDetail", all_of("Job", &detail, &["attempts", "batch_id", "batch_role", "ref", "dependencies"])),
         (
