@@ -231,8 +231,8 @@ pub(crate) enum Command {
 
     /// Check for common problems and suggest fixes
     #[command(
-        long_about = "Check for common problems and suggest fixes\n\nChanges nothing. Exits with 0 if there is no \
-            problem, 3 if \
+        long_about = "Check for common problems and suggest fixes\n\nChanges nothing. Looks at the schema of the queue, \
+            and at your own migrations if there is a directory of them. Exits with 0 if there is no problem, 3 if \
             there is one, 5 if the schema is not the expected one, and 4 if the migration history is broken.",
         after_help = "Example: longshore doctor || notify-the-operator"
     )]
@@ -253,7 +253,8 @@ pub(crate) enum Command {
     #[command(
         long_about = "Move a running queue between SQLite and PostgreSQL\n\nTakes every job that has not ended, and dead letters, \
             with ids, attempts, logs, unique keys and times to a database without jobs, which gets the queue's tables if it \
-            has none. From the beginning on, the old database refuses new jobs and gives none to workers; running ones get \
+            has none. Batches, schedules, limits with what their rates have spent, settings, paused queues and access tokens \
+            move too, and take the place of those in the new database; the audit trail stays. From the beginning on, the old database refuses new jobs and gives none to workers; running ones get \
             the grace period to end, then they are taken back and not counted. Everything is compared, then the queue is in \
             the new database alone, and the old one tells everybody where it is. If the command is interrupted, the same \
             command carries on, and --undo gives the old database its queue back, as long as the switch has not been made.",

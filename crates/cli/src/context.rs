@@ -120,6 +120,12 @@ impl Context {
         })
     }
 
+    /// Where the URL of the one database comes from; none if there are several.
+    pub(crate) fn database_origin(&self) -> Option<&'static str> {
+        let has_several = !self.is_one_named() && !self.config().ok()?.databases.is_empty();
+        self.database_text().ok().map(|(_, origin)| origin).filter(|_| !has_several)
+    }
+
     /// The text that names the database, and where it comes from.
     fn database_text(&self) -> Result<(OsString, &'static str), CommandError> {
         if let Some(text) = &self.globals.database {

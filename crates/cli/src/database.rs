@@ -210,10 +210,14 @@ fn is_out_of_reach(error: &OpenError) -> bool {
 
 /// The same for the store, whose error is shown again and again.
 fn into_store_error(error: &OpenError, placed: &PlacedDatabase) -> StoreError {
-    let (database, source) = (placed.url.to_string().into(), error.to_string().into());
+    let database = placed.url.to_string().into();
     match cause_of(error) {
-        Some(_) => OutsideCause::ServerUnreachable { database, source }.into(),
-        None => StoreError::Backend { database, doing: "opening it", source },
+        // It names the database itself, which must not be said twice.
+        Some(OutsideCause::ServerUnreachable { source, .. }) => {
+            OutsideCause::ServerUnreachable { database, source: source.to_string().into() }.into()
+        }
+        Some(_) => OutsideCause::ServerUnreachable { database, source: error.to_string().into() }.into(),
+        None => StoreError::Backend { database, doing: "opening it", source: error.to_string().into() },
     }
 }
 

@@ -95,6 +95,22 @@ impl ErrorReport {
         Self::new(Exit::Failed, "failed", &format_args!("{error:#}"))
     }
 
+    /// Says where the URL came from, if the database that it names cannot be used.
+    pub(crate) fn from_origin(mut self, origin: &str) -> Self {
+        const OF_THE_URL: [&str; 6] = [
+            "not_a_database",
+            "database_missing",
+            "invalid_database",
+            "database_unreachable",
+            "login_refused",
+            "tls_failed",
+        ];
+        if OF_THE_URL.contains(&self.code) && !self.message.contains("(from ") {
+            self.message = format!("{} (from {origin})", self.message);
+        }
+        self
+    }
+
     /// The report for invalid arguments.
     pub(crate) fn of_usage(error: &clap::Error) -> Self {
         if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
@@ -191,6 +207,11 @@ impl ErrorReport {
             MoveError::Store(error) => return Self::of_store(error),
             MoveError::SameDatabase { .. } => (Exit::Usage, "name another database with --to"),
             MoveError::NotEmpty { .. } => (Exit::Refused, "name an empty database, or another longshore_schema in it"),
+            MoveError::NamesTooLong { .. } => (
+                Exit::Refused,
+                "give them shorter names with \"longshore jobs edit\", cancel or delete them; after the move has begun, \
+                 undo it first with --undo",
+            ),
             MoveError::OtherMove { .. } => {
                 (Exit::Refused, "end that move first: run the same \"longshore move\" again, or with --undo")
             }
@@ -264,7 +285,12 @@ impl ErrorReport {
             ScheduleError::Twice { .. } => Self::new(Exit::Failed, "tick_exists", error).hint("run the command again"),
             ScheduleError::NotUnderstood { .. } => Self::new(Exit::Failed, "schedule_not_understood", error)
                 .hint("use the version that wrote it, or add the schedule again"),
-            ScheduleError::TooManyTicks { .. } | ScheduleError::Span => {
+            ScheduleError::EmptySpan { .. } => {
+                Self::new(Exit::Usage, "invalid_span", error).hint("give a --from that is before --to")
+            }
+            ScheduleError::FutureSpan { .. } => Self::new(Exit::Usage, "invalid_span", error)
+                .hint("give a --to that is not in the future; later ticks are made by the schedule itself"),
+            ScheduleError::TooManyTicks { .. } => {
                 Self::new(Exit::Usage, "invalid_span", error).hint("see \"longshore schedules backfill --help\"")
             }
             _ => Self::new(Exit::Usage, "invalid_schedule", error).hint("see \"longshore schedules add --help\""),

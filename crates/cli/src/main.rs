@@ -51,9 +51,14 @@ fn main() -> ExitCode {
     };
     let (log, telemetry) = start_logging(&arguments);
     let context = Context::with_log(arguments.globals, log.clone());
+    // A move names its two databases itself.
+    let has_own_urls = matches!(arguments.command, Command::Move(_));
     let ended = dispatch(&context, arguments.command);
     log.flush();
-    let exit = ended.unwrap_or_else(|error| tell(&context.output, &error));
+    let exit = ended.unwrap_or_else(|error| {
+        let origin = context.database_origin().filter(|_| !has_own_urls);
+        tell(&context.output, &error, origin)
+    });
     telemetry.stop();
     log.flush();
     exit.into()
@@ -90,12 +95,16 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     }
 }
 
-fn tell(output: &Output, error: &anyhow::Error) -> Exit {
+fn tell(output: &Output, error: &anyhow::Error, origin: Option<&str>) -> Exit {
     // A reader that closes early (`| head`) is not an error.
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return Exit::Done;
     }
     let report = ErrorReport::of(error);
+    let report = match origin {
+        Some(origin) => report.from_origin(origin),
+        None => report,
+    };
     output.error(&report);
     report.exit
 }

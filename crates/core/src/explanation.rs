@@ -1,6 +1,8 @@
 pub(crate) mod facts;
 pub(crate) mod reason;
 
+use std::iter;
+
 use serde::Serialize;
 
 use crate::{
@@ -49,7 +51,9 @@ fn reasons(facts: &WaitingFacts) -> Vec<Reason> {
         return ended(facts);
     }
     if status == Status::Running {
-        return vec![running(facts)];
+        let running = running(facts);
+        let lost_to = matches!(running, Reason::WorkerLost { .. }).then(|| no_worker(facts, &facts.job));
+        return iter::once(running).chain(lost_to.flatten()).collect();
     }
     let mut reasons = Vec::new();
     reasons.extend(overdue(facts));
@@ -70,7 +74,7 @@ fn ended(facts: &WaitingFacts) -> Vec<Reason> {
         _ => Reason::DeadLetter { at, because, failure_type: job.failure_type.clone() },
     };
     let taken = facts.unique_key_holder.map(|by| Reason::UniqueKeyTaken { by });
-    std::iter::once(reason).chain(taken).collect()
+    iter::once(reason).chain(taken).collect()
 }
 
 fn running(facts: &WaitingFacts) -> Reason {

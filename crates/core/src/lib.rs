@@ -43,7 +43,7 @@ pub use job::time_bounds::{Overdue, TimeBounds};
 pub use job::trace_context::{is_traceparent, traceparent};
 pub use job::type_settings::TypeSettings;
 pub use job::valid_job::ValidJob;
-pub use job::{Attempt, AttemptOutcome, Job};
+pub use job::{Attempt, AttemptOutcome, Job, fractional_seconds};
 pub use limiting::arrival::{Arrival, Pace};
 pub use limiting::key_pointer::{InvalidKeyPointer, KeyPointer};
 pub use limiting::rate::{InvalidRate, Rate};
@@ -58,15 +58,18 @@ pub use measures::histogram::{Histogram, HistogramReading};
 pub use measures::write_measures::{WriteMeasures, WriteReading};
 pub use moving::checksum::Checksum;
 pub use moving::job::MovedJob;
+pub use moving::limit::{MovedLimit, MovedLimitKey};
+pub use moving::name_bounds::{NameBounds, NameExcess};
 pub use moving::state::{Fence, MovePhase, MoveState};
 pub use moving::workflow::{MovedDependency, MovedMember, MovedSignal, MovedTarget};
-pub use moving::{MoveChange, MovedJobsRequest, MovedLimit, MovedPart, MovedSettings, Moving};
+pub use moving::{MoveChange, MovedJobsRequest, MovedPart, MovedSettings, MovedToken, Moving};
 pub use schedule::addition::TickAddition;
 pub use schedule::definition::{Missed, Overlap, ScheduleDefinition, ScheduleSource, ScheduledJob, Timing};
 pub use schedule::plan::{DueSchedule, PlanTicks, PlannedTick, TickPlan};
 pub use schedule::record::{ScheduleRecord, TicksOfRecord};
 pub use schedule::row::{ScheduleFit, ScheduleRow, Settling};
 pub use schedule::tick::{Tick, TickKind, TickOutcome, TickPage, TickRetention, UnknownScheduleWord};
+pub use schedule::tick_run::TickRun;
 pub use schedule::{
     AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ScheduleChange, Schedules, SchedulesRequest,
     SettleSchedules, SettledSchedules, SettledTick, TicksRequest,
@@ -96,7 +99,9 @@ pub use store::{
     Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture,
 };
 pub use time::clock::{Clock, SystemClock};
-pub use time::duration::{DurationWord, InvalidDuration, deserialize_duration, parse_duration};
+pub use time::duration::{
+    DurationWord, FormattedDuration, InvalidDuration, deserialize_duration, format_duration, parse_duration,
+};
 pub use time::timestamp::{InvalidTimestamp, Timestamp};
 pub use workflow::batch::{
     BatchCounts, BatchId, BatchJob, BatchRecord, BatchRole, BatchStatus, InvalidBatchId, UnknownBatchStatus,
@@ -111,7 +116,8 @@ pub use workflow::new_workflow::{
     WorkflowJob, WorkflowStream,
 };
 pub use workflow::settle::{
-    AwaitedState, DependencySettled, is_given_up_for_dependency, job_failed, settle_dependency,
+    AwaitedState, DependencySettled, is_given_up_for_dependency, is_judged_again, job_failed, settle_dependency,
+    signal_missed,
 };
 pub use workflow::{
     Advanced, BatchChange, BatchJobPage, BatchJobsRequest, BatchesRequest, ChangeBatch, ChangedBatch,

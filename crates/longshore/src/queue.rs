@@ -64,7 +64,7 @@ pub enum QueueError {
         id: JobId,
     },
     /// The job had not ended when the time of a wait was over. It is unchanged.
-    #[error("job {id} is still {status} after {}: wait longer", humantime::format_duration(*waited))]
+    #[error("job {id} is still {status} after {}: wait longer", longshore_core::format_duration(*waited))]
     WaitTimedOut {
         /// The job id.
         id: JobId,

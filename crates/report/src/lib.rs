@@ -7,14 +7,18 @@ mod audit_documents;
 mod batch_documents;
 mod job_documents;
 mod limit_documents;
+mod plain_words;
 mod queue_documents;
 pub mod relative_time;
 mod schedule_documents;
 
 pub use audit_documents::AuditPage;
 pub use batch_documents::{BatchDetail, BatchList, ChangedMembers, ClosedBatch, SentSignal};
-pub use job_documents::{EnqueuedJob, InsertedJobs, JobList, JobLog, PlacedDetail, PlacedExplanation, PlacedJob};
+pub use job_documents::{
+    DependentList, EnqueuedJob, InsertedJobs, JobList, JobLog, PlacedDetail, PlacedExplanation, PlacedJob,
+};
 pub use limit_documents::{ChangedLimit, InvalidLimitCursor, LimitCursor, LimitList, LimitListPage};
+pub use plain_words::in_plain_words;
 pub use queue_documents::{ChangedQueue, QueueList, QueueSummary, WorkerList};
 pub use schedule_documents::{
     LastTick, NextTickList, NextTicks, ScheduleDetail, ScheduleList, ScheduleSummary, next_ticks, ticks_of,

@@ -8,6 +8,7 @@ pub(crate) mod limit_cache;
 pub(crate) mod limit_set;
 pub(crate) mod limited;
 mod limiting;
+pub(crate) mod moved;
 pub(crate) mod rows;
 pub(crate) mod sorting;
 pub(crate) mod turns;

@@ -1,6 +1,6 @@
 use longshore_core::{
     DueSchedule, JobData, Limits, Missed, NewJob, Overlap, PlanTicks, PlannedTick, ScheduleDefinition, TickKind,
-    TickOutcome, TickPlan, Timestamp, Timing, ValidJob,
+    TickOutcome, TickPlan, TickRun, Timestamp, Timing, ValidJob,
 };
 
 /// A simple planner for tests of stores: only [`Timing::Every`], no jitter, and of what was missed only the latest.
@@ -73,6 +73,11 @@ impl PlanTicks for EveryPlanner {
     fn next_after(&self, definition: &ScheduleDefinition, after: Timestamp) -> Option<Timestamp> {
         let every = every_ms(definition);
         Some(Timestamp::from_ms((after.as_ms().div_euclid(every) + 1) * every)).filter(|at| *at <= Timestamp::MAX)
+    }
+
+    fn run_between(&self, definition: &ScheduleDefinition, after: Timestamp, until: Timestamp) -> Option<TickRun> {
+        let Run { first, last, count } = Run::between(after, until, every_ms(definition))?;
+        Some(TickRun { first, last, ticks: count })
     }
 }
 

@@ -24,8 +24,8 @@ pub use limiting::{
 };
 pub use living::{cadence, heartbeats, lapse, lease, reclaim, session};
 pub use operating::{
-    audit, edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moved_workflows, moving, page,
-    queue, stats, tokens,
+    audit, edit, explain, health, id_range, maintain, move_by_hand, moved_limits, moved_schedules, moved_workflows,
+    moving, page, queue, stats, tokens,
 };
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
 pub use running::{cancel, checkpoint, history, log, outcome, overdue, retry};

@@ -71,7 +71,8 @@ pub(crate) enum BatchesCommand {
     /// Add the jobs of a file to an open batch
     #[command(
         long_about = "Add the jobs of a file to an open batch\n\nThe file is as for \"longshore enqueue --batch\", \
-            without a line for the batch. If one line is invalid, nothing is added.",
+            without a line for the batch. If one line is invalid, nothing is added. The program of a running member \
+            may add jobs to its closed batch too.",
         after_help = "Example: longshore batches add 9 more.ndjson"
     )]
     Add {

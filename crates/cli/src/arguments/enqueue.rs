@@ -55,7 +55,7 @@ pub(crate) struct EnqueueArguments {
     #[arg(long, visible_alias = "run-at", value_name = "INSTANT")]
     pub(crate) at: Option<Timestamp>,
 
-    /// Retry at most this many times after a failure [default: 3]
+    /// Retry at most this many times after a failure [default: that of its handler, else 15]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) max_retries: Option<u32>,
 

@@ -123,6 +123,12 @@ fn flag(subject: &LimitSubject) -> String {
     }
 }
 
+/// The limit of all and that of each key.
+fn both(of_all: Option<String>, of_one_key: Option<String>) -> String {
+    let parts: Vec<String> = of_all.into_iter().chain(of_one_key).collect();
+    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
+}
+
 fn table(limits: &[LimitRow], now: Timestamp) -> Table {
     let mut table =
         Table::new(&["SCOPE", "NAME", "KEY", "RUNNING", "LIMIT", "WAITING", "RATE", "OPENS", "WEIGHT", "SOURCE"]);
@@ -132,6 +138,11 @@ fn table(limits: &[LimitRow], now: Timestamp) -> Table {
             Some(burst) if burst > 1 => format!("{rate}, burst {burst}"),
             _ => Rate::to_string(&rate),
         });
+        let of_one_key = |value: Option<String>| value.map(|value| format!("{value} a key"));
+        let key = limit.key.clone().or_else(|| limit.key_pointer.as_ref().map(ToString::to_string));
+        let concurrency = limit.concurrency.map(|concurrency| concurrency.to_string());
+        let key_concurrency = of_one_key(limit.key_concurrency.map(|concurrency| concurrency.to_string()));
+        let key_rate = of_one_key(limit.key_rate.map(|rate| rate.to_string()));
         let source = match limit.source {
             Some(LimitSource::Config) => "config",
             Some(LimitSource::Manual) => "by hand",
@@ -145,15 +156,15 @@ fn table(limits: &[LimitRow], now: Timestamp) -> Table {
             }
             .to_owned(),
             limit.name.clone(),
-            or_dash(limit.key.clone()),
+            or_dash(key),
             limit.running.to_string(),
-            or_dash(limit.concurrency.map(|concurrency| concurrency.to_string())),
+            both(concurrency, key_concurrency),
             if limit.waiting >= u64::from(LimitRow::WAITING_MAX) {
                 format!("{}+", limit.waiting)
             } else {
                 limit.waiting.to_string()
             },
-            or_dash(rate),
+            both(rate, key_rate),
             or_dash(limit.opens_at.map(|at| relative(at, now))),
             or_dash(limit.weight.map(|weight| weight.to_string())),
             source.to_owned(),

@@ -71,10 +71,12 @@ async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow
         context.output.note(format!("no job has been in queue {queue} yet{similar}"));
     }
     let deed = Deed::on_queue(change, &queue);
+    let was_paused = database.stats(0).await?.queues.iter().any(|it| it.queue == queue && it.paused_at.is_some());
     database.audited(deed, database.change_queue(queue.clone(), change)).await?;
     let changed = ChangedQueue { queue: &queue, is_paused: change == QueueChange::Pause };
     let done = match change {
         QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),
+        QueueChange::Resume if was_paused => format!("queue {queue} is resumed"),
         QueueChange::Resume => format!("queue {queue} is not paused"),
     };
     CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;

@@ -35,6 +35,7 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
         | MigrateError::NotShown { .. }
         | MigrateError::StillThere { .. }
         | MigrateError::NoFile { .. }
+        | MigrateError::Uncheckable { .. }
         | MigrateError::NoRepair { .. }
         | MigrateError::NeedsDecision { .. }
         | MigrateError::NotReturned { .. }
@@ -120,6 +121,7 @@ pub(super) fn hint(error: &MigrateError) -> String {
             format!("longshore migrate down{way}, or add --unverified to mark it anyway")
         }
         MigrateError::NoFile { .. } => "restore its files first".to_owned(),
+        MigrateError::Uncheckable { .. } => "restore its files, or add --unverified to mark it anyway".to_owned(),
         MigrateError::RepairUndone { .. } => {
             "nothing was changed; see the differences with longshore migrate verify".to_owned()
         }

@@ -19,11 +19,9 @@ pub(super) const fn exit(cause: &OutsideCause) -> Exit {
 /// The hint, with the flag or command that fixes it.
 pub(super) const fn hint(cause: &OutsideCause) -> &'static str {
     match cause {
-        OutsideCause::NotADatabase { .. } | OutsideCause::NotAFile { .. } => "check the path given with --database",
-        OutsideCause::Missing { .. } => {
-            "check the path given with --database, or create it with \"longshore migrate up\""
-        }
-        OutsideCause::NoFolder { .. } => "create the folder, or check the path given with --database",
+        OutsideCause::NotADatabase { .. } | OutsideCause::NotAFile { .. } => "check the path",
+        OutsideCause::Missing { .. } => "check the path, or create it with \"longshore migrate up\"",
+        OutsideCause::NoFolder { .. } => "create the folder, or check the path",
         OutsideCause::TooManyFiles { .. } => RAISE_THE_LIMIT,
         OutsideCause::LogGone { .. } => {
             "never delete FILE-wal or FILE-shm while a program uses the database; check it with \"longshore doctor\", \

@@ -3,14 +3,14 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use humantime::format_duration;
 use longshore::Schedule;
 use longshore::declared::DeclaredJob;
 use longshore::handler::HandlerPolicy;
 use longshore_core::{
     DurationWord, InvalidLimit, JobData, LimitRule, LimitSubject, NewJob, Retention, deserialize_duration,
-    parse_duration,
+    format_duration, parse_duration,
 };
+use longshore_report::in_plain_words;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
@@ -173,7 +173,7 @@ impl Config {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let words: Vec<&str> = error.message().split_whitespace().collect();
-            Self::problem(path, line_of(text.as_bytes(), at), &words.join(" ").replace('`', "\""))
+            Self::problem(path, line_of(text.as_bytes(), at), &in_plain_words(&words.join(" "), "a table"))
         })?;
         for (job_type, declared) in &config.jobs {
             let line = line_of(text.as_bytes(), declared.span().start);
@@ -347,7 +347,7 @@ mod tests {
             "completed and cancelled jobs are removed after 7 days, dead letters are removed after 90 days (default: ";
         assert!(words("").starts_with(usual), "{}", words(""));
         let set = words("[worker]\nretention = \"36h\"\ndead_letter_retention = \"forever\"");
-        assert_eq!(set, "completed and cancelled jobs are removed after 1day 12h, dead letters are kept for ever");
+        assert_eq!(set, "completed and cancelled jobs are removed after 1d 12h, dead letters are kept for ever");
         let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
         assert!(error.starts_with("longshore.toml, line 2: \"never\" is not a duration"), "{error}");
         assert!(error.ends_with("or \"forever\""), "{error}");

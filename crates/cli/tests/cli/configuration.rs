@@ -1,6 +1,6 @@
 use crate::sandbox::Sandbox;
 
-/// The database that a run used, from the error that it does not exist.
+/// The database that a run used and where its URL came from, from the error that it does not exist.
 fn database(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = sandbox.command(&[&["jobs", "list"], arguments].concat());
     let output = command.envs(variables.iter().copied()).output().unwrap();
@@ -14,16 +14,16 @@ fn the_database_is_named_by_flag_own_variable_configuration_general_variable_and
     let sandbox = Sandbox::new();
     let own = ("LONGSHORE_DATABASE", "sqlite:own.db");
     let general = ("DATABASE_URL", "sqlite://general.db");
-    assert_eq!(database(&sandbox, &[], &[]), "longshore.db");
+    assert_eq!(database(&sandbox, &[], &[]), "longshore.db (from the default)");
     sandbox.write(".env", "DATABASE_URL=sqlite:dotenv.db\n");
-    assert_eq!(database(&sandbox, &[], &[]), "dotenv.db");
-    assert_eq!(database(&sandbox, &[], &[general]), "general.db");
+    assert_eq!(database(&sandbox, &[], &[]), "dotenv.db (from DATABASE_URL in .env)");
+    assert_eq!(database(&sandbox, &[], &[general]), "general.db (from DATABASE_URL)");
     sandbox.write("longshore.toml", "database = \"sqlite:configured.db\"");
-    assert_eq!(database(&sandbox, &[], &[general]), "configured.db");
+    assert_eq!(database(&sandbox, &[], &[general]), "configured.db (from `database` in the configuration file)");
     sandbox.write(".env", "DATABASE_URL=sqlite:dotenv.db\nLONGSHORE_DATABASE=own-dotenv.db\n");
-    assert_eq!(database(&sandbox, &[], &[general]), "own-dotenv.db");
-    assert_eq!(database(&sandbox, &[], &[general, own]), "own.db");
-    assert_eq!(database(&sandbox, &["--database", "flag.db"], &[general, own]), "flag.db");
+    assert_eq!(database(&sandbox, &[], &[general]), "own-dotenv.db (from LONGSHORE_DATABASE in .env)");
+    assert_eq!(database(&sandbox, &[], &[general, own]), "own.db (from LONGSHORE_DATABASE)");
+    assert_eq!(database(&sandbox, &["--database", "flag.db"], &[general, own]), "flag.db (from --database)");
 }
 
 #[test]
@@ -52,13 +52,15 @@ fn the_configuration_is_named_by_flag_environment_and_default_in_this_order() {
     sandbox.write("variable.toml", "database = \"variable.db\"");
     sandbox.write("flag.toml", "database = \"flag.db\"");
     let variable = ("LONGSHORE_CONFIG", "variable.toml");
-    assert_eq!(database(&sandbox, &[], &[]), "default.db");
-    assert_eq!(database(&sandbox, &[], &[variable]), "variable.db");
-    assert_eq!(database(&sandbox, &["--config", "flag.toml"], &[variable]), "flag.db");
+    let configured = " (from `database` in the configuration file)";
+    assert_eq!(database(&sandbox, &[], &[]), format!("default.db{configured}"));
+    assert_eq!(database(&sandbox, &[], &[variable]), format!("variable.db{configured}"));
+    assert_eq!(database(&sandbox, &["--config", "flag.toml"], &[variable]), format!("flag.db{configured}"));
 }
 
 #[test]
 fn an_empty_variable_counts_as_unset() {
     let sandbox = Sandbox::new();
-    assert_eq!(database(&sandbox, &[], &[("LONGSHORE_DATABASE", ""), ("DATABASE_URL", "")]), "longshore.db");
+    let empty = [("LONGSHORE_DATABASE", ""), ("DATABASE_URL", "")];
+    assert_eq!(database(&sandbox, &[], &empty), "longshore.db (from the default)");
 }

@@ -173,6 +173,39 @@ fn redacted_fields_are_in_no_answer_and_in_no_line_of_a_worker() {
     assert_eq!(served.stop(), Some(0));
 }
 
+/// One job returns a value. The other gets it, stores one for its next attempt, and repeats all in its error.
+#[cfg(unix)]
+const REPEATING: &str = r#"
+[jobs.gives]
+run = ["sh", "-c", '''echo '{"longshore": {"result": {"password": "given-secret"}}}' ''']
+[jobs.takes]
+max_retries = 0
+run = ["sh", "-c", '''
+if [ -z "$LONGSHORE_CHECKPOINT" ]; then
+  echo '{"longshore": {"checkpoint": {"password": "first-secret"}, "snooze": "1ms"}}'
+  exit
+fi
+echo '{"longshore": {"checkpoint": {"password": "second-secret"}, "result": {"password": "result-secret"}}}'
+echo '{"longshore": {"error_message": "bad first-secret, second-secret, result-secret, given-secret"}}'
+exit 65
+''']
+[serve]
+redact = ["password"]
+"#;
+
+#[test]
+#[cfg(unix)]
+fn a_worker_prints_no_redacted_value_that_its_commands_have_said_or_were_given() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", REPEATING);
+    let parent = sandbox.json(&["enqueue", "gives"])["id"].to_string();
+    sandbox.json(&["enqueue", "takes", "--parent", &parent]);
+    let worked = sandbox.run(&["work", "--drain"]);
+    let expected = "is not retried: bad [redacted], [redacted], [redacted], [redacted]";
+    assert!(worked.stderr.contains(expected), "{worked:?}");
+    assert!(!worked.stderr.contains("secret"), "{worked:?}");
+}
+
 #[test]
 fn a_server_that_others_can_reach_needs_a_token() {
     let sandbox = Sandbox::new();

@@ -2,6 +2,8 @@ mod changed_file;
 mod checkpoints;
 #[cfg(unix)]
 mod dependencies;
+#[cfg(unix)]
+mod fan_out;
 #[cfg(target_os = "linux")]
 mod other_user;
 #[cfg(target_os = "linux")]

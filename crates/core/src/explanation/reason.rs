@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{BatchId, BatchStatus, Cause, JobId, LimitScope, Needs, Status, Timestamp, WorkerId};
+use crate::{BatchId, BatchStatus, Cause, JobId, LimitScope, Needs, Status, Timestamp, WorkerId, format_duration};
 
 /// Why a job is not running, or that it is. Serialised with its `code` and its values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -132,7 +132,7 @@ impl Reason {
             }
             Self::WorkerLost { worker_id, .. } => {
                 format!(
-                    "{} held it and does not live any more: another worker takes it back",
+                    "{} held it and does not live any more: the next worker takes it back",
                     worker(worker_id.as_ref())
                 )
             }
@@ -271,7 +271,7 @@ fn span(span: Duration) -> String {
     } else {
         Duration::from_secs(span.as_secs())
     };
-    humantime::format_duration(whole).to_string()
+    format_duration(whole).to_string()
 }
 
 fn worker(worker_id: Option<&WorkerId>) -> String {

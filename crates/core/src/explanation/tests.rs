@@ -239,7 +239,11 @@ fn a_running_job_says_who_runs_it_and_whether_that_worker_lives() {
     facts.workers[0].is_alive = false;
     assert_eq!(told(&facts).0, "worker_lost");
     facts.workers.clear();
-    assert_eq!(told(&facts).1, "worker w1 held it and does not live any more: another worker takes it back");
+    assert_eq!(told(&facts).1, "worker w1 held it and does not live any more: the next worker takes it back");
+    let also: Vec<&str> = explain(&facts).also.iter().map(|cause| cause.reason.code()).collect();
+    assert_eq!(also, ["no_worker"]);
+    facts.workers.push(a_worker("w2"));
+    assert_eq!(explain(&facts).also, []);
 }
 
 #[test]

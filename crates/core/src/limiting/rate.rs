@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-use crate::parse_duration;
+use crate::{format_duration, parse_duration};
 
 /// How many attempts may start in a span of time, such as `1000/1m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Rate {
 
     /// So many starts in this span.
     pub fn new(starts: u32, per: Duration) -> Result<Self, InvalidRate> {
-        let word = || format!("{starts}/{}", humantime::format_duration(per));
+        let word = || format!("{starts}/{}", format_duration(per));
         if starts == 0 {
             return Err(InvalidRate::Zero { word: word() });
         }
@@ -87,7 +87,7 @@ impl FromStr for Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.starts, humantime::format_duration(self.per))
+        write!(f, "{}/{}", self.starts, format_duration(self.per))
     }
 }
 

@@ -43,6 +43,36 @@ pub fn parse_duration(word: &str) -> Result<Duration, InvalidDuration> {
     Err(InvalidDuration::MinutesOrMonths { word: word.to_owned(), minutes, months })
 }
 
+/// Writes a duration as [`parse_duration`] reads it: in days, hours, minutes, seconds and what is below, such as `1d 12h`.
+pub const fn format_duration(duration: Duration) -> FormattedDuration {
+    FormattedDuration(duration)
+}
+
+/// A duration in words. See [`format_duration`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormattedDuration(Duration);
+
+impl fmt::Display for FormattedDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanoseconds) = (self.0.as_secs(), u64::from(self.0.subsec_nanos()));
+        let parts = [
+            (seconds / 86_400, "d"),
+            (seconds / 3600 % 24, "h"),
+            (seconds / 60 % 60, "m"),
+            (seconds % 60, "s"),
+            (nanoseconds / 1_000_000, "ms"),
+            (nanoseconds / 1000 % 1000, "us"),
+            (nanoseconds % 1000, "ns"),
+        ];
+        let mut separator = "";
+        for (count, unit) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{separator}{count}{unit}")?;
+            separator = " ";
+        }
+        if self.0.is_zero() { f.write_str("0s") } else { Ok(()) }
+    }
+}
+
 fn unreadable(word: &str) -> InvalidDuration {
     let word = word.to_owned();
     let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -154,6 +184,26 @@ mod tests {
         }
         assert_eq!(read("{\"after\": null}").unwrap(), None);
         assert_eq!(read("{\"after\": \"5s\"}").unwrap(), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_duration_is_written_in_the_units_that_people_write_and_read_again() {
+        for (ms, word) in [
+            (0, "0s"),
+            (1500, "1s 500ms"),
+            (86_400_000, "1d"),
+            (129_600_000, "1d 12h"),
+            (2_678_400_000, "31d"),
+            (345_600_000_000, "4000d"),
+            (90_061_001, "1d 1h 1m 1s 1ms"),
+        ] {
+            let duration = Duration::from_millis(ms);
+            assert_eq!(format_duration(duration).to_string(), word);
+            assert_eq!(parse_duration(word), Ok(duration));
+        }
+        for duration in [Duration::MAX, Duration::new(5, 1_002_003)] {
+            assert_eq!(parse_duration(&format_duration(duration).to_string()), Ok(duration));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::borrow::{Borrow, Cow};
 use std::rc::Rc;
 use std::time::Duration;
 
-use longshore_core::{JobData, JobId, Priority, Status, Timestamp};
+use longshore_core::{JobData, JobId, Priority, Status, Timestamp, fractional_seconds};
 use rusqlite::Row;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
@@ -171,7 +171,7 @@ pub(crate) fn optional_seconds(row: &Row<'_>, index: usize) -> rusqlite::Result<
 pub(crate) fn seconds(span: Duration) -> Value {
     match i64::try_from(span.as_secs()) {
         Ok(seconds) if span.subsec_nanos() == 0 => Value::Integer(seconds),
-        _ => Value::Real(span.as_secs_f64()),
+        _ => Value::Real(fractional_seconds(span)),
     }
 }
 

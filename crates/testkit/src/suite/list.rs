@@ -463,6 +463,9 @@ macro_rules! store_suite {
                 a_run_by_hand_makes_a_job_and_leaves_the_position
                 a_scheduled_tick_at_the_instant_of_a_run_by_hand_makes_no_second_job
                 a_backfill_replaces_what_was_missed_and_passes_over_what_ran
+                every_tick_of_a_run_has_a_row_whichever_of_them_are_filled
+                a_run_from_before_a_change_of_the_timing_stays_beside_what_is_filled
+                a_run_is_settled_around_the_ticks_that_were_filled_before
                 ticks_are_added_all_or_none
                 old_ticks_go_and_the_newest_stay_however_old_they_are;
             settings:
@@ -561,6 +564,11 @@ macro_rules! store_suite {
 macro_rules! moving_suite {
     ($harness:ty) => {
         $crate::store_suite! { $harness;
+            moved_limits:
+                the_rate_of_a_type_keeps_its_pace_where_the_queue_moved_to
+                the_rate_of_a_key_keeps_its_pace_where_the_queue_moved_to
+                a_request_to_slow_down_holds_where_the_queue_moved_to
+                a_rate_that_was_spent_before_the_queue_came_back_counts_no_more;
             moved_schedules:
                 schedules_and_their_ticks_move_too
                 nothing_is_settled_while_the_queue_moves;
@@ -576,6 +584,7 @@ macro_rules! moving_suite {
                 a_parent_that_stays_behind_is_left_out
                 jobs_arrive_in_pages_of_the_requested_size
                 settings_pauses_and_minutes_move_too
+                access_tokens_move_and_take_the_place_of_those_that_were_there
                 new_jobs_and_claims_have_higher_numbers_than_all_that_arrived
                 a_child_that_arrived_blocked_runs_once_its_parent_has_completed
                 a_unique_key_holds_where_its_job_has_arrived
@@ -704,6 +713,7 @@ macro_rules! workflow_suite {
                 a_cancelled_batch_ends_all_that_wait_and_asks_the_others_to_stop
                 a_retried_batch_retries_what_did_not_complete
                 a_large_batch_is_cancelled_in_bounded_steps
+                a_large_change_by_hand_is_followed_to_its_end_before_the_answer
                 what_is_done_to_an_unknown_batch_says_so
                 batches_are_listed_newest_first_in_pages
                 a_batch_survives_the_process_that_made_it;
@@ -722,7 +732,9 @@ macro_rules! workflow_suite {
                 a_callback_runs_once_however_often_its_batch_ends
                 a_member_that_is_deleted_lets_the_callbacks_fire
                 a_member_that_another_process_ends_lets_the_callbacks_fire
-                the_callbacks_of_a_cancelled_batch_follow_from_its_end;
+                the_callbacks_of_a_cancelled_batch_follow_from_its_end
+                cancelled_callbacks_that_are_retried_wait_for_the_batch_again
+                a_callback_that_is_retried_with_a_younger_member_waits_for_it;
             dependencies:
                 a_job_waits_for_all_of_its_dependencies
                 each_need_is_met_by_its_own_ends
@@ -737,6 +749,11 @@ macro_rules! workflow_suite {
                 a_retry_alone_revives_nobody
                 a_job_that_is_retried_before_what_it_needs_waits_an_hour_for_it
                 a_job_that_ran_is_retried_without_waiting_again
+                a_cancelled_batch_that_is_retried_waits_again_for_each_end
+                who_is_retried_with_or_after_what_it_waits_for_waits_again
+                who_is_retried_alone_is_judged_by_what_the_other_one_is_now
+                a_completion_stays_though_the_other_job_runs_again
+                a_retry_that_was_waited_for_ends_the_patience
                 a_waiting_job_that_is_cancelled_stays_cancelled
                 a_parent_is_shown_as_a_dependency
                 a_job_reads_the_results_of_what_came_before_by_name
@@ -757,6 +774,8 @@ macro_rules! workflow_suite {
                 the_data_of_a_signal_is_that_of_the_dependency
                 a_signal_of_another_name_or_batch_releases_nobody
                 a_signal_that_does_not_come_in_time_has_the_chosen_consequence
+                who_missed_one_of_two_signals_names_it
+                jobs_that_run_without_a_signal_after_a_time_are_listed
                 a_late_signal_releases_only_who_still_waits
                 a_retry_of_who_missed_its_signal_waits_for_it_again
                 a_signal_to_an_unknown_batch_says_so

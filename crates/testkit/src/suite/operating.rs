@@ -7,6 +7,7 @@ pub mod health;
 pub mod id_range;
 pub mod maintain;
 pub mod move_by_hand;
+pub mod moved_limits;
 pub mod moved_schedules;
 pub mod moved_workflows;
 pub mod moving;

@@ -7,6 +7,7 @@ use longshore_core::{
     Awaited, InvalidWorkflow, InvalidWorkflowLine, JobId, Limits, StoreError, ValidWorkflowJob, WorkflowBatch,
     WorkflowCheck, WorkflowJob, WorkflowLine,
 };
+use longshore_report::in_plain_words;
 
 use crate::error_report::command_error::CommandError;
 use crate::settings::config::Config;
@@ -192,7 +193,7 @@ fn line_problem(error: &InvalidWorkflowLine) -> String {
 
 /// The error text of serde, without its line number: it counts lines within our single line.
 fn json_problem(error: &serde_json::Error) -> String {
-    let text = error.to_string().replace('`', "\"");
+    let text = in_plain_words(&error.to_string(), "an object");
     let column = error.column();
     match text.strip_suffix(&format!(" at line 1 column {column}")) {
         Some(words) => format!("{words} at column {column}"),

@@ -138,7 +138,7 @@ async fn make(database: &Database, change: Change) -> anyhow::Result<TopEvent> {
             database.audited(deed, database.change_queue(queue.clone(), change)).await?;
             done(match change {
                 QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),
-                QueueChange::Resume => format!("queue {queue} is not paused"),
+                QueueChange::Resume => format!("queue {queue} is resumed"),
             })
         }
         Change::Job { id, action } => {

@@ -42,7 +42,7 @@ fn what_was_done_is_said_when_its_result_cannot_be_printed() {
         (&["jobs", "priority", "1", "7"], "1 job reprioritised, but"),
         (&["jobs", "delete", "1"], "1 job deleted, but"),
         (&["queues", "pause", "default"], "queue default is paused"),
-        (&["queues", "resume", "default"], "queue default is not paused, but"),
+        (&["queues", "resume", "default"], "queue default is resumed, but"),
         (&["work", "--drain", "--json"], "the worker has drained, but"),
         (&["migrate", "new", "songs"], "were written, but"),
     ] {

@@ -226,7 +226,7 @@ fn tell(outcome: &Outcome) {
     match outcome {
         Outcome::Completed { .. } => quiet::debug!(target: OUTCOMES, "completed"),
         Outcome::Retrying { delay, failure } => {
-            let retry_in = humantime::format_duration(*delay);
+            let retry_in = longshore_core::format_duration(*delay);
             quiet::warning!(target: OUTCOMES, failure_type = failure.failure_type.as_str(), retry_in = %retry_in, "retrying");
         }
         Outcome::DeadLetter { reason, failure } => {
@@ -235,7 +235,7 @@ fn tell(outcome: &Outcome) {
         Outcome::Cancelled => quiet::info!(target: OUTCOMES, "cancelled"),
         Outcome::Expired { at, .. } => quiet::warning!(target: OUTCOMES, expires_at = %at, "expired"),
         Outcome::Deferred { delay } => {
-            quiet::info!(target: OUTCOMES, run_in = %humantime::format_duration(*delay), "deferred");
+            quiet::info!(target: OUTCOMES, run_in = %longshore_core::format_duration(*delay), "deferred");
         }
         Outcome::Returned => quiet::info!(target: OUTCOMES, "given back"),
         Outcome::Crashed { .. } => quiet::error!(target: OUTCOMES, "crashed"),

@@ -1,4 +1,4 @@
-use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, Timestamp, UnusableRow};
+use longshore_core::{DeadLetterCode, DeadLetterReason, JobId, Maintenance, Status, Timestamp, UnusableRow};
 
 use crate::memory::state::State;
 
@@ -44,17 +44,22 @@ impl State {
 
     /// Makes a job a dead letter, with all jobs that wait for it.
     pub(in crate::memory) fn bury(&mut self, id: JobId, reason: DeadLetterReason, at: Timestamp) {
+        if let DeadLetterReason::CrashesSpent { crashes } = reason {
+            self.row(id).job.crash_count = crashes;
+        }
+        self.bury_because(id, reason.to_string(), reason.code(), at);
+    }
+
+    /// The same with the reason in words.
+    pub(in crate::memory) fn bury_because(&mut self, id: JobId, reason: String, code: DeadLetterCode, at: Timestamp) {
         let row = self.row(id);
         row.job.status = Status::DeadLetter;
-        row.job.dead_letter_reason = Some(reason.to_string());
-        row.job.dead_letter_code = Some(reason.code());
+        row.job.dead_letter_reason = Some(reason);
+        row.job.dead_letter_code = Some(code);
         row.job.moved_to_dead_letter_at = Some(at);
         row.job.completed_at = Some(at);
         row.job.next_retry_at = None;
         row.due = None;
-        if let DeadLetterReason::CrashesSpent { crashes } = reason {
-            row.job.crash_count = crashes;
-        }
         let queue = row.job.queue.clone();
         self.counts(at, &queue).failed += 1;
         self.tell_children(id, at);
