@@ -26,10 +26,11 @@ const MAY_WALK: [&str; 12] = [
 ];
 /// The backlog of a limited type is counted up to a limit. Each part of what waits for a job is limited before both are
 /// joined. The next pair of type and queue is one of two. The schema has a few dozen rows. The jobs of one worker are
-/// sorted for the page that shows them; it holds no more than it prefetched.
-const MAY_SORT: [&str; 5] = [
+/// sorted for the page that shows them; it holds no more than it prefetched. A move reads once what the keys have spent.
+const MAY_SORT: [&str; 6] = [
     "select_backlog_in_lanes",
     "select_keepers",
+    "select_moved_limit_keys",
     "select_next_pair",
     "select_running_jobs",
     "select_waiting_dependents",

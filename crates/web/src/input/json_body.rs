@@ -23,7 +23,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// A body of JSON that may be left out.
+/// A body of JSON that may be left out, or be null.
 #[derive(Debug)]
 pub(crate) struct OptionalBody<T>(pub(crate) T);
 
@@ -35,7 +35,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
         let bytes = collect(request.into_body()).await?;
         match bytes.is_empty() {
             true => Ok(Self(T::default())),
-            false if is_json => parse(&bytes).map(Self),
+            false if is_json => parse::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default())),
             false => Err(not_json()),
         }
     }

@@ -381,7 +381,7 @@ async fn no_field_of_a_body_is_ignored(engine: Engine) {
     assert_eq!(site.get(&format!("/api/v1/jobs/{child}")).await.json()["status"], "dead_letter");
     assert_eq!(site.client().send("POST", &format!("/api/v1/jobs/{job}/cancel"), &[], "").await.status, 200);
     assert_eq!(site.client().send("POST", &format!("/api/v1/jobs/{job}/retry"), &[], "").await.status, 200);
-    for wrong in ["null", "3", "{\"alone\": 1}"] {
+    for wrong in ["[1]", "3", "{\"alone\": 1}"] {
         assert_eq!(site.client().send("POST", &retry, &headers, wrong).await.status, 422, "{wrong}");
     }
 }

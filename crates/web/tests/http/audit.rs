@@ -73,7 +73,7 @@ async fn every_route_that_changes_something_is_in_the_trail() {
             let before = newest(&site).await;
             let id = if path.contains("/dead/") { site.dead_letter().await } else { job };
             let named = path.replace("{id}", &id.to_string()).replace("{name}", "some").replace("{queue}", "some");
-            let body = body_for(path);
+            let body = if method == "delete" { String::new() } else { body_for(path) };
             let headers = [("content-type", "application/json")];
             let answer = site.client().send(&method.to_uppercase(), &named, &headers, &body).await;
             assert_ne!(answer.status, 422, "{method} {path}: {answer:?}");
