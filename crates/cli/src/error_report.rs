@@ -96,7 +96,7 @@ impl ErrorReport {
     }
 
     /// Says where the URL came from, if the database that it names cannot be used.
-    pub(crate) fn from_origin(mut self, origin: &str) -> Self {
+    pub(crate) fn with_origin(mut self, origin: &str) -> Self {
         const OF_THE_URL: [&str; 6] = [
             "not_a_database",
             "database_missing",

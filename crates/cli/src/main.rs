@@ -102,7 +102,7 @@ fn tell(output: &Output, error: &anyhow::Error, origin: Option<&str>) -> Exit {
     }
     let report = ErrorReport::of(error);
     let report = match origin {
-        Some(origin) => report.from_origin(origin),
+        Some(origin) => report.with_origin(origin),
         None => report,
     };
     output.error(&report);
