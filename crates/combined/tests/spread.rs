@@ -463,11 +463,8 @@ async fn a_dry_run_and_pruning_are_not_made_up_for_later() {
     spread.both.apply_schedules(prune).await.unwrap_err();
 
     spread.mail.set_gone(false);
-    until(async || {
-        settle(&spread.both).await;
-        spread.both.unreachable().is_empty()
-    })
-    .await;
+    // What is made up for is made up for within a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(schedules(&spread.mail).await, [""; 0]);
 }
 
