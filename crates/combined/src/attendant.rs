@@ -1,12 +1,13 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use longshore_core::{Backend, IdRange, StoreError};
+use longshore_core::{ApplyLimits, Backend, IdRange, StoreError};
 use tokio::time::{sleep, timeout};
 
 use crate::combined_store::Shared;
 use crate::member::{Member, source_of};
 use crate::members::too_late;
+use crate::missed::{LIMITS_MISSED, SCHEDULES_MISSED};
 use crate::numbering::Numbering;
 use crate::schedules::{apply_here, tell_applied};
 
@@ -134,7 +135,8 @@ async fn answers(member: &Member) -> bool {
 
 /// Tells a database the limits that it missed.
 async fn tell_limits(shared: &Shared, place: usize) -> bool {
-    let Some(missed) = shared.missed_limits.of(place) else { return true };
+    let Some(rules) = shared.missed_limits.of(place) else { return true };
+    let missed = ApplyLimits { rules };
     let member = &shared.members.all()[place];
     let Ok(store) = member.store() else { return false };
     match timeout(PATIENCE, store.apply_limits(missed.clone())).await {
@@ -154,7 +156,7 @@ async fn tell_limits(shared: &Shared, place: usize) -> bool {
         Ok(Err(error)) => {
             let error = source_of(member.meet(error));
             if shared.missed_limits.note(place, &error) {
-                member.tell_missed_limits(&error);
+                member.tell_missed(&error, LIMITS_MISSED);
             }
             false
         }
@@ -165,7 +167,7 @@ async fn tell_limits(shared: &Shared, place: usize) -> bool {
 /// Applies the schedules that a database missed. Each is applied once: a change by hand after that holds.
 async fn tell_schedules(shared: &Shared, place: usize) -> bool {
     let member = &shared.members.all()[place];
-    for missed in shared.missed_schedules.of(place) {
+    for missed in shared.missed_schedules.of(place).unwrap_or_default() {
         let Ok(store) = member.store() else { return false };
         let Ok(applied) = timeout(PATIENCE, apply_here(shared, place, store, &missed)).await else { return false };
         match applied {
@@ -173,7 +175,7 @@ async fn tell_schedules(shared: &Shared, place: usize) -> bool {
             Err(error) if error.is_passing() => {
                 let error = source_of(member.meet(error));
                 if shared.missed_schedules.note(place, &error) {
-                    member.tell_missed_schedules(&error);
+                    member.tell_missed(&error, SCHEDULES_MISSED);
                 }
                 return false;
             }

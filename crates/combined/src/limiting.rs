@@ -7,6 +7,7 @@ use longshore_core::{
 
 use crate::combined_store::CombinedStore;
 use crate::members::{LONG, SHORT, every, reachable};
+use crate::missed::LIMITS_MISSED;
 
 /// Every database has the rules of all subjects, and counts its own jobs. A queue is in one database; a type whose jobs
 /// are in several of them may run as many in each.
@@ -26,7 +27,7 @@ impl Limiting for CombinedStore {
                     // Every error that concerns a whole database is one of these.
                     Err(StoreError::InDatabase { source, .. }) => {
                         if self.shared.missed_limits.add(*place, &apply, source) {
-                            self.shared.members.all()[*place].tell_missed_limits(source);
+                            self.shared.members.all()[*place].tell_missed(source, LIMITS_MISSED);
                         }
                     }
                     Err(_) => {}

@@ -142,29 +142,11 @@ impl Member {
         );
     }
 
-    /// Says why it has not got the limits of this process. If it does not answer, that was said already.
-    pub(crate) fn tell_missed_limits(&self, error: &StoreError) {
+    /// Says why it has not got what this process applies. If it does not answer, that was said
+    /// already.
+    pub(crate) fn tell_missed(&self, error: &StoreError, what: &str) {
         if self.trouble().is_none() {
-            tracing::warn!(
-                database = &*self.name,
-                %error,
-                code = error.code(),
-                hint = error.hint(),
-                "the limits could not be set in a database; its jobs wait"
-            );
-        }
-    }
-
-    /// Says why it has not got the schedules of this process. If it does not answer, that was said already.
-    pub(crate) fn tell_missed_schedules(&self, error: &StoreError) {
-        if self.trouble().is_none() {
-            tracing::warn!(
-                database = &*self.name,
-                %error,
-                code = error.code(),
-                hint = error.hint(),
-                "the schedules could not be applied in a database; they will be as soon as that is possible"
-            );
+            tracing::warn!(database = &*self.name, %error, code = error.code(), hint = error.hint(), "{what}");
         }
     }
 

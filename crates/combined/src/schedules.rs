@@ -10,6 +10,7 @@ use longshore_core::{
 use crate::combined_store::{CombinedStore, Shared};
 use crate::member::{Member, is_of_database, source_of};
 use crate::members::{Answers, LONG, reachable};
+use crate::missed::SCHEDULES_MISSED;
 
 const PAGE_MAX: u32 = 1000;
 /// The queue of a job that names none.
@@ -244,7 +245,7 @@ impl CombinedStore {
             // Waiting does not help otherwise, and the caller is told.
             if error.is_passing() {
                 if self.shared.missed_schedules.add(place, apply, error) {
-                    member.tell_missed_schedules(error);
+                    member.tell_missed(error, SCHEDULES_MISSED);
                 }
                 self.shared.trouble.notify_one();
             }
