@@ -203,8 +203,9 @@ pub enum OutsideCause {
         /// What the server said.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The write-ahead log was deleted or replaced while the database was open. Open the database again.
-    #[error("the write-ahead log of {database} was deleted or replaced while it was open")]
+    /// The write-ahead log (`-wal`) or its index (`-shm`) was deleted or replaced while the database was open. Open the
+    /// database again when no program has the old one open.
+    #[error("the write-ahead log of {database} (-wal), or its index (-shm), was deleted or replaced while it was open")]
     LogGone {
         /// The database.
         database: Arc<str>,
@@ -273,7 +274,10 @@ impl OutsideCause {
                 "check the user, the password (URL, PGPASSWORD or ~/.pgpass) and pg_hba.conf of the server"
             }
             Self::TooManyConnections { .. } => "close connections, or raise max_connections or the limit of the role",
-            Self::ReadOnlyMount { .. } => "mount it for writing, then start again",
+            Self::ReadOnlyMount { .. } => {
+                "mount it for writing, then start again. SQLite also needs this to read, for the files beside the \
+                database; to look at it only, copy it to a folder that can be written"
+            }
             Self::Forbidden { .. } => {
                 "every user who writes to the database needs write permission for that folder and the files in it"
             }

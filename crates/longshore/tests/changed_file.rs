@@ -30,18 +30,25 @@ struct Scene {
 type Change = fn(&Scene);
 
 /// Every change, with the code of the error that follows.
-const CHANGES: [(Change, &str); 6] = [
+const CHANGES: [(Change, &str); 8] = [
     (|scene| fs::rename(scene.path(), scene.at("moved.db")).unwrap(), "database_moved"),
     (replace, "database_moved"),
     (|scene| fs::remove_file(scene.path()).unwrap(), "database_moved"),
     (|scene| fs::remove_file(scene.at("queue.db-wal")).unwrap(), "database_log_gone"),
     (replace_log, "database_log_gone"),
+    (|scene| fs::remove_file(scene.at("queue.db-shm")).unwrap(), "database_log_gone"),
+    (replace_index, "database_log_gone"),
     (|scene| fs::hard_link(scene.path(), scene.at("second.db")).unwrap(), "database_hard_linked"),
 ];
 
 fn replace_log(scene: &Scene) {
     fs::write(scene.at("new"), "").unwrap();
     fs::rename(scene.at("new"), scene.at("queue.db-wal")).unwrap();
+}
+
+fn replace_index(scene: &Scene) {
+    fs::write(scene.at("new"), "").unwrap();
+    fs::rename(scene.at("new"), scene.at("queue.db-shm")).unwrap();
 }
 
 fn replace(scene: &Scene) {

@@ -12,6 +12,7 @@ use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::check_connection;
 use rusqlite::Connection;
 
+use crate::database::common_index::await_common_index;
 use crate::database::connection::{configure_writer, in_savepoint, open_to_write};
 use crate::database::database_file::DatabaseFile;
 use crate::database::fault::{ErrorContext, Fault};
@@ -89,6 +90,7 @@ impl SqliteStore {
     pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
         let name: Arc<str> = options.path.display().to_string().into();
         let context = ErrorContext { database: name, busy_timeout: options.busy_timeout };
+        await_common_index(&options.path, &context)?;
         let connection = open_to_write(&options, &context)?;
         // Before the first write. The switch to a write-ahead log is a write.
         let explain = |source| context.explain_target(source, "reading its schema");
@@ -206,8 +208,7 @@ impl fmt::Debug for SqliteStore {
 /// The commit wakes workers in every process. After Err the transaction is unchanged. The database must have this
 /// version's schema, and the triggers of the connection must be on, which is the default: they update the counts.
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
-    let context =
-        ErrorContext { database: connection.path().unwrap_or("the database").into(), busy_timeout: Duration::ZERO };
+    let context = ErrorContext::of_caller(connection);
     check_connection(connection, &context.database)?;
     let job = job.clone().check(&Limits::default())?;
     let make = || -> Result<Enqueued, Fault> {

@@ -11,15 +11,15 @@ use crate::database::fault::ErrorContext;
 /// The file that a store was opened on, and whether its path still leads to it.
 ///
 /// A connection keeps writing to a file that was moved or replaced, or to a log that was deleted. Nobody would find
-/// there what it acknowledged. Every check is a stat, because closing a descriptor of ours on the file would drop
-/// SQLite's locks.
+/// there what it acknowledged. If the index of the log was deleted, another program makes a new one. Then neither sees
+/// the locks of the other, and both write to the same place in the log. Every check is a stat, because closing a
+/// descriptor of ours on the file would drop SQLite's locks.
 #[derive(Debug)]
 pub(crate) struct DatabaseFile {
     path: PathBuf,
-    log: PathBuf,
     file_identity: FileIdentity,
-    /// `None` until the log was seen. SQLite creates it with the first read.
-    log_identity: Mutex<Option<FileIdentity>>,
+    log: FileBeside,
+    index: FileBeside,
     change: OnceLock<FileChange>,
 }
 
@@ -29,6 +29,7 @@ pub(crate) enum FileChange {
     Moved,
     HardLinked { links: u64 },
     LogGone,
+    IndexGone,
     ReadOnlyMount,
 }
 
@@ -38,7 +39,7 @@ impl FileChange {
         match self {
             Self::Moved => OutsideCause::Moved { database },
             Self::HardLinked { links } => OutsideCause::HardLinked { database, links },
-            Self::LogGone => OutsideCause::LogGone { database },
+            Self::LogGone | Self::IndexGone => OutsideCause::LogGone { database },
             Self::ReadOnlyMount => OutsideCause::ReadOnlyMount { database },
         }
     }
@@ -48,13 +49,11 @@ impl DatabaseFile {
     /// The file at the canonical `path`, which `connection` has already read.
     pub(crate) fn of(path: &Path, connection: &Connection, context: &ErrorContext) -> Result<Self, OutsideCause> {
         let moved = |_| OutsideCause::Moved { database: context.database.clone() };
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
         let file = Self {
             path: path.to_owned(),
-            log: log.into(),
             file_identity: FileIdentity::at(path).map_err(moved)?.0,
-            log_identity: Mutex::new(None),
+            log: FileBeside::log_of(path),
+            index: FileBeside::index_of(path),
             change: OnceLock::new(),
         };
         file.check_thoroughly(connection).map_err(|change| change.error(context))?;
@@ -66,9 +65,22 @@ impl DatabaseFile {
         self.change.get().copied()
     }
 
-    /// Two stats: cheap enough for every transaction.
+    /// Three stats: cheap enough for every transaction.
     pub(crate) fn check(&self) -> Result<(), FileChange> {
-        self.keep(self.change().map_or_else(|| self.compare(), Err))
+        self.check_with(|| {
+            self.compare()?;
+            if self.index.is_same() { Ok(()) } else { Err(FileChange::IndexGone) }
+        })
+    }
+
+    /// Two stats. The index matters before a commit, so that nothing of another program is overwritten in the log. What
+    /// is in the log afterwards is found without it.
+    pub(crate) fn check_after_commit(&self) -> Result<(), FileChange> {
+        self.check_with(|| self.compare())
+    }
+
+    fn check_with(&self, look: impl FnOnce() -> Result<(), FileChange>) -> Result<(), FileChange> {
+        self.keep(self.change().map_or_else(look, Err))
     }
 
     /// Also asks SQLite and the file system.
@@ -83,16 +95,18 @@ impl DatabaseFile {
         Ok(())
     }
 
-    /// The last connection of this store was closed, so a new log is legitimate.
+    /// The last connection of this store was closed, so a new log and a new index are legitimate.
     pub(crate) fn note_log_reopened(&self) {
-        *self.log_identity.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.log.forget();
+        self.index.forget();
     }
 
     /// Saves committed data before `connection` is closed for good: copies it from the log to the file that it belongs
     /// to. Afterwards the log is empty, so it cannot be taken for the log of a new file with this name.
     pub(crate) fn part(&self, connection: &Connection) {
-        if self.has_foreign_log() {
-            // Another program writes with another log. Copying our log would overwrite its data.
+        if self.log.is_another() || (self.log.is_there() && !self.index.is_same()) {
+            // Another program writes with another log, and copying ours would overwrite its data. Or it writes to our
+            // log with another index, and emptying the log would delete its data. That log keeps ours.
             let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return;
         }
@@ -117,19 +131,60 @@ impl DatabaseFile {
         if links > 1 {
             return Err(FileChange::HardLinked { links });
         }
-        let found = FileIdentity::at(&self.log).ok().map(|(identity, _)| identity);
-        let mut known = self.log_identity.lock().unwrap_or_else(PoisonError::into_inner);
-        match (*known, found) {
-            (None, found) => *known = found,
-            (Some(known), Some(found)) if known == found => {}
-            (Some(_), _) => return Err(FileChange::LogGone),
-        }
-        Ok(())
+        if self.log.is_same() { Ok(()) } else { Err(FileChange::LogGone) }
+    }
+}
+
+/// A file that SQLite keeps beside the database while it is open.
+#[derive(Debug)]
+struct FileBeside {
+    path: PathBuf,
+    /// `None` until it was seen. SQLite creates it with the first read.
+    identity: Mutex<Option<FileIdentity>>,
+}
+
+impl FileBeside {
+    fn log_of(database: &Path) -> Self {
+        Self { path: beside(database, "-wal"), identity: Mutex::new(None) }
     }
 
-    fn has_foreign_log(&self) -> bool {
-        let known = *self.log_identity.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = FileIdentity::at(&self.log).ok().map(|(identity, _)| identity);
+    fn index_of(database: &Path) -> Self {
+        Self { path: beside(database, "-shm"), identity: Mutex::new(None) }
+    }
+
+    /// Whether it is the one that was seen first.
+    fn is_same(&self) -> bool {
+        let found = self.found();
+        let mut known = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() {
+            *known = found;
+        }
+        *known == found
+    }
+
+    fn is_there(&self) -> bool {
+        self.found().is_some()
+    }
+
+    /// Whether another one has its name.
+    fn is_another(&self) -> bool {
+        let known = *self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.found();
         found.is_some() && found != known
     }
+
+    fn forget(&self) {
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn found(&self) -> Option<FileIdentity> {
+        FileIdentity::at(&self.path).ok().map(|(identity, _)| identity)
+    }
+}
+
+/// The path of a file that SQLite keeps beside the database.
+pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use longshore_core::{InvalidJob, OutsideCause, StoreError};
 use longshore_migrate::target::TargetError;
 use longshore_sqlite_file::{FileAccess, Refused};
-use rusqlite::{ErrorCode, ffi};
+use rusqlite::{Connection, ErrorCode, ffi};
 
 /// Why a piece of work inside a transaction stopped: an SQLite error, or an answer for the caller.
 #[derive(Debug)]
@@ -45,6 +45,13 @@ pub(crate) struct ErrorContext {
 }
 
 impl ErrorContext {
+    /// Of a connection of the caller, which waits as long as the caller has told it. A database without a file has an
+    /// empty path.
+    pub(crate) fn of_caller(connection: &Connection) -> Self {
+        let path = connection.path().filter(|path| !path.is_empty());
+        Self { database: path.unwrap_or("the database").into(), busy_timeout: Duration::ZERO }
+    }
+
     pub(crate) fn closed(&self) -> StoreError {
         StoreError::Closed { database: Arc::clone(&self.database) }
     }

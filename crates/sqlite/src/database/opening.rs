@@ -11,6 +11,7 @@ use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::{check_folder, check_kind, folder_of};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
+use crate::database::common_index::await_common_index;
 use crate::database::fault::ErrorContext;
 use crate::migrations;
 use crate::options::SqliteOptions;
@@ -56,6 +57,7 @@ enum OpeningState {
 pub(crate) fn make_ready_for(options: &mut SqliteOptions, prepare: Prepare) -> Result<Origin, OpenError> {
     options.path = follow_links(&options.path);
     let context = context(options);
+    await_common_index(&options.path, &context).map_err(outside)?;
     make_ready(&options.path, prepare, &context)
 }
 

@@ -1,10 +1,11 @@
 use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, StuckCause, Timestamp, UnusableRow};
 use rusqlite::types::{Type, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::database::column;
 use crate::database::fault::Fault;
 use crate::jobs::family::{Family, unblock};
+use crate::jobs::type_settings::place;
 use crate::upkeep::counts::{Minute, add_depth_of};
 use crate::writing::session::{WriteTx, is_of_a_row};
 use crate::writing::work::{Passing, Work};
@@ -12,12 +13,23 @@ use crate::writing::work::{Passing, Work};
 /// How many ancestors are visited in the search for a cycle.
 const ANCESTORS_MAX: usize = 10_000;
 
+/// How many jobs that wait for the settings of their type are read in the search for those that cannot get them.
+const AWAITING_MAX: u32 = 1000;
+
 /// Jobs whose rows contain values that no claim can use. Another program wrote them.
 pub(crate) fn stuck_rows(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
-    connection
-        .prepare_cached(include_str!("../sql/jobs/select_stuck.sql"))?
-        .query_map([limit], |row| column::id(row, 0))?
-        .collect()
+    ids_of(connection, include_str!("../sql/jobs/select_stuck.sql"), params![limit])
+}
+
+/// Waiting jobs without a queue that do not get one with the settings of their type. Another program wrote them.
+pub(crate) fn unplaced_rows(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
+    let mut ids = ids_of(connection, include_str!("../sql/jobs/select_unplaced.sql"), params![limit])?;
+    ids.extend(ids_of(connection, include_str!("../sql/jobs/select_unfit.sql"), params![limit, AWAITING_MAX])?);
+    Ok(ids)
+}
+
+fn ids_of(connection: &Connection, sql: &str, params: &[&dyn ToSql]) -> rusqlite::Result<Vec<JobId>> {
+    connection.prepare_cached(sql)?.query_map(params, |row| column::id(row, 0))?.collect()
 }
 
 /// A blocked job, and where the walk over blocked jobs continues after it.
@@ -188,6 +200,8 @@ enum Repair {
     Release(Option<Timestamp>),
     /// It has ended, but has no end time.
     Date,
+    /// It waits, but has no queue.
+    Place,
     Bury(UnusableRow),
 }
 
@@ -213,6 +227,7 @@ fn settle_row(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
             let sql = include_str!("../sql/jobs/date_ended_job.sql");
             tx.connection.prepare_cached(sql)?.execute(params![id.0, tx.now.as_ms()])?;
         }
+        Repair::Place => place(tx, id)?,
         Repair::Bury(what) => bury_unusable(tx, id, what)?,
     }
     crate::database::quiet::warning!(job_id = id.0, was = %status, "another program left a row that could not continue");
@@ -236,6 +251,7 @@ fn repair_of(row: &Row<'_>) -> rusqlite::Result<Repair> {
         Status::Running if !is_worker(row.get_ref(4)?) => Repair::Release(None),
         Status::Completed | Status::Cancelled if !is(6, Type::Integer)? => Repair::Date,
         Status::Blocked if !is(7, Type::Integer)? => Repair::Bury(UnusableRow::Constraint),
+        Status::Pending | Status::Retrying | Status::Blocked if row.get(8)? => Repair::Place,
         _ => Repair::Nothing,
     })
 }

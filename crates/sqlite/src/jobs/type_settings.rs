@@ -1,9 +1,10 @@
-use longshore_core::{JobId, Status, StoreError, TypeSettings};
+use longshore_core::{JobId, Status, StoreError, TypeSettings, UnusableRow};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
 use crate::database::fault::Fault;
 use crate::database::readers::Readers;
+use crate::jobs::stuck::bury_unusable;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Passing, Work};
 use crate::writing::writer::Writer;
@@ -65,14 +66,35 @@ impl Work for ApplySettings {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
         for id in &self.ids {
-            // A constraint of the application may refuse one of them. It runs with the built-in defaults.
             if let Err(error) = tx.apart(|tx| apply(tx, *id))? {
                 crate::database::quiet::warning!(job_id = id.0, %error, "the settings of its type cannot be given to the job");
-                tx.connection.prepare_cached(include_str!("../sql/jobs/keep_before_settings.sql"))?.execute([id.0])?;
+                keep_without(tx, *id)?;
             }
         }
         Ok(())
     }
+}
+
+/// A constraint rejects the job with the settings of its type. It runs with the built-in defaults. If they are rejected
+/// too, another program has bypassed the constraints: no worker could find a job without a queue, so it is given up.
+fn keep_without(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(), Fault> {
+    if let Err(error) = tx.apart(|tx| place(tx, id))? {
+        crate::database::quiet::error!(job_id = id.0, %error, "a constraint rejects the row; the job is given up");
+        if let Err(error) = tx.apart(|tx| bury_unusable(tx, id, UnusableRow::Constraint))? {
+            crate::database::quiet::error!(job_id = id.0, %error, "cannot be fixed");
+        }
+    }
+    tx.connection.prepare_cached(include_str!("../sql/jobs/keep_before_settings.sql"))?.execute([id.0])?;
+    Ok(())
+}
+
+/// Gives the built-in defaults to a waiting job that has no queue. It was counted in the default one, if at all.
+pub(crate) fn place(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(), Fault> {
+    let sql = include_str!("../sql/jobs/place_job.sql");
+    if tx.connection.prepare_cached(sql)?.execute([id.0])? > 0 {
+        tx.wake_for(None, "default");
+    }
+    Ok(())
 }
 
 fn apply(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ pub(crate) mod session;
 pub(crate) mod started;
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use longshore_core::{StartedAttempt, WorkerId};
 use longshore_sqlite_file::{Refused, SharedFiles};
 use tokio::sync::watch;
 
-use crate::workers::liveness::liveness_file::{create, file_id, is_at};
+use crate::workers::liveness::liveness_file::{create, file_id, is_at, open_to_lock, open_to_read};
 use crate::workers::liveness::session::SessionStanding;
 use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
@@ -63,7 +63,7 @@ pub(crate) enum Evidence {
     Own,
     /// Its file is locked. Only its lease can end it.
     Alive,
-    /// Unknown: its file is missing or is not the one that it created. Only its lease can end it.
+    /// Unknown: its file is missing, is no file, or is not the one that it created. Only its lease can end it.
     Unknown,
     /// Its process is gone. If the file exists, this process keeps it locked while the jobs are taken.
     Dead(Option<File>),
@@ -168,7 +168,7 @@ impl Liveness {
         // An unlocked file that is not the worker's own proves nothing. But no process survives a restart of the
         // machine.
         let otherwise = if self.is_of_another_boot(record) { Evidence::Dead(None) } else { Evidence::Unknown };
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else { return otherwise };
+        let Ok(file) = open_to_lock(&path) else { return otherwise };
         match file.try_lock() {
             Ok(()) if record.file_id.is_none_or(|id| file_id(&file) == Some(id)) => Evidence::Dead(Some(file)),
             Ok(()) => otherwise,
@@ -201,7 +201,7 @@ impl Liveness {
 
     /// Which attempts of a worker that may still live had started: the content of its file, if the file is its own.
     pub(crate) fn started_in_file(&self, worker_id: &WorkerId, record: &FileRecord) -> StartedTable {
-        let file = self.file_of(worker_id).and_then(|path| File::open(path).ok());
+        let file = self.file_of(worker_id).and_then(|path| open_to_read(&path).ok());
         let is_its_own = |file: &File| record.file_id.is_none_or(|id| file_id(file) == Some(id));
         file.filter(is_its_own).map_or(StartedTable::Unknown, |file| self.started(worker_id, Some(&file)))
     }
@@ -219,7 +219,7 @@ impl Liveness {
 
     /// Removes the file of a worker of another process, unless its owner is still there.
     pub(crate) fn forget_unlocked(&self, worker_id: &WorkerId) {
-        let file = self.file_of(worker_id).and_then(|path| File::open(path).ok());
+        let file = self.file_of(worker_id).and_then(|path| open_to_read(&path).ok());
         if file.is_some_and(|file| file.try_lock().is_ok()) {
             self.forget(worker_id);
         }
@@ -234,7 +234,7 @@ impl Liveness {
             if worker_id.as_ref().is_none_or(is_needed) || !is_old(&entry) {
                 continue;
             }
-            if File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            if open_to_read(&entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
                 // A file that cannot be removed now is tried again.
                 let _ = fs::remove_file(entry.path());
             }

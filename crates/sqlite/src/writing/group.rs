@@ -120,7 +120,7 @@ impl Group<'_> {
         if let Err(error) = self.commit(&counts, tasks.len()) {
             return self.fail(tasks, &error);
         }
-        if let Err(change) = self.file.check() {
+        if let Err(change) = self.file.check_after_commit() {
             return self.leave(change);
         }
         if wakes || !counts.is_empty() {

@@ -81,8 +81,8 @@ pub enum CompleteError {
 ///
 /// The commit makes its children runnable and wakes workers in every process.
 pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Result<(), CompleteError> {
-    let database: Arc<str> = connection.path().unwrap_or("the database").into();
-    let context = ErrorContext { database: Arc::clone(&database), busy_timeout: Duration::ZERO };
+    let context = ErrorContext::of_caller(connection);
+    let database = Arc::clone(&context.database);
     check_connection(connection, &context.database).map_err(StoreError::from)?;
     if connection.is_autocommit() {
         return Err(CompleteError::NoTransaction { database });

@@ -7,3 +7,6 @@ PRAGMA foreign_keys = ON;
 PRAGMA mmap_size = 0;
 -- At most 8 MiB: a batch of a thousand jobs stays in memory, and an idle process stays small.
 PRAGMA cache_size = -8000;
+-- Each request of a group has a savepoint, for which SQLite keeps each page that it changes: in memory, and not in a
+-- temporary file.
+PRAGMA temp_store = MEMORY;

@@ -1,4 +1,4 @@
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -22,6 +22,34 @@ pub(crate) fn create(
         let _ = fs::remove_file(&fresh);
     }
     made.map(|()| file).map_err(|error| Refused { path: path.to_owned(), source: error })
+}
+
+/// Opens the file of a worker for reading. Nothing else that has its name, because opening a named pipe waits for its
+/// other end.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    open(path, OpenOptions::new().read(true))
+}
+
+/// The same for reading and writing.
+pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
+    open(path, OpenOptions::new().read(true).write(true))
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    check_kind(&fs::metadata(path)?)?;
+    // The name may have got another file since. A regular file ignores the flag.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    check_kind(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn check_kind(found: &Metadata) -> io::Result<()> {
+    if found.is_file() { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// The number by which the file system identifies a file. `None` if the standard library does not provide it.

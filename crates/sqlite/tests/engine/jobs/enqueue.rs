@@ -11,6 +11,13 @@ use tokio::sync::oneshot;
 
 use crate::database::{Database, START, job};
 
+#[test]
+fn a_database_without_a_file_and_without_the_tables_is_named_in_the_error() {
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    let error = enqueue_in(&connection, &job()).unwrap_err().to_string();
+    assert!(error.starts_with("the database failed while enqueueing a job"), "{error}");
+}
+
 #[tokio::test]
 async fn a_job_is_read_back_as_it_was_enqueued() {
     let database = Database::new();

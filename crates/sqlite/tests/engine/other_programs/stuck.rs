@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, DeadLetterCode, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter, JobId,
-    JobPageRequest, Maintenance, Outcome, Priority, Recorded, Retention, Status, Store, StuckCause, StuckJob, WorkerId,
+    Action, Console, DeadLetterCode, DeadLetterReason, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter,
+    JobId, JobPageRequest, Maintenance, Outcome, Priority, Recorded, Registration, Retention, Status, Store,
+    StuckCause, StuckJob, TypeSettings, UnusableRow, WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
 use longshore_testkit::heartbeat;
 
-use crate::database::{Database, ids, job};
+use crate::database::{Database, ids, job, registration};
 
 const MAINTENANCE: Maintenance =
     Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::Forever, rows_max: 3 };
@@ -55,6 +56,52 @@ async fn family(database: &Database) -> [JobId; 3] {
     let child = database.enqueue(job().parent(parent)).await;
     let grandchild = database.enqueue(job().parent(child)).await;
     [parent, child, grandchild]
+}
+
+/// Values that no constraint accepts, for a column that the settings of a type concern.
+const UNFIT: [(&str, &str); 5] = [
+    ("priority", "'high'"),
+    ("priority", "1.5"),
+    ("priority", "x'00'"),
+    ("max_retries", "-4"),
+    ("timeout_seconds", "-4"),
+];
+
+#[tokio::test]
+async fn a_row_without_a_queue_that_no_settings_fit_is_named_and_given_up() {
+    let reason = DeadLetterReason::UnusableRow(UnusableRow::Constraint).to_string();
+    for (column, value) in UNFIT {
+        let database = Database::new();
+        let insert = format!("INSERT INTO job_queue (job_type, {column}) VALUES ('mail', {value})");
+        unchecked(&database).execute(&insert, []).unwrap();
+        let named = StuckJob { id: JobId(1), cause: StuckCause::UnusableRow };
+        assert_eq!(stuck(&database).await, [named], "{column} {value}");
+
+        let with_settings = Registration { settings: [TypeSettings::new("mail")].into(), ..registration() };
+        longshore_testkit::register_for_good(&database.store, with_settings).await;
+
+        assert_given_up(&database, JobId(1), &reason).await;
+        assert_eq!(stuck(&database).await, [], "{column} {value}");
+        // A type without a worker makes no difference.
+        unchecked(&database).execute(&insert.replace("mail", "other"), []).unwrap();
+        assert_eq!(keep_house(&database).await, 1, "{column} {value}");
+        assert_given_up(&database, JobId(2), &reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_without_a_queue_that_waits_for_no_settings_runs_in_the_default_queue() {
+    let database = Database::new();
+    let with_settings = Registration { settings: [TypeSettings::new("mail")].into(), ..registration() };
+    let worker = longshore_testkit::register_for_good(&database.store, with_settings).await;
+    let insert = "INSERT INTO job_queue (job_type, awaits_settings) VALUES ('mail', NULL)";
+    unchecked(&database).execute(insert, []).unwrap();
+    assert_eq!(stuck(&database).await.len(), 1);
+
+    assert_eq!(keep_house(&database).await, 1);
+
+    assert_eq!(ids(&database.claim(&worker, 9).await), [JobId(1)]);
+    assert_eq!(stuck(&database).await, []);
 }
 
 #[tokio::test]

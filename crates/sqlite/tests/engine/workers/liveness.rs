@@ -69,7 +69,7 @@ fn folder(database: &Database) -> PathBuf {
 type Harm = fn(&PathBuf, &PathBuf);
 
 /// What can happen to the folder and the file of a living worker.
-const HARMS: [(&str, Harm); 6] = [
+const HARMS: [(&str, Harm); 7] = [
     ("the folder is removed", |folder, _| fs::remove_dir_all(folder).unwrap()),
     ("the file is removed", |_, file| fs::remove_file(file).unwrap()),
     ("an empty file takes its place", |_, file| {
@@ -84,6 +84,10 @@ const HARMS: [(&str, Harm); 6] = [
     ("a folder takes its place", |_, file| {
         fs::remove_file(file).unwrap();
         fs::create_dir(file).unwrap();
+    }),
+    ("a named pipe takes its place", |_, file| {
+        fs::remove_file(file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
     }),
     ("a copy takes the place of the folder", |folder, file| {
         let moved = folder.with_extension("moved");
