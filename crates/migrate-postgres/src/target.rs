@@ -171,6 +171,15 @@ impl PostgresTarget {
         Ok(())
     }
 
+    /// What was read, without the fence of a move: nobody should drop it.
+    fn without_move(&self) -> (Schema, Vec<Definition>) {
+        let all = self.reader.schema();
+        let kept = all.clone().without_move();
+        let mut made = self.reader.definitions();
+        made.retain(|one| kept.contains(&one.object) || !all.contains(&one.object));
+        (kept, made)
+    }
+
     fn run(&mut self, statement: &str) -> Result<u64, TargetError> {
         let answers = self.wire.simple(statement).map_err(|fault| self.met(statement, fault))?;
         Ok(changed_rows(&answers))
@@ -264,7 +273,7 @@ impl Session for PostgresTarget {
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {
         self.read()?;
-        Ok(self.reader.definitions())
+        Ok(self.without_move().1)
     }
 
     fn report(&mut self, progress: &Progress) {
@@ -396,7 +405,7 @@ impl Target for PostgresTarget {
         let schemas = Param::Texts(Some(names.schemas()));
         let asked = vec![Query::new(EDGES, Vec::new()), Query::new(FACTS, vec![schemas])];
         let answers = self.wire.queries(asked).map_err(|fault| unreadable(&self.failures, fault))?;
-        let (schema, made) = (self.reader.schema(), self.reader.definitions());
+        let (schema, made) = self.without_move();
         Ok(Some(Box::new(PostgresAlterer::new(schema, made, names, &answers[0], &answers[1]))))
     }
 

@@ -8,6 +8,7 @@ mod lock;
 mod loss_check;
 mod progress;
 mod rebuild;
+mod row_trial;
 mod scratch;
 mod stand_in;
 mod transaction;
@@ -25,8 +26,8 @@ use longshore_migrate::{
     files::script::{Dialect, Statement, Token, tokens},
     schema::Schema,
     target::{
-        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, SchemaChanges, Session,
-        StatementError, Target, TargetCopy, TargetError, Value, VerifiedSource,
+        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RowTrial, RunnerLock, SchemaChanges,
+        Session, StatementError, Target, TargetCopy, TargetError, TriedRows, Value, VerifiedSource,
     },
     {Direction, Loss, LossCheck, MigrationId, ledger as own},
 };
@@ -524,6 +525,24 @@ impl Target for SqliteTarget<'_> {
         let count = self.connection().query_row(&query, [], |row| row.get::<_, i64>(0));
         let count = count.map_err(|error| self.failed(&query, error))?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    fn try_rows(&mut self, trial: &RowTrial) -> Result<TriedRows, TargetError> {
+        row_trial::run(self.connection(), trial)
+            .map_err(|error| self.failed(&format!("trying the rows of {}", trial.table), error))
+    }
+
+    fn begin_look(&mut self) -> Result<bool, TargetError> {
+        // In a transaction of the runner or of the connection's owner every read sees one state already.
+        if !self.connection().is_autocommit() {
+            return Ok(false);
+        }
+        self.run("BEGIN").map(|_| true)
+    }
+
+    fn end_look(&mut self) {
+        // It has only read, and closing the connection ends it, too.
+        let _ = self.run("COMMIT");
     }
 
     fn begin_loss_check(&mut self, check: LossCheck) -> Result<(), TargetError> {

@@ -6,6 +6,7 @@ use crate::{
     execution::loss::Loss,
     execution::replay::{RunError, names_what_stands_over_a_table},
     files::migration::{Direction, MigrationId},
+    files::script::Bounds,
     files::source::SourceError,
     import::ImportError,
     report::finding::Finding,
@@ -157,21 +158,27 @@ pub enum MigrateError {
         /// Statements of a migration outside a transaction that are done and stay so.
         statements_done: usize,
     },
-    /// An up left something undone that it does on an empty database; it was rolled back.
+    /// An up left something undone that it does on an empty database; it was rolled back, unless its file forbids a
+    /// transaction.
     #[error("{id} ran without an error, but afterwards {} not as it makes them", listed(missing))]
     DidNotDo {
         /// The migration.
         id: MigrationId,
         /// What is missing or left over.
         missing: Vec<ObjectName>,
+        /// How it ran: with [`Bounds::Statements`] its changes stay.
+        bounds: Bounds,
     },
-    /// A down left something of its up, or took something else along; it was rolled back.
+    /// A down left something of its up, or took something else along; it was rolled back, unless its file forbids a
+    /// transaction.
     #[error("the down of {id} does not undo its up: {}", listed(remains))]
     DidNotUndo {
         /// The migration.
         id: MigrationId,
         /// What remains or is gone too much, in words.
         remains: Vec<String>,
+        /// How it ran: with [`Bounds::Statements`] its changes stay.
+        bounds: Bounds,
     },
     /// It cannot be rolled back; nothing ran.
     #[error("{id} has no down")]
@@ -186,6 +193,14 @@ pub enum MigrateError {
         id: MigrationId,
         /// Who needs it.
         needed_by: MigrationId,
+    },
+    /// `up` was to end before what is applied already.
+    #[error("{last} is applied already, which comes after {to}")]
+    AlreadyPast {
+        /// Where it was to end.
+        to: MigrationId,
+        /// The last one of its source that is applied.
+        last: MigrationId,
     },
     /// No source has it.
     #[error("there is no migration {text}")]
@@ -256,6 +271,7 @@ impl MigrateError {
             Self::DidNotUndo { .. } => "did_not_undo",
             Self::NoDown { .. } => "no_down",
             Self::Needed { .. } => "needed",
+            Self::AlreadyPast { .. } => "already_past",
             Self::UnknownId { .. } => "unknown_migration",
             Self::AmbiguousId { .. } => "ambiguous_migration",
             Self::Import { error } => error.code(),

@@ -45,6 +45,9 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     };
     let wanted = survey.standings.iter().filter(is_wanted).take(goal.steps.unwrap_or(usize::MAX));
     let wanted: Vec<&Standing> = wanted.collect();
+    if let Some(to) = goal.to.as_ref().filter(|_| wanted.is_empty()) {
+        refuse_going_back(survey, to)?;
+    }
     // What another program's table lacks is said better by its adoption.
     refuse_without_adoption(survey, &wanted)?;
     refuse_missing(survey)?;
@@ -55,6 +58,13 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
         return Err(MigrateError::AlreadyThere { id: standing.id.clone(), objects: there_already(standing, survey) });
     }
     Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
+}
+
+/// `up` rolls nothing back, and saying that there is nothing to do would sound as if it had.
+fn refuse_going_back(survey: &Survey, to: &MigrationId) -> Result<(), MigrateError> {
+    let is_later = |id: &MigrationId| id.source == to.source && id.number > to.number;
+    let last = survey.standings.iter().rfind(|standing| standing.is_applied() && is_later(&standing.id));
+    last.map_or(Ok(()), |last| Err(MigrateError::AlreadyPast { to: to.clone(), last: last.id.clone() }))
 }
 
 fn refuse_without_adoption(survey: &Survey, wanted: &[&Standing]) -> Result<(), MigrateError> {
@@ -97,7 +107,8 @@ pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateErr
         standing.is_applied() && to.is_none_or(|to| standing.id.source == to.source && standing.id.number > to.number)
     };
     let wanted: Vec<&Standing> = survey.standings.iter().rev().filter(is_wanted).take(steps).collect();
-    for standing in &wanted {
+    // What an interrupted down has dropped is missing, and the next one continues after it.
+    for standing in wanted.iter().filter(|standing| standing.down_done.is_none()) {
         let missing = holding_data(missing_of(standing, survey));
         if !missing.is_empty() {
             return Err(MigrateError::NotThere { id: standing.id.clone(), missing, direction: Direction::Down });

@@ -3,7 +3,10 @@
 mod version;
 mod words;
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use crate::{
     adoption::{Choices, Scene, Takeover},
@@ -55,6 +58,8 @@ pub struct Standing {
     pub statements_done: usize,
     /// Whether such a run was interrupted, perhaps in its first statement.
     pub is_interrupted: bool,
+    /// Statements that an interrupted run of its down outside a transaction has done; `None` where there was none.
+    pub down_done: Option<usize>,
     /// What is wrong, in words.
     pub problem: Option<String>,
 }
@@ -125,9 +130,7 @@ impl Survey {
     /// they run.
     pub fn take_with(target: &mut dyn Target, sources: &[Source], chain: Chain) -> Result<Self, TargetError> {
         let migrations: Vec<&Migration> = sources.iter().flat_map(Source::migrations).collect();
-        let mut ledger = target.ledger()?;
-        let accepted = accepted(target, sources)?;
-        let observed = target.observe()?.without(&accepted);
+        let (mut ledger, accepted, observed) = look(target, sources)?;
         ledger.attribute_by(sources, &chain, &observed);
         let mut findings: Vec<Finding> = sources.iter().flat_map(Source::findings).cloned().collect();
         findings.extend(chain.broken().map(Broken::finding));
@@ -135,6 +138,7 @@ impl Survey {
         let comparison = recorded.as_ref().map(|expected| differences(expected, &observed)).unwrap_or_default();
         let mut standings = version::standings(sources, &ledger, &chain, &observed);
         findings.extend(find_interrupted(target, &migrations, &mut standings)?);
+        find_interrupted_downs(target, &migrations, &mut standings)?;
         let (takeover, places) = (None, OnceLock::new());
         let mut survey =
             Self { ledger, chain, observed, recorded, comparison, standings, findings, accepted, takeover, places };
@@ -251,6 +255,23 @@ impl Survey {
     }
 }
 
+/// The ledger and the schema at one moment: between them another runner may commit a migration.
+fn look(target: &mut dyn Target, sources: &[Source]) -> Result<(Ledger, Vec<ObjectName>, Schema), TargetError> {
+    let is_begun = target.begin_look()?;
+    let found = read(target, sources);
+    if is_begun {
+        target.end_look();
+    }
+    found
+}
+
+fn read(target: &mut dyn Target, sources: &[Source]) -> Result<(Ledger, Vec<ObjectName>, Schema), TargetError> {
+    let ledger = target.ledger()?;
+    let accepted = accepted(target, sources)?;
+    let observed = target.observe()?.without(&accepted);
+    Ok((ledger, accepted, observed))
+}
+
 fn accepted(session: &mut dyn Session, sources: &[Source]) -> Result<Vec<ObjectName>, TargetError> {
     let mut accepted = Vec::new();
     for adopter in sources.iter().filter_map(Source::adopter) {
@@ -277,6 +298,25 @@ fn find_interrupted(
         standing.statements_done = found.iter().filter(|checkpoint| !checkpoint.is_begun()).count();
     }
     Ok(changed)
+}
+
+/// The other way: the ledger counts the migration as applied until its down has run to the end.
+fn find_interrupted_downs(
+    target: &mut dyn Target,
+    migrations: &[&Migration],
+    standings: &mut [Standing],
+) -> Result<(), TargetError> {
+    let forbids = |migration: &&&Migration| migration.bounds(Direction::Down) == Bounds::Statements;
+    let forbidding: HashSet<&MigrationId> = migrations.iter().filter(forbids).map(|migration| &migration.id).collect();
+    for standing in standings.iter_mut().filter(|standing| standing.is_applied()) {
+        if !forbidding.contains(&standing.id) {
+            continue;
+        }
+        let found = target.checkpoints(&standing.id, Direction::Down)?;
+        let done = found.iter().filter(|checkpoint| !checkpoint.is_begun()).count();
+        standing.down_done = (!found.is_empty()).then_some(done);
+    }
+    Ok(())
 }
 
 fn missing(standing: &Standing) -> Finding {

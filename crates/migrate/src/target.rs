@@ -145,6 +145,26 @@ pub struct Rebuild {
     pub values: Vec<(String, String)>,
 }
 
+/// What is tried with the rows of a table before it is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowTrial {
+    /// The table.
+    pub table: String,
+    /// `CREATE TABLE` of its new shape under the same name; `None` where it keeps the one that it has.
+    pub shape: Option<String>,
+    /// Unique indexes over it.
+    pub indexes: Vec<String>,
+}
+
+/// What a trial found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TriedRows {
+    /// Values that would become others, by column, and rows that would be gone.
+    pub changed: Vec<Loss>,
+    /// How many rows do not fit, each time with what is wrong, in words behind their number and their table.
+    pub refused: Vec<(u64, String)>,
+}
+
 /// One object with the statement that makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
@@ -189,6 +209,10 @@ pub trait Session {
 
     /// Tells whoever watches how far the work is.
     fn report(&mut self, progress: &Progress);
+
+    /// Says whether a runner would commit after each of the next statements. Only a scratch has to know: it commits
+    /// nothing, and some statements need what others have committed.
+    fn commits_each_statement(&mut self, _each: bool) {}
 }
 
 /// Whether foreign keys act during a transaction.
@@ -337,6 +361,21 @@ pub trait Target: Session {
 
     /// How many rows a table or, with a column, values that are not NULL it has; 0 if it is not there.
     fn count(&mut self, table: &str, column: Option<&str>) -> Result<u64, TargetError>;
+
+    /// What the rows of a table mean for its new shape or for unique indexes over it, tried on a private copy; nothing
+    /// where there is no such table. A database that changes its tables in place counts by [`Target::alterer`] instead.
+    fn try_rows(&mut self, _trial: &RowTrial) -> Result<TriedRows, TargetError> {
+        Ok(TriedRows::default())
+    }
+
+    /// From now on every read sees one state of the database, until [`Target::end_look`]; `false` where that is so in
+    /// any case or cannot be had, and then nothing is to be ended.
+    fn begin_look(&mut self) -> Result<bool, TargetError> {
+        Ok(false)
+    }
+
+    /// Ends what [`Target::begin_look`] began.
+    fn end_look(&mut self) {}
 
     /// From now on whatever a statement of this transaction writes is counted before it runs: the rows and the values
     /// of each table that it can reach, also through keys and triggers. What reaches past the database is refused.

@@ -143,17 +143,9 @@ const VALIDATED: &str = "the constraint is validated by itself, so that nobody w
 
 /// What the rows must be for the constraint to be true of all of them.
 fn conditions(work: &Work<'_>, object: &ObjectName) -> Vec<longshore_migrate::alterer::RowCondition> {
-    let is_table = work.alterer.observed.contains(&ObjectName::table(object.owner()));
     let definition = work.request.expected.definition(object);
     let is_valid = definition.is_some_and(|it| it.facet(Facet::Validity).is_none());
-    // Rows are asked only where the question means the same before and after.
-    let is_other = |one: &Difference| {
-        use DifferenceKind as K;
-        let of_table = matches!(one.kind, K::ColumnMissing | K::Type | K::Collation | K::Generated);
-        let of_all = matches!(one.kind, K::TableMissing | K::TypeMissing | K::DomainMissing | K::FunctionMissing);
-        of_all || of_table && (one.object.owner() == object.owner() || object.kind == ObjectKind::ForeignKey)
-    };
-    if !is_table || !(is_valid || object.name == KEY) || work.request.differences.iter().any(is_other) {
+    if !can_ask_rows(work, object) || !(is_valid || object.name == KEY) {
         return Vec::new();
     }
     let table = work.sql(object.owner());
@@ -176,6 +168,18 @@ fn conditions(work: &Work<'_>, object: &ObjectName) -> Vec<longshore_migrate::al
         }
         _ => Vec::new(),
     }
+}
+
+/// Rows are asked only where the question means the same before and after.
+pub(super) fn can_ask_rows(work: &Work<'_>, object: &ObjectName) -> bool {
+    let is_other = |one: &Difference| {
+        use DifferenceKind as K;
+        let of_table = matches!(one.kind, K::ColumnMissing | K::Type | K::Collation | K::Generated);
+        let of_all = matches!(one.kind, K::TableMissing | K::TypeMissing | K::DomainMissing | K::FunctionMissing);
+        of_all || of_table && (one.object.owner() == object.owner() || object.kind == ObjectKind::ForeignKey)
+    };
+    let is_table = work.alterer.observed.contains(&ObjectName::table(object.owner()));
+    is_table && !work.request.differences.iter().any(is_other)
 }
 
 fn key_columns(work: &Work<'_>, table: &str) -> Option<String> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use longshore_migrate::{
-    alterer::Moment,
+    alterer::{Moment, RowCondition},
     files::script::Dialect,
     schema::{DifferenceKind, Facet, ObjectKind, ObjectName},
 };
 
-use super::{constraint, order::Stage, work::Work};
+use super::{constraint, order::Stage, rows, work::Work};
 use crate::catalog::quoted;
 
 pub(super) fn alter(work: &mut Work<'_>, object: &ObjectName, kinds: &BTreeSet<DifferenceKind>) {
@@ -131,11 +131,25 @@ pub(super) fn build_alone(work: &mut Work<'_>, object: &ObjectName, sql: &str) -
     if !work.is_partitioned(object.owner()) {
         let at = if sql.starts_with("CREATE UNIQUE INDEX ") { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " };
         let concurrent = sql.replacen(at, &format!("{at}CONCURRENTLY "), 1);
-        for statement in concurrent.split(";\n") {
+        for (at, statement) in concurrent.split(";\n").enumerate() {
             work.say_alone(Moment::After, object, statement.to_owned(), BUILT);
+            if at == 0 {
+                let conditions = conditions(work, object);
+                work.condition_last(conditions);
+            }
         }
     }
     true
+}
+
+/// What the rows must be for a unique index to be built.
+pub(super) fn conditions(work: &Work<'_>, object: &ObjectName) -> Vec<RowCondition> {
+    let definition = work.request.expected.definition(object).filter(|it| it.facet(Facet::IndexUnique).is_some());
+    let Some(definition) = definition.filter(|_| constraint::can_ask_rows(work, object)) else { return Vec::new() };
+    let terms = definition.facet(Facet::IndexColumns).and_then(rows::index_terms);
+    let nulls_are_equal = definition.facet(Facet::Terms).is_some_and(|rest| rest.contains("NULLS NOT DISTINCT"));
+    let (table, predicate) = (work.sql(object.owner()), definition.facet(Facet::IndexPredicate));
+    terms.map(|terms| rows::repeated(&table, &terms, predicate, nulls_are_equal)).into_iter().collect()
 }
 
 const BUILT: &str = "the index is built by itself, so that nobody waits";

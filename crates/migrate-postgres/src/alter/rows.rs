@@ -2,6 +2,7 @@
 
 use longshore_migrate::{
     alterer::{Breach, RowCondition},
+    files::script::{Dialect, TokenKind, tokens_in},
     schema::ObjectName,
 };
 
@@ -30,13 +31,56 @@ pub(super) fn breaking(table: &str, expression: &str) -> RowCondition {
 
 /// Rows whose key is there more than once.
 pub(super) fn duplicates(table: &str, columns: &str, nulls_are_equal: bool) -> RowCondition {
-    let present: Vec<String> = listed(columns).into_iter().map(|column| format!("{column} IS NOT NULL")).collect();
-    let present = if nulls_are_equal { String::new() } else { format!(" WHERE {}", present.join(" AND ")) };
+    repeated(table, &listed(columns), None, nulls_are_equal)
+}
+
+/// The same for a unique index, which may be of expressions and of the rows of a predicate alone.
+pub(super) fn repeated(table: &str, terms: &[String], predicate: Option<&str>, nulls_are_equal: bool) -> RowCondition {
+    let present = terms.iter().filter(|_| !nulls_are_equal).map(|term| format!("{term} IS NOT NULL"));
+    let wanted: Vec<String> = predicate.map(|predicate| format!("({predicate})")).into_iter().chain(present).collect();
+    let filter = if wanted.is_empty() { String::new() } else { format!(" WHERE {}", wanted.join(" AND ")) };
+    let terms = terms.join(", ");
     let count = format!(
-        "SELECT coalesce(sum(n), 0)::bigint FROM (SELECT count(*) AS n FROM {table}{present} GROUP BY {columns} \
+        "SELECT coalesce(sum(n), 0)::bigint FROM (SELECT count(*) AS n FROM {table}{filter} GROUP BY {terms} \
          HAVING count(*) > 1) AS d"
     );
-    prevents(count, &format!("with the same {columns} as another one"))
+    prevents(count, &format!("with the same {terms} as another one"))
+}
+
+/// The terms of an index without their order. `None` where one has a collation or an operator class.
+pub(super) fn index_terms(text: &str) -> Option<Vec<String>> {
+    let mut terms = vec![String::new()];
+    let mut depth = 0_usize;
+    for token in tokens_in(Dialect::Postgres, text) {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.checked_sub(1)?,
+            "," if depth == 0 => {
+                terms.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        terms.last_mut()?.push_str(token.text);
+    }
+    terms.iter().map(|term| without_order(term)).collect()
+}
+
+fn without_order(term: &str) -> Option<String> {
+    let mut term = term.trim();
+    for order in [" NULLS FIRST", " NULLS LAST", " ASC", " DESC"] {
+        term = term.strip_suffix(order).unwrap_or(term);
+    }
+    let mut depth = 0_usize;
+    let has_more = tokens_in(Dialect::Postgres, term).iter().any(|token| {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && token.kind == TokenKind::Space
+    });
+    (!term.is_empty() && !has_more).then(|| term.to_owned())
 }
 
 /// Rows that refer to nothing; `references` is what a foreign key says behind its columns.

@@ -305,7 +305,9 @@ impl<'a> Work<'a> {
             } else if object.kind == ObjectKind::Function && names_any(&sql, &table_names) {
                 self.queue(Stage::ReadingFunction, action, &object, sql, Vec::new());
             } else if object.kind != ObjectKind::Index || !part::build_alone(self, &object, &sql) {
-                self.queue(stage(&object, &sql), action, &object, sql, Vec::new());
+                let is_index = object.kind == ObjectKind::Index;
+                let conditions = if is_index { part::conditions(self, &object) } else { Vec::new() };
+                self.queue(stage(&object, &sql), action, &object, sql, conditions);
                 part::give_rights_back(self, &object);
             }
         }

@@ -54,6 +54,10 @@ impl Session for Rehearsal {
         self.scratch.changes()
     }
 
+    fn commits_each_statement(&mut self, each: bool) {
+        self.scratch.commits_each_statement(each);
+    }
+
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {
         self.scratch.definitions()
     }
@@ -94,12 +98,15 @@ impl Target for Rehearsal {
 
     fn begin(&mut self, _keys: ForeignKeys) -> Result<(), TargetError> {
         self.scratch.reset_settings()?;
+        self.scratch.commits_each_statement(false);
+        self.scratch.would_commit();
         self.mark = Some(self.scratch.mark());
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), TargetError> {
         self.scratch.check_constraints()?;
+        self.scratch.would_commit();
         self.mark = None;
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! would stay behind after a kill. There are no savepoints: a transaction with many of them slows down every reader of
 //! the server. So after an error the transaction begins again with the statements that have run ([`Scratch::again`]).
 
+mod enums;
 mod place;
 mod running;
 mod session;
@@ -16,6 +17,8 @@ use std::{
 };
 
 use longshore_migrate::target::{StatementError, TargetError};
+
+use enums::{UNSAFE_VALUE, with_values_at_first};
 
 use crate::{
     catalog::{CatalogReader, Names, Reach},
@@ -63,6 +66,12 @@ pub(super) struct Scratch {
     guarded: Vec<String>,
     /// What has run since the transaction began.
     journal: Vec<String>,
+    /// How much of it a runner would have committed, apart from what `commits_each` says.
+    committed: usize,
+    /// Whether a runner would commit after each statement.
+    commits_each: bool,
+    /// How much of it runs with the values of enums at first, see [`enums`].
+    values_at_first: usize,
     has_row_work: bool,
     /// Whether a statement has spoken of constraints that wait for the commit.
     may_defer: bool,
@@ -90,6 +99,9 @@ impl Scratch {
             rest_of_path: Vec::new(),
             guarded: Vec::new(),
             journal: Vec::new(),
+            committed: 0,
+            commits_each: true,
+            values_at_first: 0,
             has_row_work: false,
             may_defer: false,
             has_settings: false,
@@ -120,12 +132,33 @@ impl Scratch {
                 self.journal.push(sql);
                 Ok(())
             }
+            Err(fault) if self.makes_values_usable(&fault) => self.run(sql),
             Err(fault) => {
                 let error = self.told(&sql, fault);
                 self.again()?;
                 Err(error)
             }
         }
+    }
+
+    /// Begins the transaction again so that a value of an enum can be used, if that is what the statement lacks and a
+    /// runner would have committed it by then. Whether it is worth trying once more.
+    fn makes_values_usable(&mut self, fault: &Fault) -> bool {
+        let until = if self.commits_each { self.journal.len() } else { self.committed.min(self.journal.len()) };
+        if fault.code() != UNSAFE_VALUE || self.values_at_first >= until {
+            return false;
+        }
+        let before = std::mem::replace(&mut self.values_at_first, until);
+        let is_again = self.again().is_ok();
+        if !is_again {
+            self.values_at_first = before;
+        }
+        is_again
+    }
+
+    /// A runner would commit here.
+    pub(super) fn would_commit(&mut self) {
+        self.committed = self.journal.len();
     }
 
     /// An error in real names, and a lock of somebody else as what it is.
@@ -146,7 +179,11 @@ impl Scratch {
         let again = "doing again what has run";
         self.wire.batch("ROLLBACK").map_err(|fault| self.failures.told(again, fault))?;
         self.begin()?;
-        for answer in self.wire.row(self.journal.clone()) {
+        self.values_at_first = self.values_at_first.min(self.journal.len());
+        let (first, rest) = self.journal.split_at(self.values_at_first);
+        let mut statements = with_values_at_first(first);
+        statements.extend_from_slice(rest);
+        for answer in self.wire.row(statements) {
             answer.map_err(|fault| self.failures.told(again, fault))?;
         }
         self.reach = Reach::Everything;

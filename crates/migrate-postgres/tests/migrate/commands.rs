@@ -1,8 +1,10 @@
 //! The commands, one after the other, as an application uses them.
 
 use longshore_migrate::report::finding::FindingKind;
-use longshore_migrate::{Goal, RepairMode, RepairRequest, RunMode, RunRequest, target::Target};
+use longshore_migrate::target::{Session, Target};
+use longshore_migrate::{Goal, RepairMode, RepairRequest, RunMode, RunRequest};
 use longshore_migrate_postgres::{Access, PostgresTarget};
+use longshore_testkit_postgres::TestDatabase;
 
 use crate::support::{app, database, marking, migrator, migrator_with, options, refused, rows, source, steps, up};
 
@@ -143,6 +145,53 @@ fn a_dump_makes_the_schema_again_and_agrees_with_itself() {
     migrator.baseline(&app(3), "from a dump").unwrap();
     assert!(migrator.verify().unwrap().ok, "{dump}");
     assert!(migrator.dump_agrees_with(&dump).unwrap(), "{dump}\n{}", migrator.dump().unwrap());
+}
+
+const THINGS: [(&str, &str); 4] = [
+    (
+        "001_things.up.sql",
+        "CREATE TABLE owners (id bigint PRIMARY KEY);
+         CREATE TABLE things (id bigint PRIMARY KEY, name text NOT NULL UNIQUE, size int DEFAULT 1 CHECK (size > 0),
+             owner bigint REFERENCES owners (id));
+         CREATE INDEX things_size ON things (size);",
+    ),
+    ("001_things.down.sql", "DROP TABLE things; DROP TABLE owners;"),
+    ("002_colour.up.sql", "ALTER TABLE things ADD COLUMN colour text;"),
+    ("002_colour.down.sql", "ALTER TABLE things DROP COLUMN colour;"),
+];
+
+#[test]
+fn a_dump_has_a_table_as_it_is_where_the_migrations_make_another() {
+    let schema = |database: &TestDatabase| PostgresTarget::open(options(database)).unwrap().observe().unwrap();
+    for change in [
+        "DROP TABLE things; CREATE TABLE things (a text NOT NULL, z int)",
+        "ALTER TABLE things ADD COLUMN added text; CREATE INDEX things_added ON things (added)",
+        "ALTER TABLE things DROP COLUMN colour",
+        "ALTER TABLE things DROP COLUMN colour; \
+         ALTER TABLE things ADD COLUMN colour text GENERATED ALWAYS AS (upper(name)) STORED",
+        "ALTER TABLE things ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY",
+        "ALTER TABLE things RENAME COLUMN size TO amount",
+        "ALTER TABLE things ALTER COLUMN size TYPE bigint",
+        "ALTER TABLE things ALTER COLUMN size SET DEFAULT 2",
+        "ALTER TABLE things ALTER COLUMN colour SET NOT NULL",
+        "ALTER TABLE things ALTER COLUMN name DROP NOT NULL",
+        "ALTER TABLE things DROP CONSTRAINT things_size_check",
+        "ALTER TABLE things ADD CHECK (name <> '')",
+        "ALTER TABLE things DROP CONSTRAINT things_name_key",
+        "ALTER TABLE things ADD UNIQUE (name, size)",
+        "ALTER TABLE things DROP CONSTRAINT things_owner_fkey",
+        "ALTER TABLE things ADD FOREIGN KEY (size) REFERENCES things (id)",
+    ] {
+        let (database, copy) = (database(), database());
+        let mut migrator = migrator(&database, &THINGS);
+        up(&mut migrator);
+        let committed = migrator.dump().unwrap();
+        database.sql(change);
+        let dump = migrator.dump().unwrap();
+        assert!(!migrator.dump_agrees_with(&committed).unwrap(), "{change}");
+        copy.sql(&dump);
+        assert_eq!(schema(&copy), schema(&database), "{change}\n{dump}");
+    }
 }
 
 #[test]

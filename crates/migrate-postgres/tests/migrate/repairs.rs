@@ -145,3 +145,66 @@ fn a_down_copies_what_it_takes_away_and_the_last_few_copies_stay() {
     assert_eq!(migrator.down(&request).unwrap().backup, None);
     assert_eq!(rows(&database, kept), ["5"]);
 }
+
+const INDEXED: [(&str, &str); 2] =
+    [("001_t.up.sql", "CREATE TABLE t (id int, n int);"), ("002_t_n.up.sql", "CREATE UNIQUE INDEX t_n ON t (n DESC);")];
+
+/// Breaks off the build of the index at rows with the same value.
+fn build_in_vain(database: &TestDatabase) {
+    database.sql("INSERT INTO t VALUES (1, 1), (2, 1)");
+    let config = database.config();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (client, connection) = runtime.block_on(config.connect(tokio_postgres::NoTls)).unwrap();
+    runtime.spawn(connection);
+    let build = "CREATE UNIQUE INDEX CONCURRENTLY t_n ON t (n DESC)";
+    runtime.block_on(client.batch_execute(build)).unwrap_err();
+}
+
+#[test]
+fn an_invalid_index_is_built_again_once_its_rows_allow_it() {
+    let database = database();
+    let mut migrator = migrator(&database, &INDEXED);
+    up(&mut migrator);
+    database.sql("DROP INDEX t_n");
+    build_in_vain(&database);
+    assert!(!migrator.verify().unwrap().ok);
+    let MigrateError::NoRepair { reasons } = migrator.repair(&RepairRequest::default()).unwrap_err() else { panic!() };
+    assert_eq!(reasons[0].message, "there are 2 rows of t with the same n as another one");
+    database.sql("DELETE FROM t WHERE id = 2");
+    assert!(!migrator.repair(&RepairRequest::default()).unwrap().steps.is_empty());
+    migrator.repair(&apply()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(migrator.verify().unwrap().ok);
+    assert_eq!(migrator.repair(&RepairRequest::default()).unwrap().steps, []);
+}
+
+#[test]
+fn a_pending_migration_whose_index_is_invalid_is_marked_and_the_index_built_again() {
+    let alone = ("002_t_n.up.sql", "-- longshore: no transaction\nCREATE UNIQUE INDEX CONCURRENTLY t_n ON t (n DESC);");
+    for second in [INDEXED[1], alone] {
+        let database = database();
+        up(&mut migrator(&database, &INDEXED[..1]));
+        build_in_vain(&database);
+        database.sql("DELETE FROM t WHERE id = 2");
+        let mut migrator = migrator(&database, &[INDEXED[0], second]);
+        migrator.repair(&apply()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(migrator.verify().unwrap().ok);
+        assert_eq!(up(&mut migrator), [0; 0]);
+    }
+}
+
+#[test]
+fn the_fence_of_a_move_is_left_where_it_is() {
+    let database = database();
+    let mut migrator = migrator(&database, &INDEXED);
+    up(&mut migrator);
+    let before = migrator.dump().unwrap();
+    database.sql(
+        "CREATE TABLE longshore_move (document text);
+         CREATE FUNCTION longshore_move_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+         CREATE TRIGGER longshore_move_refuses BEFORE INSERT ON t
+             FOR EACH STATEMENT EXECUTE FUNCTION longshore_move_refuses()",
+    );
+    assert!(migrator.verify().unwrap().ok);
+    assert_eq!(migrator.repair(&RepairRequest::default()).unwrap_or_else(|error| panic!("{error}")).steps, []);
+    assert_eq!(migrator.dump().unwrap(), before);
+}

@@ -1,5 +1,7 @@
 //! The replay: it touches nothing that is there, and nothing of it stays.
 
+use longshore_migrate::{RepairMode, RepairRequest};
+
 use crate::support::{database, migrator, rows, up};
 
 #[test]
@@ -109,5 +111,64 @@ fn roles_and_settings_of_the_server_are_left_alone_by_a_look() {
     let mut migrator = migrator(&database, &files);
     assert_eq!(migrator.status().unwrap().findings, []);
     assert_eq!(up(&mut migrator), [1, 2]);
+    assert!(migrator.verify().unwrap().ok);
+}
+
+const MOODS: [(&str, &str); 4] = [
+    (
+        "001_mood.up.sql",
+        "DO $$ BEGIN CREATE TYPE mood AS ENUM ('sad', 'ok'); EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+         CREATE TYPE public.size AS ENUM ('small'); CREATE TABLE o (id int, m mood, s size);",
+    ),
+    (
+        "002_happy.up.sql",
+        "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'happy' BEFORE 'ok'; ALTER TYPE size ADD VALUE 'large';",
+    ),
+    ("003_use.up.sql", "ALTER TABLE o ALTER COLUMN m SET DEFAULT 'happy'; UPDATE o SET m = 'happy', s = 'large';"),
+    ("003_use.down.sql", "ALTER TABLE o ALTER COLUMN m DROP DEFAULT;"),
+];
+
+#[test]
+fn a_value_that_one_migration_adds_to_an_enum_can_be_used_by_a_later_one() {
+    let database = database();
+    let mut migrator = migrator(&database, &MOODS);
+    assert_eq!(migrator.status().unwrap().findings, []);
+    let broken: Vec<_> =
+        migrator.lint().unwrap().findings.into_iter().filter(|one| one.kind.breaks_history()).collect();
+    assert_eq!(broken, []);
+    assert_eq!(up(&mut migrator), [1, 2, 3]);
+    let verified = migrator.verify().unwrap();
+    assert!(verified.ok, "{verified:#?}");
+    assert_eq!(rows(&database, "SELECT enum_range(NULL::mood)"), ["{sad,happy,ok}"]);
+}
+
+#[test]
+fn a_file_without_a_transaction_can_use_the_value_that_it_adds() {
+    let database = database();
+    let alone = (
+        "002_happy.up.sql",
+        "-- longshore: no transaction\nALTER TYPE mood ADD VALUE 'happy'; UPDATE o SET m = 'happy';
+         ALTER TABLE o ALTER COLUMN m SET DEFAULT 'happy';",
+    );
+    let mut migrator = migrator(&database, &[MOODS[0], alone]);
+    assert_eq!(migrator.status().unwrap().findings, []);
+    let broken: Vec<_> =
+        migrator.lint().unwrap().findings.into_iter().filter(|one| one.kind.breaks_history()).collect();
+    assert_eq!(broken, []);
+    assert_eq!(up(&mut migrator), [1, 2]);
+    assert!(migrator.verify().unwrap().ok);
+}
+
+#[test]
+fn a_column_and_the_value_of_its_default_are_repaired_together() {
+    let database = database();
+    let mut migrator = migrator(&database, &MOODS);
+    up(&mut migrator);
+    database.sql(
+        "ALTER TABLE o ALTER COLUMN m DROP DEFAULT; ALTER TABLE o ALTER COLUMN m TYPE text; DROP TYPE mood;
+         CREATE TYPE mood AS ENUM ('sad', 'ok'); ALTER TABLE o ALTER COLUMN m TYPE mood USING m::mood;",
+    );
+    let request = RepairRequest { mode: RepairMode::Apply { reason: "a test".to_owned() } };
+    migrator.repair(&request).unwrap_or_else(|error| panic!("{error}"));
     assert!(migrator.verify().unwrap().ok);
 }

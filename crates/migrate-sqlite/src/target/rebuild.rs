@@ -121,7 +121,7 @@ fn renamed(shape: &str, table: &str, fresh: &str) -> String {
     text
 }
 
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     // hidden: 0 an ordinary column; generated ones cannot be written.
     let mut prepared = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid")?;
     let found = prepared.query_map([table], |row| row.get(0))?;

@@ -478,6 +478,78 @@ fn a_dump_of_an_upgraded_database_is_that_of_a_fresh_one() {
     assert!(!upgraded.looker().dump_agrees_with(&dump).unwrap());
 }
 
+const THINGS: &[(&str, &str)] = &[
+    (
+        "001_things.up.sql",
+        "CREATE TABLE owners (id INTEGER PRIMARY KEY);
+         CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT NOT NULL, size INTEGER DEFAULT 1,
+             owner INTEGER REFERENCES owners (id), UNIQUE (name), CHECK (size > 0));
+         CREATE INDEX things_size ON things (size);
+         CREATE VIEW large AS SELECT name FROM things WHERE size > 10;",
+    ),
+    ("001_things.down.sql", "DROP VIEW large; DROP TABLE things; DROP TABLE owners;"),
+    ("002_colour.up.sql", "ALTER TABLE things ADD COLUMN colour TEXT;"),
+    ("002_colour.down.sql", "ALTER TABLE things DROP COLUMN colour;"),
+];
+
+/// What stands in the statement of the table at the end.
+const IN_THINGS: &str = "id INTEGER PRIMARY KEY, name TEXT NOT NULL, size INTEGER DEFAULT 1, \
+     owner INTEGER REFERENCES owners (id), colour TEXT, UNIQUE (name), CHECK (size > 0)";
+
+fn things() -> Database {
+    let database = Database::empty();
+    database.migrator_of(vec![source(THINGS)]).up(&RunRequest::default()).unwrap();
+    database
+}
+
+fn make_again(things: &str) -> String {
+    format!("DROP TABLE things; CREATE TABLE things ({things}); CREATE INDEX things_size ON things (size)")
+}
+
+#[test]
+fn a_dump_has_a_table_as_it_is_where_the_migrations_make_another() {
+    let committed = things().migrator_of(vec![source(THINGS)]).dump().unwrap();
+    let edits = [
+        ("colour TEXT, ", ""),
+        ("colour TEXT", "color TEXT"),
+        ("colour TEXT", "colour BLOB"),
+        ("colour TEXT", "colour TEXT COLLATE NOCASE"),
+        ("colour TEXT", "colour TEXT AS (upper(name)) STORED"),
+        ("name TEXT NOT NULL", "name TEXT"),
+        ("DEFAULT 1", "DEFAULT 2"),
+        ("size INTEGER DEFAULT 1, owner INTEGER", "owner INTEGER, size INTEGER DEFAULT 1"),
+        (" REFERENCES owners (id)", ""),
+        ("owners (id)", "owners (id) ON DELETE CASCADE"),
+        ("UNIQUE (name), ", ""),
+        ("UNIQUE (name)", "UNIQUE (name, size)"),
+        (", CHECK (size > 0)", ""),
+        ("size > 0", "size > 1"),
+        ("CHECK (size > 0)", "CHECK (size > 0), CHECK (name <> '')"),
+    ];
+    let made_again = edits.into_iter().map(|(from, to)| make_again(&IN_THINGS.replacen(from, to, 1)));
+    let altered = [
+        "ALTER TABLE things ADD COLUMN added TEXT; CREATE INDEX things_added ON things (added)",
+        "ALTER TABLE things RENAME COLUMN size TO amount",
+        "ALTER TABLE things DROP COLUMN colour",
+    ];
+    for change in altered.into_iter().map(str::to_owned).chain(made_again) {
+        let database = things();
+        database.execute(&change);
+        let mut migrator = database.migrator_of(vec![source(THINGS)]);
+        let dump = migrator.dump().unwrap();
+        assert!(!migrator.dump_agrees_with(&committed).unwrap(), "{change}");
+        assert_eq!(Database::with(&dump).schema(), database.schema(), "{change}\n{dump}");
+    }
+}
+
+#[test]
+fn a_dump_has_a_table_as_the_migrations_make_it_where_that_means_the_same() {
+    let database = things();
+    let committed = database.migrator_of(vec![source(THINGS)]).dump().unwrap();
+    database.execute(&make_again(IN_THINGS));
+    assert_eq!(database.migrator_of(vec![source(THINGS)]).dump().unwrap(), committed);
+}
+
 #[test]
 fn the_built_in_migrations_lint_without_an_error() {
     let report = Database::empty().looker().lint().unwrap();

@@ -9,6 +9,7 @@ mod files_fuzz;
 mod losses;
 mod properties;
 mod rebuild;
+mod repairs;
 mod runner;
 mod runners;
 mod size;

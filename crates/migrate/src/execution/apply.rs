@@ -10,7 +10,7 @@ use crate::{
     error::MigrateError,
     execution::loss::{DataLoss, Loss, LossCheck, Moves, unasked},
     execution::replay::{Chain, RunError, Stage, perform},
-    files::migration::{Direction, Migration, MigrationId},
+    files::migration::{Body, Direction, Migration, MigrationId},
     files::script::{Bounds, Script},
     ledger::{EventKind, Ledger, Record, RowChange, Witness},
     schema::{Difference, ObjectName, Presence, Schema, differences},
@@ -56,6 +56,13 @@ impl Order<'_> {
             keep_counters: self.migration.bounds(self.direction) == Bounds::Rebuild,
             other_files: self.migration.script(self.direction).is_some_and(Script::reaches_other_files),
         }
+    }
+
+    /// How it runs. Code is all or nothing even where it forbids a transaction.
+    fn bounds(&self) -> Bounds {
+        let bounds = self.migration.bounds(self.direction);
+        let is_code = matches!(self.migration.body, Body::Code(_));
+        if is_code && bounds == Bounds::Statements { Bounds::Transaction } else { bounds }
     }
 
     /// Whether a migration made that object, so that what becomes of it is for migrations to say.
@@ -240,7 +247,7 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
         if missing.is_empty() {
             return Ok(());
         }
-        return Err(Failure::Outcome(Box::new(MigrateError::DidNotDo { id, missing })));
+        return Err(Failure::Outcome(Box::new(MigrateError::DidNotDo { id, missing, bounds: order.bounds() })));
     }
     let comparison = differences(order.without, &observed);
     let is_new = |difference: &&Difference| !order.differing.contains(difference);
@@ -251,7 +258,7 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
     if remains.is_empty() {
         return Ok(());
     }
-    Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo { id, remains })))
+    Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo { id, remains, bounds: order.bounds() })))
 }
 
 /// Runs `work` in its own transaction.

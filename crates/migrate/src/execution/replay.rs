@@ -170,6 +170,9 @@ pub fn perform(
     is_made: &dyn Fn(&ObjectName) -> bool,
 ) -> Result<(), RunError> {
     let is_rebuild = migration.bounds(direction) == Bounds::Rebuild;
+    if stage == Stage::Scratch {
+        session.commits_each_statement(migration.bounds(direction) == Bounds::Statements);
+    }
     let aside = if is_rebuild { Some(Aside::put(session, migration, direction, is_made)?) } else { None };
     run(session, migration, direction, stage)?;
     aside.map_or(Ok(()), |aside| aside.put_back(session))

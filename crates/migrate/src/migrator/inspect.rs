@@ -1,6 +1,7 @@
 //! `status`, `verify`, `history` and `dump`: they read and write nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Migrator;
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
         Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, NextStep, State, StatusReport,
         Theirs, VerifyReport,
     },
-    schema::ObjectName,
+    schema::{Definition, ObjectKind, ObjectName, Schema},
     survey::{Recorded, Standing, Survey},
 };
 
@@ -77,11 +78,11 @@ impl Migrator<'_> {
         let survey = self.survey()?;
         let made = recorded_statements(&survey);
         let recorded = survey.recorded.clone().unwrap_or_default();
+        // Not that of the survey, which leaves out what the application may add to our tables.
+        let there = self.target.observe()?;
         let mut text = String::new();
         for definition in self.target.definitions()? {
-            let object = &definition.object;
-            let is_as_made = recorded.definition(object) == survey.observed.definition(object);
-            let replayed = made.get(object).filter(|_| is_as_made);
+            let replayed = made.get(&definition.object).filter(|_| is_as_made(&recorded, &there, &definition.object));
             text.push_str(with_lf(replayed.unwrap_or(&definition.sql)).trim());
             text.push_str(";\n\n");
         }
@@ -138,6 +139,20 @@ impl Migrator<'_> {
         let number = ledger.last_number().filter(|number| has(app, *number))?;
         Some(NextStep::Baseline { id: MigrationId::new(APP, number), tool: ledger.tool.in_words() })
     }
+}
+
+/// Whether an object is there as the migrations make it. One statement makes a table with its columns and constraints;
+/// and what stands on a table may mean something else when those differ.
+fn is_as_made(recorded: &Schema, there: &Schema, object: &ObjectName) -> bool {
+    recorded.definition(object) == there.definition(object)
+        && body(recorded, object.owner()).eq(body(there, object.owner()))
+}
+
+/// What the statement of a table says: itself, its columns with their places, its constraints.
+fn body<'a>(schema: &'a Schema, owner: &'a str) -> impl Iterator<Item = (&'a ObjectName, &'a Arc<Definition>)> {
+    schema
+        .of_owner(owner)
+        .filter(|(name, _)| name.table.is_none() || name.kind == ObjectKind::Column || name.kind.is_constraint())
 }
 
 /// The statements that the migrations make the recorded schema of; none where another row of them makes it.

@@ -272,6 +272,10 @@ impl Migrator<'_> {
 
     fn carry_out_repair(&mut self, survey: &Survey, plan: &[Planned], pen: &Pen) -> Result<(), MigrateError> {
         self.target.prepare_ledger(&survey.ledger)?;
+        // An interrupted run must not pass over statements whose effect the repair takes back.
+        for id in plan.iter().filter_map(|planned| planned.step.id.as_ref()) {
+            self.target.clear_checkpoints(id)?;
+        }
         let together = plan.iter().filter(|planned| planned.moment() == Moment::Together);
         for (at, planned) in together.enumerate() {
             let Some(id) = &planned.step.id else { continue };
@@ -335,6 +339,7 @@ impl Migrator<'_> {
                 (EventKind::Repaired, RowChange::Applied { checksum, witness: Witness::Shown })
             }
             RepairAction::RebuildTable => {
+                rows::refuse_rebuild(target, planned)?;
                 target.begin_loss_check(LossCheck { keep_counters: true, ..LossCheck::default() })?;
                 if let Some(rebuild) = &planned.rebuild {
                     target.rebuild(rebuild)?;
@@ -391,7 +396,13 @@ const BY_HAND: &str = "write a migration that says what shall be, or change the 
 
 fn reason(survey: &Survey, difference: &Difference) -> Finding {
     let kind = if is_made(survey, &difference.object) { FindingKind::SchemaDisagrees } else { FindingKind::HandMade };
-    Finding::new(kind, difference.object.to_string(), difference.to_string()).hint(BY_HAND)
+    let message = match (&difference.expected, &difference.found) {
+        (Some(expected), Some(found)) => format!("expected {expected}, found {found}"),
+        (Some(expected), None) => format!("it is missing, expected {expected}"),
+        (None, Some(_)) => "no migration made it".to_owned(),
+        (None, None) => "it differs".to_owned(),
+    };
+    Finding::new(kind, difference.object.to_string(), message).hint(BY_HAND)
 }
 
 fn is_made(survey: &Survey, object: &ObjectName) -> bool {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{alter::alters, repair::Planned};
 use crate::{
-    alterer::Alterer,
+    alterer::{AlterRequest, Alterer},
     execution::replay::Chain,
     files::migration::MigrationId,
     files::script::{Statement, Token},
@@ -90,6 +90,13 @@ impl Stock<'_> {
         }
         chain.carry_definitions(&mut self.definitions, self.count, version + 1);
         self.count = version + 1;
+    }
+
+    /// What a person would run for a difference.
+    pub(super) fn by_hand(&self, difference: &Difference, expected: &Schema) -> Option<String> {
+        let differences = std::slice::from_ref(difference);
+        let request = AlterRequest { differences, expected, definitions: &self.definitions };
+        self.materials.alterer.as_ref()?.by_hand(difference, &request)
     }
 
     fn texts(&self, spots: Option<&Vec<Spot>>) -> impl DoubleEndedIterator<Item = String> {

@@ -15,7 +15,7 @@ use crate::{
     files::source::LONGSHORE,
     report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairStep},
-    schema::{Difference, ObjectName, Presence, differences},
+    schema::{Difference, DifferenceKind, ObjectKind, ObjectName, Presence, Schema, differences},
     survey::{Recorded, Standing, Survey},
     target::Rebuild,
 };
@@ -87,7 +87,11 @@ pub fn repair(
         plan.extend(mend_reached(survey, &mut workshop));
     }
     for standing in survey.standings.iter().filter(|standing| standing.has_file) {
-        if standing.is_pending() && !standing.is_reached && bounds(&standing.id) == Bounds::Statements {
+        // What is there and differs is mended where it is, so nothing of such a file has to run.
+        let is_there =
+            matches!(standing.presence, Some(Presence::Conflicting(_))) && !standing.already_there.is_empty();
+        let is_ahead = standing.is_pending() && !standing.is_reached && !is_there;
+        if is_ahead && bounds(&standing.id) == Bounds::Statements {
             break;
         }
         // What refuses a transaction cannot run in that of the repair, so its objects are made one by one.
@@ -99,7 +103,10 @@ pub fn repair(
         }
         plan.extend(steps(standing, survey, conflicts, &mut workshop));
     }
+    let invalid = InvalidIndexes::find(survey, &plan);
+    plan.extend(invalid.mends(survey, &mut workshop));
     let mut asked = unseen_data_work(&plan, survey, materials);
+    asked.extend(invalid.left_by(&plan, survey, &mut workshop));
     asked.extend(data_work_alone(survey, materials, bounds));
     if asked.is_empty() { Ok(plan) } else { Err(asked) }
 }
@@ -266,6 +273,69 @@ fn mend_reached(survey: &Survey, workshop: &mut Workshop<'_>) -> Vec<Planned> {
     let found: Vec<Difference> = found.filter(|difference| !is_absent(&difference.object)).collect();
     workshop.stock.go_to(version, &survey.chain);
     mends(&found, &expected, survey, &workshop.stock)
+}
+
+/// Indexes of ours that are there and INVALID, as far as nothing else of a plan mends them. The trial of a plan builds
+/// each of them anew and whole, so it does not show them.
+struct InvalidIndexes {
+    /// The place of the last migration that the database has or that the plan gives it.
+    version: usize,
+    expected: Schema,
+    differences: Vec<Difference>,
+}
+
+impl InvalidIndexes {
+    fn find(survey: &Survey, plan: &[Planned]) -> Self {
+        let planned: BTreeSet<&MigrationId> = plan.iter().filter_map(|planned| planned.step.id.as_ref()).collect();
+        let is_there = |id: &MigrationId| {
+            let standing = survey.standing(id);
+            planned.contains(id) || standing.is_some_and(|standing| standing.is_reached || standing.is_applied())
+        };
+        let links = survey.chain.links();
+        let Some(version) = links.iter().rposition(|link| is_there(&link.id)) else {
+            return Self { version: 0, expected: Schema::new(), differences: Vec::new() };
+        };
+        let applies = plan.iter().filter(|planned| planned.step.action == RepairAction::Apply);
+        let applied: BTreeSet<&MigrationId> = applies.filter_map(|planned| planned.step.id.as_ref()).collect();
+        let is_left = |difference: &Difference| {
+            let mut touching = survey.chain.touching(&difference.object).iter();
+            !touching.any(|place| applied.contains(&links[*place].id))
+        };
+        let expected = survey.chain.after(version + 1);
+        let mut found = differences(&expected, &survey.observed).differences;
+        found.retain(|one| one.kind == DifferenceKind::Validity && one.object.kind == ObjectKind::Index);
+        found.retain(|one| is_left(one) && !is_mended(&one.object, plan));
+        Self { version, expected, differences: found }
+    }
+
+    fn mends(&self, survey: &Survey, workshop: &mut Workshop<'_>) -> Vec<Planned> {
+        if self.differences.is_empty() {
+            return Vec::new();
+        }
+        workshop.stock.go_to(self.version, &survey.chain);
+        mends(&self.differences, &self.expected, survey, &workshop.stock)
+    }
+
+    /// Those for which a plan has no step, for a person.
+    fn left_by(&self, plan: &[Planned], survey: &Survey, workshop: &mut Workshop<'_>) -> Vec<Finding> {
+        let left: Vec<&Difference> = self.differences.iter().filter(|one| !is_mended(&one.object, plan)).collect();
+        if left.is_empty() {
+            return Vec::new();
+        }
+        workshop.stock.go_to(self.version, &survey.chain);
+        let finding = |difference: &&Difference| {
+            let message = "it is INVALID: its build did not end, and no query uses it";
+            let by_hand = workshop.stock.by_hand(difference, &self.expected);
+            let hint = by_hand.unwrap_or_else(|| "drop it and build it again by hand".to_owned());
+            Finding::new(FindingKind::SchemaDisagrees, difference.object.to_string(), message).hint(hint)
+        };
+        left.iter().map(finding).collect()
+    }
+}
+
+fn is_mended(object: &ObjectName, plan: &[Planned]) -> bool {
+    let mut alterations = plan.iter().filter_map(|planned| planned.alteration.as_ref());
+    alterations.any(|alteration| alteration.object == *object || alteration.because == *object)
 }
 
 /// What the steps of one plan are made of, in the order of the chain.

@@ -27,6 +27,7 @@ fn standing(number: i64, recorded: Recorded, presence: Presence) -> Standing {
         already_there: Vec::new(),
         statements_done: 0,
         is_interrupted: false,
+        down_done: None,
         problem: None,
     }
 }
@@ -69,6 +70,17 @@ fn up_takes_what_is_pending_in_order_as_far_as_the_goal() {
     for (goal, expected) in table {
         assert_eq!(numbers(&up(&survey(standings.clone()), &goal).unwrap()), expected, "{goal:?}");
     }
+}
+
+#[test]
+fn up_to_what_is_passed_already_is_refused() {
+    let standings = (1..=3).map(|number| standing(number, Recorded::Applied, Presence::Present)).collect();
+    let survey = survey(standings);
+    let to = |number| Goal { to: Some(MigrationId::new("app", number)), steps: None };
+    assert!(up(&survey, &to(3)).unwrap().is_empty());
+    let refused = up(&survey, &to(1)).unwrap_err();
+    assert_eq!(refused.code(), "already_past");
+    assert_eq!(refused.to_string(), "app:3 is applied already, which comes after app:1");
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn standing(migration: &Migration, row: Option<&Row>, sight: &mut Sight<'_>) -> 
         presence,
         statements_done: 0,
         is_interrupted: false,
+        down_done: None,
         problem: None,
     }
 }
@@ -165,6 +166,7 @@ fn without_file(row: &Row) -> Standing {
         already_there: Vec::new(),
         statements_done: 0,
         is_interrupted: false,
+        down_done: None,
         problem: None,
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn say_problems(survey: &mut Survey) {
     for standing in &survey.standings {
         let footprint = survey.chain.link(&standing.id).map(|link| &link.footprint);
         let is_after_problem = has_problem.contains(standing.id.source.as_str());
-        let problem = problem(standing, footprint, is_after_problem.then_some(()));
+        let seen = problem(standing, footprint, is_after_problem.then_some(()));
+        let problem = match (standing.down_done.map(interrupted_down), seen) {
+            (Some(interrupted), Some(seen)) => Some(format!("{interrupted}; {seen}")),
+            (interrupted, seen) => interrupted.or(seen),
+        };
         if problem.is_some() {
             has_problem.insert(&standing.id.source);
         }
@@ -27,6 +31,14 @@ pub(super) fn say_problems(survey: &mut Survey) {
     for (standing, problem) in survey.standings.iter_mut().zip(problems) {
         standing.problem = problem;
     }
+}
+
+/// What a run of a down has left behind that stopped after so many of its statements.
+fn interrupted_down(done: usize) -> String {
+    if done == 0 {
+        return "its down was interrupted in its first statement; the next down begins with it again".to_owned();
+    }
+    format!("its down was interrupted after {done} of its statements; the next down continues after them")
 }
 
 fn problem(standing: &Standing, footprint: Option<&Footprint>, after_problem: Option<()>) -> Option<String> {

@@ -62,6 +62,9 @@ impl Scratch {
             self.journal.push(sql);
             return Ok(0);
         };
+        if self.makes_values_usable(&fault) {
+            return self.run_rows(sql, statement);
+        }
         let is_too_much = fault.code() == "57014";
         let error = self.told(&sql, fault);
         self.again()?;

@@ -70,6 +70,7 @@ impl Session for Scratch {
                 self.journal.push(sql);
                 Ok(rows)
             }
+            Err(fault) if self.makes_values_usable(&fault) => self.query(statement),
             Err(fault) => {
                 let error = self.told(&sql, fault);
                 self.again()?;
@@ -91,7 +92,15 @@ impl Session for Scratch {
         self.check_constraints()?;
         self.reset_settings()?;
         self.read()?;
+        self.would_commit();
         Ok(self.reader.changes())
+    }
+
+    fn commits_each_statement(&mut self, each: bool) {
+        if self.commits_each && !each {
+            self.would_commit();
+        }
+        self.commits_each = each;
     }
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {

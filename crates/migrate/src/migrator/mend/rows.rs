@@ -1,15 +1,19 @@
 //! What a repair asks of the rows before it runs.
 
+use std::collections::BTreeMap;
+
 use super::refuse;
 use crate::{
     alterer::{Alteration, Breach, RowCondition},
     error::MigrateError,
-    execution::loss::Loss,
+    execution::loss::{Loss, unasked},
     files::migration::MigrationId,
+    files::script::{Dialect, Statement, Token},
     migrator::Migrator,
     plan::Planned,
+    report::RepairAction,
     report::finding::{Finding, FindingKind},
-    target::{TargetError, Value},
+    target::{RowTrial, Target, TargetError, Value},
 };
 
 impl Migrator<'_> {
@@ -22,6 +26,10 @@ impl Migrator<'_> {
             for condition in &alteration.conditions {
                 obstacles.extend(self.obstacle(alteration, id, condition)?);
             }
+        }
+        let dialect = self.target.dialect();
+        for (id, trial) in trials(plan, dialect) {
+            obstacles.extend(tried(self.target.as_mut(), id, &trial)?);
         }
         Ok(obstacles)
     }
@@ -47,11 +55,7 @@ impl Migrator<'_> {
             return Ok(None);
         }
         match &condition.breach {
-            Breach::Prevents(rows) => {
-                let table = alteration.object.owner();
-                let noun = if count == 1 { "is 1 row".to_owned() } else { format!("are {count} rows") };
-                Ok(Some(finding(format!("there {noun} of {table} {rows}"))))
-            }
+            Breach::Prevents(rows) => Ok(Some(finding(counted(count, alteration.object.owner(), rows)))),
             Breach::Loses(table, column) => {
                 let all = self.target.count(table, Some(column))?;
                 refuse(id, vec![Loss::values(table, column, all, all.saturating_sub(count))])?;
@@ -59,6 +63,63 @@ impl Migrator<'_> {
             }
         }
     }
+}
+
+/// Refuses a rebuild in its own transaction: a row that was written since the plan was made may not fit.
+pub(super) fn refuse_rebuild(target: &mut dyn Target, planned: &Planned) -> Result<(), MigrateError> {
+    let (Some(id), Some(rebuild)) = (&planned.step.id, &planned.rebuild) else {
+        return Ok(());
+    };
+    let trial = RowTrial { table: rebuild.table.clone(), shape: Some(rebuild.shape.clone()), indexes: Vec::new() };
+    let reasons = tried(target, id, &trial)?;
+    if reasons.is_empty() { Ok(()) } else { Err(MigrateError::NoRepair { reasons }) }
+}
+
+/// What the plan does to each table that could stop at its rows, with the migration because of which it does so.
+fn trials(plan: &[Planned], dialect: Dialect) -> Vec<(&MigrationId, RowTrial)> {
+    let mut trials: BTreeMap<String, (&MigrationId, RowTrial)> = BTreeMap::new();
+    // What a pending migration does is counted when it runs.
+    let counts = |planned: &&Planned| planned.alteration.is_none() && planned.step.action != RepairAction::Apply;
+    for planned in plan.iter().filter(counts) {
+        let Some(id) = &planned.step.id else { continue };
+        let index = planned.step.sql.as_deref().filter(|_| planned.rebuild.is_none());
+        let indexed = index.and_then(|sql| Some((sql, uniquely_indexed(sql, dialect)?)));
+        let rebuilt = planned.rebuild.as_ref().map(|rebuild| rebuild.table.clone());
+        let Some(table) = rebuilt.or_else(|| indexed.as_ref().map(|(_, table)| table.clone())) else { continue };
+        let new = || (id, RowTrial { table: table.clone(), ..RowTrial::default() });
+        let (_, trial) = trials.entry(table.to_ascii_lowercase()).or_insert_with(new);
+        if let Some(rebuild) = &planned.rebuild {
+            trial.shape = Some(rebuild.shape.clone());
+        }
+        trial.indexes.extend(indexed.map(|(sql, _)| sql.to_owned()));
+    }
+    trials.into_values().collect()
+}
+
+/// The table of `CREATE UNIQUE INDEX … ON table`.
+fn uniquely_indexed(sql: &str, dialect: Dialect) -> Option<String> {
+    let statement = Statement::alone(dialect, sql);
+    let words = statement.words();
+    if !(words.first()?.is("create") && words.get(1)?.is("unique")) {
+        return None;
+    }
+    let on = words.iter().position(|word| word.is("on"))?;
+    words.get(on + 1).map(Token::name)
+}
+
+fn tried(target: &mut dyn Target, id: &MigrationId, trial: &RowTrial) -> Result<Vec<Finding>, MigrateError> {
+    let found = target.try_rows(trial)?;
+    refuse(id, unasked(found.changed, &[]))?;
+    let finding = |(count, words): &(u64, String)| {
+        Finding::new(FindingKind::SchemaDisagrees, id.to_string(), counted(*count, &trial.table, words))
+            .hint("change these rows, then run repair again")
+    };
+    Ok(found.refused.iter().map(finding).collect())
+}
+
+fn counted(count: u64, table: &str, words: &str) -> String {
+    let noun = if count == 1 { "is 1 row".to_owned() } else { format!("are {count} rows") };
+    format!("there {noun} of {table} {words}")
 }
 
 fn first_number(rows: &[Vec<Value>]) -> u64 {
