@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use longshore_core::{
     Action, Actioned, Backend, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest,
-    LogPage, LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreError, StoreFuture,
-    WaitingFacts, WorkerRecord, WriteReading,
+    LogEndRequest, LogPage, LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats,
+    StoreError, StoreFuture, WaitingFacts, WorkerRecord, WriteReading,
 };
 
 use crate::combined_store::CombinedStore;
@@ -114,6 +114,13 @@ impl Console for CombinedStore {
         Box::pin(async move {
             let place = self.shared.members.of_job(request.id)?;
             self.shared.members.ask_one(place, move |store| Box::pin(async move { store.log(request).await })).await
+        })
+    }
+
+    fn log_end(&self, request: LogEndRequest) -> StoreFuture<'_, LogPage> {
+        Box::pin(async move {
+            let place = self.shared.members.of_job(request.id)?;
+            self.shared.members.ask_one(place, move |store| Box::pin(async move { store.log_end(request).await })).await
         })
     }
 

@@ -19,6 +19,12 @@ pub enum Numbering {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CombineError {
+    /// A name is not one for a database.
+    #[error("{name:?} is no name for a database: expected lower-case letters, digits, - and _")]
+    InvalidName {
+        /// The name.
+        name: Arc<str>,
+    },
     /// Two databases have one name.
     #[error("two databases have the name \"{name}\"")]
     SameName {
@@ -35,10 +41,19 @@ pub enum CombineError {
         /// The other one.
         second: Arc<str>,
     },
+    /// One database was given twice.
+    #[error("the databases {first} and {second} are the same one: name its queues together")]
+    SameDatabase {
+        /// A name of it.
+        first: Arc<str>,
+        /// The other one.
+        second: Arc<str>,
+    },
     /// Two databases have jobs with ids of one range.
     #[error(
-        "the databases {first} and {second} both have jobs with ids of range {range}, so an id does not say where its \
-         job is: use an empty database for one of them, and move its jobs there"
+        "the databases {first} and {second} both have ids of range {range}, so an id does not say where its job is: \
+         if both are the same database, name its queues together; otherwise use an empty database for one of them, and \
+         move its jobs there"
     )]
     SameRange {
         /// A database.
@@ -83,6 +98,29 @@ pub enum CombineError {
     Thread(#[source] io::Error),
 }
 
+impl CombineError {
+    /// A stable code for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::InvalidName { .. }
+            | Self::SameName { .. }
+            | Self::SameQueue { .. }
+            | Self::SameDatabase { .. }
+            | Self::TooMany => "invalid_config",
+            _ => "databases_do_not_fit",
+        }
+    }
+
+    /// What the user can do about it, if the message does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// Gives each database its range. The order decides, so two processes with one configuration come to the same.
 pub(crate) async fn number(members: &[Arc<Member>], numbering: Numbering) -> Result<(), CombineError> {
     check_names(members)?;
@@ -122,14 +160,32 @@ pub(crate) async fn number(members: &[Arc<Member>], numbering: Numbering) -> Res
             take(&mut taken, range, member)?;
         }
     }
+    check_ranges(&taken).await?;
     for (range, member) in taken {
         member.set_range(range);
     }
     Ok(())
 }
 
+/// A database that was given twice has the range that it was given last. Nothing else of a store says that two are one.
+async fn check_ranges(taken: &[(IdRange, &Arc<Member>)]) -> Result<(), CombineError> {
+    for (range, first) in taken {
+        let Some(store) = first.opened() else { continue };
+        let found = store.id_range().await.map_err(|error| first.meet(error))?;
+        let other = taken.iter().find(|(other, _)| other != range && Some(*other) == found);
+        if let Some((_, second)) = other {
+            let (first, second) = (Arc::clone(&first.name), Arc::clone(&second.name));
+            return Err(CombineError::SameDatabase { first, second });
+        }
+    }
+    Ok(())
+}
+
 fn check_names(members: &[Arc<Member>]) -> Result<(), CombineError> {
     for (place, second) in members.iter().enumerate() {
+        if second.name.is_empty() || !second.name.chars().all(is_name_character) {
+            return Err(CombineError::InvalidName { name: Arc::clone(&second.name) });
+        }
         for first in &members[..place] {
             if first.name == second.name {
                 return Err(CombineError::SameName { name: Arc::clone(&first.name) });
@@ -141,6 +197,11 @@ fn check_names(members: &[Arc<Member>]) -> Result<(), CombineError> {
         }
     }
     Ok(())
+}
+
+/// The name is also part of an environment variable and of JSON.
+const fn is_name_character(character: char) -> bool {
+    matches!(character, 'a'..='z' | '0'..='9' | '-' | '_')
 }
 
 /// Notes that a database has a range. Two cannot have the same.

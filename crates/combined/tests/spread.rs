@@ -506,6 +506,28 @@ async fn a_configuration_that_contradicts_itself_is_refused() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_given_twice_is_refused() {
+    let clock = FakeClock::new();
+    let part = part(&clock);
+    let error = combined(&part, &part).await.unwrap_err();
+    assert!(matches!(error, CombineError::SameDatabase { .. }), "{error}");
+    part.enqueue(vec![job()]).await.unwrap();
+    let error = combined(&part, &part).await.unwrap_err();
+    assert!(error.to_string().contains("if both are the same database"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_for_a_database_is_refused() {
+    let clock = FakeClock::new();
+    let (main, other) = (part(&clock), part(&clock));
+    for name in ["", "Mail", "my mail", "é"] {
+        let databases = vec![named("main", &[], open(&main)), named(name, &["mail"], open(&other))];
+        let error = CombinedStore::open(databases, Numbering::Assign).await.unwrap_err();
+        assert!(matches!(error, CombineError::InvalidName { .. }), "{name:?}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn who_only_looks_gives_no_database_a_range() {
     let clock = FakeClock::new();
     let (main, other) = (part(&clock), part(&clock));

@@ -26,7 +26,7 @@ impl Harness for Both {
 
     fn open(&self) -> CombinedStore {
         let process = self.databases.each_ref().map(MemoryStore::another_process);
-        let name = format!("first of {}", self.opened.fetch_add(1, Ordering::Relaxed));
+        let name = format!("first-of-{}", self.opened.fetch_add(1, Ordering::Relaxed));
         let named = |name: String, store: &MemoryStore| NamedDatabase {
             queues: Vec::new(),
             // The suite gives the first one others.

@@ -5,6 +5,7 @@ use std::iter;
 
 use serde::Serialize;
 
+use self::reason::SentenceClock;
 use crate::{
     Dependency, DependencyTarget, JobFacts, JobId, LimitRow, Reason, Status, Timestamp, WaitingFacts, WorkerFacts,
 };
@@ -39,13 +40,19 @@ pub struct Cause {
 /// are missing; a limit lets nothing start; all workers are busy; other keys have their turn; other jobs come first; or
 /// nothing keeps it.
 pub fn explain(facts: &WaitingFacts) -> Explanation {
-    let cause = |reason: Reason| Cause { message: reason.sentence(facts.now), reason };
-    let mut causes = reasons(facts).into_iter().map(cause);
+    explain_with(facts, &|at| at.to_string())
+}
+
+/// [`explain`] with the instants of its sentences written by `write`, such as in the time zone of a reader.
+pub fn explain_with(facts: &WaitingFacts, write: &dyn Fn(Timestamp) -> String) -> Explanation {
+    let clock = SentenceClock { now: facts.now, write };
+    let cause = |reason: Reason| Cause { message: reason.sentence(clock), reason };
+    let mut causes = reasons(facts, write).into_iter().map(cause);
     let reason = causes.next().unwrap_or_else(|| cause(Reason::Ready));
     Explanation { id: facts.job.job.id, status: facts.job.job.status, reason, also: causes.collect() }
 }
 
-fn reasons(facts: &WaitingFacts) -> Vec<Reason> {
+fn reasons(facts: &WaitingFacts, write: &dyn Fn(Timestamp) -> String) -> Vec<Reason> {
     let status = facts.job.job.status;
     if status.is_ended() {
         return ended(facts);
@@ -58,7 +65,7 @@ fn reasons(facts: &WaitingFacts) -> Vec<Reason> {
     let mut reasons = Vec::new();
     reasons.extend(overdue(facts));
     if status == Status::Blocked {
-        reasons.push(facts.job.unmet.as_deref().map_or_else(|| parent(facts), dependency));
+        reasons.push(facts.job.unmet.as_deref().map_or_else(|| parent(facts, write), dependency));
     }
     reasons.extend(own_reasons(facts, &facts.job));
     reasons
@@ -98,7 +105,7 @@ fn overdue(facts: &WaitingFacts) -> Option<Reason> {
     expired.or_else(|| passed(job.deadline_at).map(|at| Reason::DeadlinePassed { at }))
 }
 
-fn parent(facts: &WaitingFacts) -> Reason {
+fn parent(facts: &WaitingFacts, write: &dyn Fn(Timestamp) -> String) -> Reason {
     let (Some(first), Some(root)) = (facts.ancestors.first(), facts.ancestors.last()) else {
         return Reason::ParentMissing { parent: facts.job.job.parent_job_id };
     };
@@ -109,7 +116,7 @@ fn parent(facts: &WaitingFacts) -> Reason {
     // What keeps the root, as it would be explained itself.
     let because = facts.root.as_ref().map(|root_facts| {
         let of_root = WaitingFacts { job: root_facts.clone(), ancestors: Vec::new(), root: None, ..facts.clone() };
-        let explained = explain(&WaitingFacts { unique_key_holder: None, ..of_root });
+        let explained = explain_with(&WaitingFacts { unique_key_holder: None, ..of_root }, write);
         Box::new(explained.reason)
     });
     Reason::WaitsForParent {
@@ -190,15 +197,16 @@ fn no_worker(facts: &WaitingFacts, of: &JobFacts) -> Option<Reason> {
     }
     let of_type: Vec<&&WorkerFacts> = living.iter().filter(|worker| worker.job_types.contains(&job.job_type)).collect();
     if of_type.is_empty() {
-        let known = names(living.iter().flat_map(|worker| &worker.job_types));
-        return Some(Reason::NoWorkerForType { job_type: job.job_type.clone(), workers: count(living.len()), known });
+        let (known, known_count) = names(living.iter().flat_map(|worker| &worker.job_types));
+        let (job_type, workers) = (job.job_type.clone(), count(living.len()));
+        return Some(Reason::NoWorkerForType { job_type, workers, known, known_count });
     }
     if of_type.iter().any(|worker| worker.takes_from(&job.queue)) {
         return None;
     }
-    let taken = names(of_type.iter().flat_map(|worker| &worker.queues));
+    let (taken, taken_count) = names(of_type.iter().flat_map(|worker| &worker.queues));
     let (job_type, queue) = (job.job_type.clone(), job.queue.clone());
-    Some(Reason::NoWorkerForQueue { queue, job_type, workers: count(of_type.len()), taken })
+    Some(Reason::NoWorkerForQueue { queue, job_type, workers: count(of_type.len()), taken, taken_count })
 }
 
 fn busy(facts: &WaitingFacts, of: &JobFacts) -> Option<Reason> {
@@ -211,13 +219,14 @@ fn busy(facts: &WaitingFacts, of: &JobFacts) -> Option<Reason> {
     is_busy.then(|| Reason::WorkersBusy { workers: count(able.len()), slots })
 }
 
-/// Sorted, each once, and few enough for a sentence.
-fn names<'a>(all: impl Iterator<Item = &'a String>) -> Vec<String> {
+/// Sorted, each once, and few enough for a sentence; and how many there are.
+fn names<'a>(all: impl Iterator<Item = &'a String>) -> (Vec<String>, u32) {
     let mut names: Vec<String> = all.cloned().collect();
     names.sort_unstable();
     names.dedup();
+    let all = count(names.len());
     names.truncate(NAMES_MAX);
-    names
+    (names, all)
 }
 
 const NAMES_MAX: usize = 20;

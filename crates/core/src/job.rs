@@ -4,6 +4,7 @@ pub(crate) mod id_range;
 pub(crate) mod job_data;
 pub(crate) mod job_edit;
 pub(crate) mod job_request;
+pub(crate) mod json_object;
 pub(crate) mod new_job;
 pub(crate) mod priority;
 pub(crate) mod status;

@@ -28,7 +28,7 @@ pub use attempt::outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
 pub use attempt::retry::{Backoff, RetryPolicy};
 pub use explanation::facts::{Ancestor, JobFacts, WaitingFacts, WorkerFacts};
 pub use explanation::reason::Reason;
-pub use explanation::{Cause, Explanation, explain};
+pub use explanation::{Cause, Explanation, explain, explain_with};
 pub use futures_core::Stream;
 pub use job::duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use job::id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
@@ -36,6 +36,7 @@ pub use job::id_range::IdRange;
 pub use job::job_data::{InvalidJobData, JobData};
 pub use job::job_edit::JobEdit;
 pub use job::job_request::JobRequest;
+pub use job::json_object::JsonObject;
 pub use job::new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
 pub use job::priority::{InvalidPriority, Priority};
 pub use job::status::{Status, UnknownStatus};
@@ -74,11 +75,14 @@ pub use schedule::{
     AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ScheduleChange, Schedules, SchedulesRequest,
     SettleSchedules, SettledSchedules, SettledTick, TicksRequest,
 };
-pub use store::audit::{Actor, AuditEntry, AuditId, AuditRequest, AuditTrail, Deed, DeedEnd, DeedOutcome, Via};
+pub use store::audit::{
+    Actor, AuditEntry, AuditId, AuditRequest, AuditTrail, Deed, DeedAction, DeedEnd, DeedOutcome, UnknownDeedAction,
+    Via,
+};
 pub use store::console::{
-    Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
-    Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob, Selection, Stats,
-    WorkerRecord, WorkflowPlace,
+    Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEndRequest, LogEntry, LogPage,
+    LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob,
+    Selection, Stats, WorkerRecord, WorkflowPlace,
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{
@@ -89,6 +93,7 @@ pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::history::History;
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::page_cursor::PageCursor;
+pub use store::timed_jobs::TimedJobs;
 pub use store::tokens::{NewToken, TokenHash, TokenRecord, Tokens};
 pub use store::wakeups::changes::{Cancellation, Changes, JobKind, Known};
 pub use store::wakeups::subscribers::{Subscribers, Subscription};

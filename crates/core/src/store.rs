@@ -6,6 +6,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod history;
 pub(crate) mod job_stream;
 pub(crate) mod page_cursor;
+pub(crate) mod timed_jobs;
 pub(crate) mod tokens;
 pub(crate) mod wakeups;
 pub(crate) mod worker_session;

@@ -1,9 +1,9 @@
 use std::num::NonZero;
 
 use longshore_core::{
-    Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreFuture, WaitingFacts,
-    WorkerRecord, WriteReading,
+    Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest,
+    LogEndRequest, LogPage, LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats,
+    StoreFuture, WaitingFacts, WorkerRecord, WriteReading,
 };
 
 use crate::store::PostgresStore;
@@ -36,6 +36,10 @@ impl Console for PostgresStore {
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
         self.run("reading a log", move |parts| jobs::reading::log(parts, request))
+    }
+
+    fn log_end(&self, request: LogEndRequest) -> StoreFuture<'_, LogPage> {
+        self.run("reading the end of a log", move |parts| jobs::reading::log_end(parts, request))
     }
 
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {

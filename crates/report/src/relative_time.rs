@@ -52,6 +52,18 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
+/// How long something took, with two or three digits that count: `12 ms`, `812 ms`, `1.23 s`, `42.9 s`, `1m5s`.
+pub fn measured(duration: Duration) -> String {
+    // Rounded down, so that 9.999 s is not ten seconds with two decimals.
+    let ms = duration.as_millis();
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..10_000 => format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10),
+        10_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => span(duration),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +73,15 @@ mod tests {
         let said = [0, 12, 99, 100, 812, 4_000, 4_049, 9_949, 9_960, 42_900, 65_000]
             .map(|ms| short(Duration::from_millis(ms)));
         assert_eq!(said, ["0 ms", "12 ms", "99 ms", "0.1 s", "0.8 s", "4 s", "4 s", "9.9 s", "10 s", "42 s", "1m5s"]);
+    }
+
+    #[test]
+    fn a_measured_time_has_two_or_three_digits_that_count() {
+        let said = [0, 12, 100, 149, 999, 1_000, 1_234, 9_999, 10_000, 42_987, 65_000]
+            .map(|ms| measured(Duration::from_millis(ms)));
+        let expected =
+            ["0 ms", "12 ms", "100 ms", "149 ms", "999 ms", "1.00 s", "1.23 s", "9.99 s", "10.0 s", "42.9 s", "1m5s"];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -37,8 +37,9 @@ pub enum InvalidCron {
     },
     /// It has the wrong number of fields.
     #[error(
-        "the cron expression {expression:?} has {fields} fields: expected 5 (minute hour day month weekday), 6 with \
-         seconds first, or a nickname such as @daily"
+        "the cron expression {expression:?} has {}: expected 5 (minute hour day month weekday), 6 with seconds first, or \
+         a nickname such as @daily",
+        counted(*fields)
     )]
     Fields {
         /// As it was given.
@@ -70,6 +71,10 @@ pub enum InvalidCron {
         /// As it was given.
         expression: String,
     },
+}
+
+fn counted(fields: usize) -> String {
+    if fields == 1 { "1 field".to_owned() } else { format!("{fields} fields") }
 }
 
 fn nickname_hint(expression: &str) -> &'static str {

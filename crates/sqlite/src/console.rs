@@ -1,9 +1,9 @@
 use std::num::NonZero;
 
 use longshore_core::{
-    Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreFuture, WaitingFacts,
-    WorkerRecord, WriteReading,
+    Action, Actioned, Condition, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest,
+    LogEndRequest, LogEntry, LogPage, LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats,
+    StoreFuture, WaitingFacts, WorkerRecord, WriteReading,
 };
 use rusqlite::{Connection, params};
 
@@ -62,6 +62,10 @@ impl Console for SqliteStore {
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
         Box::pin(self.parts.readers.run("reading a log", move |tx| Ok(log(tx.connection, request)?)))
+    }
+
+    fn log_end(&self, request: LogEndRequest) -> StoreFuture<'_, LogPage> {
+        Box::pin(self.parts.readers.run("reading the end of a log", move |tx| Ok(log_end(tx.connection, request)?)))
     }
 
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
@@ -124,5 +128,22 @@ fn log(connection: &Connection, request: LogRequest) -> rusqlite::Result<LogPage
         .prepare_cached(include_str!("sql/jobs/select_log.sql"))?
         .query_map(params![request.id.0, claim_number, chunk_number, request.attempt, LOG_ENTRIES_MAX], log_entry)?
         .collect::<Result<_, _>>()?;
+    Ok(LogPage { entries })
+}
+
+/// Reads backwards and stops at the size, so a long log costs no more than what is shown of it.
+fn log_end(connection: &Connection, request: LogEndRequest) -> rusqlite::Result<LogPage> {
+    let mut statement = connection.prepare_cached(include_str!("sql/jobs/select_log_end.sql"))?;
+    let rows = statement.query_map(params![request.id.0, request.claim_number.0], log_entry)?;
+    let (mut entries, mut bytes): (Vec<LogEntry>, usize) = (Vec::new(), 0);
+    for row in rows {
+        let entry = row?;
+        bytes += entry.text.len();
+        entries.push(entry);
+        if bytes >= request.bytes_max {
+            break;
+        }
+    }
+    entries.reverse();
     Ok(LogPage { entries })
 }

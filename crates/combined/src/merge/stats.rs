@@ -43,6 +43,8 @@ pub(crate) fn merge_queues(parts: Vec<(usize, Vec<QueueStats>)>, home: impl Fn(&
                 for (status, jobs) in queue.jobs {
                     *sum.jobs.entry(status).or_default() += jobs;
                 }
+                sum.scheduled = sum.scheduled.saturating_add(queue.scheduled);
+                sum.has_more_scheduled |= queue.has_more_scheduled;
                 sum.oldest_waiting_at = earlier(sum.oldest_waiting_at, queue.oldest_waiting_at);
             }
             None => drop(all.insert(queue.queue.clone(), (is_home, queue))),

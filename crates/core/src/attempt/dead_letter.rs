@@ -159,6 +159,12 @@ impl DeadLetterCode {
         Self::ALL.into_iter().find(|code| code.prefixes().iter().any(|prefix| reason.starts_with(prefix)))
     }
 
+    /// The sentence of a stored reason, without its code.
+    pub fn sentence_of(reason: &str) -> &str {
+        let code = Self::ALL.into_iter().find_map(|code| reason.strip_prefix(code.as_str())?.strip_prefix(": "));
+        code.unwrap_or(reason)
+    }
+
     /// The prefixes of stored reasons with this code: the code itself, and the sentences without a code that earlier
     /// versions and the triggers of the queue's tables write.
     pub fn prefixes(self) -> Vec<String> {
@@ -288,6 +294,8 @@ mod tests {
             let text = reason.to_string();
             assert_eq!(text.split_once(": ").map(|(code, _)| code.parse()), Some(Ok(reason.code())), "{text}");
             assert_eq!(DeadLetterCode::of_reason(&text), Some(reason.code()), "{text}");
+            assert_eq!(DeadLetterCode::sentence_of(&text), reason.sentence());
+            assert_eq!(DeadLetterCode::sentence_of(&reason.sentence()), reason.sentence());
         }
     }
 

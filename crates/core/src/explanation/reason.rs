@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{BatchId, BatchStatus, Cause, JobId, LimitScope, Needs, Status, Timestamp, WorkerId, format_duration};
+use crate::{
+    BatchId, BatchStatus, Cause, DeadLetterCode, JobId, LimitScope, Needs, Status, Timestamp, WorkerId, format_duration,
+};
 
 /// Why a job is not running, or that it is. Serialised with its `code` and its values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,10 +57,10 @@ pub enum Reason {
     QueuePaused { queue: String, since: Timestamp },
     /// No worker lives.
     NoWorker,
-    /// No living worker knows its type.
-    NoWorkerForType { job_type: String, workers: u32, known: Vec<String> },
-    /// No living worker that knows its type takes from its queue.
-    NoWorkerForQueue { queue: String, job_type: String, workers: u32, taken: Vec<String> },
+    /// No living worker knows its type. `known` has the first names of `known_count`.
+    NoWorkerForType { job_type: String, workers: u32, known: Vec<String>, known_count: u32 },
+    /// No living worker that knows its type takes from its queue. `taken` has the first names of `taken_count`.
+    NoWorkerForQueue { queue: String, job_type: String, workers: u32, taken: Vec<String>, taken_count: u32 },
     /// It was inserted by plain SQL and waits for the settings of its type, which a worker registers.
     AwaitsSettings { job_type: String },
     /// As many as a limit of its queue, its type or its key allows run already.
@@ -73,6 +75,13 @@ pub enum Reason {
     Behind { jobs: u32, at_least: bool },
     /// Nothing keeps it.
     Ready,
+}
+
+/// The time of a sentence, and how instants are written in it.
+#[derive(Clone, Copy)]
+pub(crate) struct SentenceClock<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) write: &'a dyn Fn(Timestamp) -> String,
 }
 
 impl Reason {
@@ -111,23 +120,24 @@ impl Reason {
     }
 
     /// The sentence for people, without a full stop.
-    pub(crate) fn sentence(&self, now: Timestamp) -> String {
+    pub(crate) fn sentence(&self, clock: SentenceClock<'_>) -> String {
+        let SentenceClock { now, write } = clock;
         match self {
-            Self::Completed { at } => format!("it completed{}", ago(*at, now)),
-            Self::Cancelled { at, because: None } => format!("it was cancelled{}", ago(*at, now)),
+            Self::Completed { at } => format!("it completed{}", ago(*at, clock)),
+            Self::Cancelled { at, because: None } => format!("it was cancelled{}", ago(*at, clock)),
             Self::Cancelled { at, because: Some(because) } => {
-                format!("it ended as cancelled{}: {because}", ago(*at, now))
+                format!("it ended as cancelled{}: {}", ago(*at, clock), DeadLetterCode::sentence_of(because))
             }
-            Self::DeadLetter { at, because, .. } => {
-                let because = because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
-                format!("it was given up{}{because}", ago(*at, now))
+            Self::DeadLetter { at, because: None, .. } => format!("it was given up{}", ago(*at, clock)),
+            Self::DeadLetter { at, because: Some(because), .. } => {
+                format!("it was given up{}: {}", ago(*at, clock), DeadLetterCode::sentence_of(because))
             }
             Self::UniqueKeyTaken { by } => format!("it cannot be retried while job {by} has its unique key"),
             Self::Running { worker_id, since, attempt } => {
-                format!("{} runs it (attempt {attempt}){}", worker(worker_id.as_ref()), since_when(*since, now))
+                format!("{} runs it (attempt {attempt}){}", worker(worker_id.as_ref()), since_when(*since, clock))
             }
             Self::Cancelling { worker_id, requested_at, .. } => {
-                let asked = ago(Some(*requested_at), now);
+                let asked = ago(Some(*requested_at), clock);
                 format!("{} runs it and was asked to stop it{asked}", worker(worker_id.as_ref()))
             }
             Self::WorkerLost { worker_id, .. } => {
@@ -136,9 +146,9 @@ impl Reason {
                     worker(worker_id.as_ref())
                 )
             }
-            Self::Expired { at } => format!("it expired{}: the next look of a worker ends it", ago(Some(*at), now)),
+            Self::Expired { at } => format!("it expired{}: the next look of a worker ends it", ago(Some(*at), clock)),
             Self::DeadlinePassed { at } => {
-                format!("its deadline passed{}: the next look of a worker gives it up", ago(Some(*at), now))
+                format!("its deadline passed{}: the next look of a worker gives it up", ago(Some(*at), clock))
             }
             Self::ParentMissing { parent: Some(parent) } => {
                 format!("its parent, job {parent}, does not exist: housekeeping gives it up")
@@ -159,27 +169,31 @@ impl Reason {
                 format!("it waits until batch {batch}, which {is}, {}{}", ends(*needs), and_others(*others))
             }
             Self::WaitsForSignal { signal, until, others } => {
-                let until =
-                    until.map(|at| format!(" until {at}, for {} more", span(at.since(now)))).unwrap_or_default();
+                let until = until
+                    .map(|at| format!(" until {}, for {} more", write(at), span(at.since(now))))
+                    .unwrap_or_default();
                 format!("it waits for the signal {signal}{until}{}", and_others(*others))
             }
             Self::IsReleased => "what it waited for has happened: the next look of a worker releases it".to_owned(),
             Self::NotDue { at, is_retry } => {
                 let what = if *is_retry { "its last attempt failed, and it is retried" } else { "it is due" };
-                format!("{what} in {}, at {at}", span(at.since(now)))
+                format!("{what} in {}, at {}", span(at.since(now)), write(*at))
             }
             Self::QueuePaused { queue, since } => {
-                format!("queue {queue} is paused{}", since_when(Some(*since), now))
+                format!("queue {queue} is paused{}", since_when(Some(*since), clock))
             }
             Self::NoWorker => "no worker is running".to_owned(),
-            Self::NoWorkerForType { job_type, workers, known } => {
+            Self::NoWorkerForType { job_type, workers, known, known_count } => {
                 let who = plural(*workers, "the worker that runs knows", "the workers that run know");
-                format!("no running worker knows the type {job_type}: {who} {}", list(known))
+                format!("no running worker knows the type {job_type}: {who} {}", list(known, *known_count))
             }
-            Self::NoWorkerForQueue { queue, job_type, workers, taken } => {
+            Self::NoWorkerForQueue { queue, job_type, workers, taken, taken_count } => {
                 let who =
                     plural(*workers, "the worker that knows the type takes", "the workers that know the type take");
-                format!("no running worker takes {job_type} from queue {queue}: {who} from {}", list(taken))
+                format!(
+                    "no running worker takes {job_type} from queue {queue}: {who} from {}",
+                    list(taken, *taken_count)
+                )
             }
             Self::AwaitsSettings { job_type } => {
                 format!("plain SQL inserted it, and no worker has registered the settings of its type {job_type} yet")
@@ -190,7 +204,8 @@ impl Reason {
             }
             Self::LimitClosed { scope, name, key, at } => {
                 let what = limit(*scope, name, key.as_deref());
-                format!("nothing of {what} starts for another {}: the limit opens at {at}", span(at.since(now)))
+                let opens = write(*at);
+                format!("nothing of {what} starts for another {}: the limit opens at {opens}", span(at.since(now)))
             }
             Self::WorkersBusy { workers: 1, slots: 1 } => {
                 "the only slot of the one worker that can run it is taken".to_owned()
@@ -256,12 +271,12 @@ fn and_others(others: u32) -> String {
 }
 
 /// How long ago an instant was, and the instant; nothing if it is not known.
-fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
-    at.map(|at| format!(" {} ago, at {at}", span(now.since(at)))).unwrap_or_default()
+fn ago(at: Option<Timestamp>, SentenceClock { now, write }: SentenceClock<'_>) -> String {
+    at.map(|at| format!(" {} ago, at {}", span(now.since(at)), write(at))).unwrap_or_default()
 }
 
-fn since_when(at: Option<Timestamp>, now: Timestamp) -> String {
-    at.map(|at| format!(" since {at}, for {}", span(now.since(at)))).unwrap_or_default()
+fn since_when(at: Option<Timestamp>, SentenceClock { now, write }: SentenceClock<'_>) -> String {
+    at.map(|at| format!(" since {}, for {}", write(at), span(now.since(at)))).unwrap_or_default()
 }
 
 /// Whole seconds, or milliseconds below one.
@@ -282,6 +297,12 @@ fn plural(number: u32, one: &str, many: &str) -> String {
     if number == 1 { one.to_owned() } else { many.to_owned() }
 }
 
-fn list(names: &[String]) -> String {
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+/// The names, and how many there are beside them.
+fn list(names: &[String], count: u32) -> String {
+    let others = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(names.len());
+    match (names.is_empty(), others) {
+        (true, _) => "nothing".to_owned(),
+        (false, 0) => names.join(", "),
+        (false, others) => format!("{} and {others} more", names.join(", ")),
+    }
 }

@@ -152,6 +152,38 @@ fn a_job_that_no_worker_can_run_says_what_those_that_live_take() {
 }
 
 #[test]
+fn names_that_are_left_out_are_counted() {
+    let mut facts = facts(Status::Pending);
+    facts.workers[0].job_types = (10..53).map(|number| format!("type{number}")).collect();
+    let (code, sentence, _) = told(&facts);
+    assert_eq!(code, "no_worker_for_type");
+    assert!(
+        sentence.ends_with(
+            "knows type10, type11, type12, type13, type14, type15, type16, type17, type18, type19, \
+             type20, type21, type22, type23, type24, type25, type26, type27, type28, type29 and 23 more"
+        ),
+        "{sentence}"
+    );
+    let json = serde_json::to_value(explain(&facts)).unwrap();
+    assert_eq!(
+        (&json["reason"]["known"][19], &json["reason"]["known_count"]),
+        (&serde_json::json!("type29"), &serde_json::json!(43))
+    );
+}
+
+#[test]
+fn instants_are_written_as_the_reader_wants_them() {
+    let mut facts = facts(Status::Blocked);
+    facts.job.job.parent_job_id = Some(JobId(5));
+    facts.ancestors = vec![crate::Ancestor { id: JobId(5), status: Status::Pending }];
+    facts.root = Some(JobFacts { queue_paused_at: Some(before(60)), ..of(a_job(5, Status::Pending)) });
+    facts.job.job.run_at = in_seconds(60);
+    let Explanation { reason, also, .. } = explain_with(&facts, &|at| format!("<{}>", at.as_ms()));
+    assert!(reason.message.ends_with("queue default is paused since <1699999940000>, for 1m"), "{}", reason.message);
+    assert_eq!(also[0].message, "it is due in 1m, at <1700000060000>");
+}
+
+#[test]
 fn a_job_waits_for_a_slot_and_behind_others() {
     let mut facts = facts(Status::Pending);
     facts.workers[0].running = 2;
@@ -214,10 +246,7 @@ fn a_blocked_job_names_its_parent_the_root_and_what_keeps_that() {
     facts.ancestors = vec![ancestor(5, Status::DeadLetter)];
     facts.root =
         Some(of(Job { dead_letter_reason: Some("not_retried: no".to_owned()), ..a_job(5, Status::DeadLetter) }));
-    assert_eq!(
-        told(&facts).1,
-        "it waits for its parent, job 5, which is dead_letter: it was given up: not_retried: no"
-    );
+    assert_eq!(told(&facts).1, "it waits for its parent, job 5, which is dead_letter: it was given up: no");
     facts.ancestors = vec![ancestor(5, Status::Blocked), ancestor(7, Status::Blocked)];
     assert_eq!(told(&facts).0, "waits_for_itself");
     facts.ancestors.clear();
@@ -271,7 +300,9 @@ fn an_ended_job_says_how_it_ended_and_what_keeps_it_from_being_retried() {
     facts.unique_key_holder = Some(JobId(9));
     let (code, sentence, also) = told(&facts);
     assert_eq!((code, also), ("dead_letter", vec!["unique_key_taken"]));
-    assert!(sentence.ends_with(": retries_spent: all of its 4 attempts failed"), "{sentence}");
+    assert_eq!(sentence, "it was given up 1m ago, at 2023-11-14T22:12:20.000Z: all of its 4 attempts failed");
+    facts.job.job.dead_letter_reason = Some("an operator: wrong order".to_owned());
+    assert!(told(&facts).1.ends_with("Z: an operator: wrong order"), "{}", told(&facts).1);
 }
 
 #[test]

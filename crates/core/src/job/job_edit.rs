@@ -85,7 +85,7 @@ mod tests {
         let long = edit().job_data(JobData::parse("12345").unwrap());
         assert!(matches!(long.validate(&limits), Err(InvalidJob::TooLarge { .. })));
         let late = edit().due(Due::After(Duration::MAX));
-        assert!(matches!(late.validate(&limits), Err(InvalidJob::OutOfRange { .. })));
+        assert!(matches!(late.validate(&limits), Err(InvalidJob::Span { .. })));
         assert_eq!(edit().queue("q").due(Due::Now).validate(&limits), Ok(()));
     }
 }

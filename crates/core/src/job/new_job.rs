@@ -3,7 +3,9 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{Duplicate, InvalidJobData, JobData, JobId, OnDuplicate, Priority, Timestamp, UniqueWhile};
+use crate::{
+    Duplicate, InvalidJobData, JobData, JobId, OnDuplicate, Priority, Timestamp, UniqueWhile, format_duration,
+};
 
 /// A job to enqueue.
 ///
@@ -142,6 +144,14 @@ pub enum InvalidJob {
         /// The maximum.
         max: u64,
     },
+    /// A span of time is out of range.
+    #[error("{what} must be from {} to {}", format_duration(*min), format_duration(SPAN_MAX))]
+    Span {
+        /// The span.
+        what: &'static str,
+        /// The minimum.
+        min: Duration,
+    },
     /// The time to run at cannot be stored.
     #[error("run_at must be from {} to {}", Timestamp::MIN, Timestamp::MAX)]
     Instant,
@@ -168,7 +178,7 @@ pub enum InvalidJob {
 
 impl InvalidJob {
     pub(crate) const fn time_limit() -> Self {
-        Self::OutOfRange { what: "the timeout in milliseconds", min: 1, max: SPAN_SECONDS_MAX * 1000 }
+        Self::Span { what: "timeout", min: SPAN_MIN }
     }
 
     /// Checks the name of a type.
@@ -188,8 +198,9 @@ const UNIQUE_KEY_BYTES_MAX: usize = 1000;
 /// The maximum of each of the three budgets.
 const BUDGET_MAX: u32 = 1_000_000;
 /// Ten years. A longer span is a mistake in the unit.
-const SPAN_SECONDS_MAX: u64 = 10 * 366 * 24 * 60 * 60;
-pub(crate) const SPAN_MAX: Duration = Duration::from_secs(SPAN_SECONDS_MAX);
+pub(crate) const SPAN_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// Stores keep spans in milliseconds.
+pub(crate) const SPAN_MIN: Duration = Duration::from_millis(1);
 
 impl NewJob {
     /// A job with a type and a payload; all other properties have their defaults.
@@ -366,28 +377,24 @@ impl NewJob {
                 return Err(InvalidJob::OutOfRange { what, min: 0, max: u64::from(BUDGET_MAX) });
             }
         }
-        check_span("the timeout in milliseconds", self.timeout)?;
-        check_span("the time to the expiry in milliseconds", self.expires_in)?;
-        check_span("the time to the deadline in milliseconds", self.deadline_in)?;
+        check_span("timeout", self.timeout)?;
+        check_span("expires_in", self.expires_in)?;
+        check_span("deadline_in", self.deadline_in)?;
         check_due(self.due)
     }
 }
 
 pub(crate) fn check_due(due: Due) -> Result<(), InvalidJob> {
     match due {
-        Due::After(delay) if delay > SPAN_MAX => {
-            Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
-        }
+        Due::After(delay) if delay > SPAN_MAX => Err(InvalidJob::Span { what: "delay", min: Duration::ZERO }),
         Due::At(instant) if !(Timestamp::MIN..=Timestamp::MAX).contains(&instant) => Err(InvalidJob::Instant),
         _ => Ok(()),
     }
 }
 
-fn check_span(what: &'static str, span: Option<Duration>) -> Result<(), InvalidJob> {
+pub(crate) fn check_span(what: &'static str, span: Option<Duration>) -> Result<(), InvalidJob> {
     match span {
-        Some(span) if !(Duration::from_millis(1)..=SPAN_MAX).contains(&span) => {
-            Err(InvalidJob::OutOfRange { what, min: 1, max: SPAN_SECONDS_MAX * 1000 })
-        }
+        Some(span) if !(SPAN_MIN..=SPAN_MAX).contains(&span) => Err(InvalidJob::Span { what, min: SPAN_MIN }),
         _ => Ok(()),
     }
 }
@@ -439,8 +446,9 @@ mod tests {
     #[test]
     fn absurd_budgets_limits_and_delays_are_refused() {
         let job = || NewJob::new("a", JobData::default());
+        let many = job().max_retries(u32::MAX).validate(&Limits::default()).unwrap_err();
+        assert_eq!(many.to_string(), "max_retries must be from 0 to 1000000");
         let absurd = [
-            job().max_retries(u32::MAX),
             job().timeout(Duration::ZERO),
             job().timeout(Duration::MAX),
             job().delay(Duration::MAX),
@@ -452,7 +460,9 @@ mod tests {
             job().deadline_in(Duration::MAX),
         ];
         for job in absurd {
-            assert!(matches!(job.validate(&Limits::default()), Err(InvalidJob::OutOfRange { .. })), "{job:?}");
+            let error = job.validate(&Limits::default()).unwrap_err();
+            assert!(matches!(error, InvalidJob::Span { .. }), "{job:?}");
+            assert!(error.to_string().ends_with("s to 3660d"), "{error}");
         }
     }
 }

@@ -1,7 +1,9 @@
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use thiserror::Error;
 
 use crate::{
     Action, BatchChange, BatchId, Filter, JobEdit, JobId, LimitRule, LimitSubject, NewSignal, QueueChange, Selection,
@@ -128,6 +130,11 @@ impl Deed {
         Self::new(action, format!("schedule {name}"))
     }
 
+    /// A backfill of a schedule, from one instant on and before another.
+    pub fn backfill(name: &str, from: Timestamp, to: Timestamp) -> Self {
+        Self::new("backfill", format!("schedule {name}: {from} to {to}"))
+    }
+
     /// A pause of a schedule, with its reason.
     pub fn pause_schedule(name: &str, reason: &str) -> Self {
         Self::new("pause", format!("schedule {name}: {reason}"))
@@ -185,6 +192,62 @@ fn described(filter: &Filter) -> String {
     add("failure type", failure_types.as_ref().map(|all| all.iter().map(ToString::to_string).collect()));
     add("reason", reasons.as_ref().map(|all| all.iter().map(ToString::to_string).collect()));
     if parts.is_empty() { "all jobs".to_owned() } else { format!("jobs of {}", parts.join(", ")) }
+}
+
+/// The verb of a deed, to find its entries by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeedAction(&'static str);
+
+impl DeedAction {
+    /// The words of all.
+    pub const ALL: [&'static str; 23] = [
+        "retry",
+        "retry_alone",
+        "retry_from_start",
+        "retry_alone_from_start",
+        "cancel",
+        "delete",
+        "discard",
+        "reprioritise",
+        "edit",
+        "enqueue",
+        "pause",
+        "resume",
+        "set_limit",
+        "unset_limit",
+        "close",
+        "signal",
+        "run",
+        "backfill",
+        "add_schedule",
+        "remove_schedule",
+        "apply_schedules",
+        "add_token",
+        "revoke_token",
+    ];
+
+    /// The word, as entries have it.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// The word is not the verb of a deed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("\"{word}\" is not an action: expected one of {}", DeedAction::ALL.join(", "))]
+pub struct UnknownDeedAction {
+    word: String,
+}
+
+impl FromStr for DeedAction {
+    type Err = UnknownDeedAction;
+
+    /// Also reads what people see, such as `remove schedule`.
+    fn from_str(word: &str) -> Result<Self, UnknownDeedAction> {
+        let written = word.trim().replace([' ', '-'], "_");
+        let known = Self::ALL.into_iter().find(|known| *known == written);
+        known.map(Self).ok_or_else(|| UnknownDeedAction { word: word.to_owned() })
+    }
 }
 
 /// What became of a deed.
@@ -307,6 +370,48 @@ mod tests {
         let of = |filter| Deed::on_jobs(Action::Retry, &Selection::Matching(filter)).target;
         assert_eq!(of(filter), "jobs of status retrying or dead_letter, queue mail");
         assert_eq!(of(Filter::all()), "all jobs");
+    }
+
+    #[test]
+    fn an_action_is_found_as_it_is_stored_and_as_it_is_shown() {
+        for word in ["remove_schedule", "remove schedule", "remove-schedule"] {
+            assert_eq!(word.parse::<DeedAction>().unwrap().as_str(), "remove_schedule");
+        }
+        let error = "cancell".parse::<DeedAction>().unwrap_err().to_string();
+        assert!(error.starts_with("\"cancell\" is not an action: expected one of retry, "), "{error}");
+    }
+
+    #[test]
+    fn every_deed_has_an_action_that_can_be_found() {
+        let id = JobId(1);
+        let (jobs, batch) = (Selection::job(id), BatchId(1));
+        let actions = [
+            Action::Retry,
+            Action::RetryAlone,
+            Action::RetryFromStart,
+            Action::RetryAloneFromStart,
+            Action::Cancel,
+            Action::Delete,
+            Action::Discard,
+            Action::Reprioritise(crate::Priority::HIGH),
+        ];
+        let subject = LimitSubject::Queue("mail".to_owned());
+        let now = Timestamp::from_ms(0);
+        let mut deeds: Vec<Deed> = actions.map(|action| Deed::on_jobs(action, &jobs)).into();
+        deeds.extend([QueueChange::Pause, QueueChange::Resume].map(|change| Deed::on_queue(change, "mail")));
+        let changes = [BatchChange::Close, BatchChange::Cancel, BatchChange::Retry];
+        deeds.extend(changes.map(|change| Deed::on_batch(change, batch)));
+        deeds.extend([
+            Deed::edit(id, &JobEdit::default()),
+            Deed::backfill("nightly", now, now),
+            Deed::pause_schedule("nightly", "work"),
+            Deed::set_limit(&subject, &LimitRule::default()),
+            Deed::unset_limit(&subject),
+            Deed::signal(&NewSignal { batch, name: "approved".to_owned(), data: None }),
+        ]);
+        for deed in deeds {
+            assert_eq!(deed.action.parse::<DeedAction>().unwrap().as_str(), deed.action);
+        }
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// The log of a job's attempts, in order.
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage>;
 
+    /// The end of the log of one attempt, in order.
+    fn log_end(&self, request: LogEndRequest) -> StoreFuture<'_, LogPage>;
+
     /// The depths of all queues, and what ended in each of the last `minutes` minutes.
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats>;
 
@@ -105,6 +108,19 @@ pub struct JobDetail {
     /// What it waits or waited for, in the order in which it was given, its parent included. At most
     /// [`WorkflowCheck::DEPENDENCIES_MAX`](crate::WorkflowCheck::DEPENDENCIES_MAX), without results.
     pub dependencies: Vec<Dependency>,
+}
+
+impl JobDetail {
+    /// The attempt that was claimed last.
+    pub fn newest_attempt(&self) -> Option<&Attempt> {
+        self.attempts.iter().max_by_key(|attempt| attempt.claim_number)
+    }
+
+    /// The attempt that was claimed last of those with a number. A number comes again after a retry by hand, and after an
+    /// attempt that did not count.
+    pub fn newest_attempt_of(&self, number: u32) -> Option<&Attempt> {
+        self.attempts.iter().filter(|attempt| attempt.attempt == number).max_by_key(|attempt| attempt.claim_number)
+    }
 }
 
 /// Where a job is in a workflow.
@@ -333,7 +349,7 @@ impl Action {
     }
 }
 
-/// The result of an action.
+/// The result of an action. An action that changed nothing is no error: check [`Actioned::refused`], which says why.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Actioned {
     /// The number of changed jobs, including the children that a retry revived.
@@ -419,6 +435,32 @@ pub struct LogRequest {
     pub after: Option<(ClaimNumber, u32)>,
 }
 
+impl LogRequest {
+    /// The same from the newest attempt with the number on, if several attempts of the job have the number.
+    #[must_use]
+    pub fn from_newest(self, detail: &JobDetail) -> Self {
+        let newest = self.attempt.and_then(|number| detail.newest_attempt_of(number));
+        let Some(newest) = newest else { return self };
+        let begin = (ClaimNumber(newest.claim_number.0.saturating_sub(1)), Self::PIECE_MAX);
+        Self { after: self.after.max(Some(begin)), ..self }
+    }
+
+    /// The highest position of a piece that every database can hold.
+    pub const PIECE_MAX: u32 = i32::MAX as u32;
+}
+
+/// A request for the end of the log of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEndRequest {
+    /// The job.
+    pub id: JobId,
+    /// The claim number of the attempt.
+    pub claim_number: ClaimNumber,
+    /// From the end, pieces are read until they have this many bytes together. The first one is read in whole, so there
+    /// may be more.
+    pub bytes_max: usize,
+}
+
 /// Part of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LogPage {
@@ -463,6 +505,11 @@ pub struct QueueStats {
     pub paused_at: Option<Timestamp>,
     /// The number of its jobs in each status.
     pub jobs: BTreeMap<Status, u64>,
+    /// How many of its pending jobs are due later. The others could run now.
+    pub scheduled: u64,
+    /// Whether more may be due later: the first [`QueueStats::TIMED_LOOKED_AT`] jobs with a time are looked at, and beyond
+    /// them the number is known only while few jobs could run now.
+    pub has_more_scheduled: bool,
     /// When the job that has waited longest became claimable. Of each type the first [`QueueStats::LOOKED_AT`] jobs in the
     /// order of claims are looked at, and fewer if there are more than thirty types. In [`Health`] it is
     /// [`TypeBacklog::JOBS_MAX`](crate::TypeBacklog::JOBS_MAX) of them.
@@ -472,6 +519,15 @@ pub struct QueueStats {
 impl QueueStats {
     /// How many waiting jobs of a type are looked at for the oldest one. It bounds the cost of the statistics.
     pub const LOOKED_AT: u32 = 200;
+    /// How many jobs with a time, of all queues together, are looked at for those that are due later. It also bounds
+    /// the cost.
+    pub const TIMED_LOOKED_AT: u32 = 1000;
+
+    /// How many of its pending jobs could run now if the queue is open and has room. At most so many if
+    /// [`QueueStats::has_more_scheduled`].
+    pub fn could_run_now(&self) -> u64 {
+        self.jobs.get(&Status::Pending).copied().unwrap_or(0).saturating_sub(self.scheduled)
+    }
 }
 
 /// What ended in one minute in one queue.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::{Awaited, JobId, JobRequest, Needs, NewDependency, Otherwise, parse_duration};
+use crate::{Awaited, JobId, JobRequest, JsonObject, Needs, NewDependency, Otherwise, parse_duration};
 
 /// A line of a workflow.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub enum InvalidWorkflowLine {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
-    batch: HeaderBatch,
+    batch: JsonObject<HeaderBatch>,
 }
 
 #[derive(Deserialize)]
@@ -67,12 +67,12 @@ impl WorkflowLine {
         let fields = serde_json::from_str::<Fields<'_>>(line).map(|fields| fields.0).unwrap_or_default();
         let has = |name: &str| fields.iter().any(|(known, _)| known == name);
         if has("batch") && !has("job_type") {
-            let Header { batch: HeaderBatch { name, open } } = serde_json::from_str(line)?;
+            let Header { batch: JsonObject(HeaderBatch { name, open }) } = serde_json::from_str(line)?;
             return Ok(Self::Batch { name, is_open: open });
         }
         if !has("ref") && !has("after") {
-            let request = serde_json::from_str(line)?;
-            return Ok(Self::Job { request, reference: None, after: Vec::new() });
+            let JsonObject(request) = serde_json::from_str(line)?;
+            return Ok(Self::Job { request: Box::new(request), reference: None, after: Vec::new() });
         }
         let (mut reference, mut after, mut job) = (None, Vec::new(), String::from("{"));
         for (name, value) in &fields {
@@ -219,7 +219,12 @@ mod tests {
             let Ok(WorkflowLine::Batch { name, is_open }) = WorkflowLine::parse(line) else { panic!("{line}") };
             assert_eq!((name.as_str(), is_open), ("import 42", expected));
         }
-        for line in [r#"{"batch": {}}"#, r#"{"batch": "x"}"#, r#"{"batch": {"name": "x"}, "queue": "q"}"#] {
+        for line in [
+            r#"{"batch": {}}"#,
+            r#"{"batch": "x"}"#,
+            r#"{"batch": ["x", true]}"#,
+            r#"{"batch": {"name": "x"}, "queue": "q"}"#,
+        ] {
             assert!(WorkflowLine::parse(line).is_err(), "{line}");
         }
     }
@@ -287,6 +292,8 @@ mod tests {
             r#"{"job_type": "work", "job_type": "mail", "after": []}"#,
             r#"{"ref": "a"}"#,
             "[]",
+            r#"["work"]"#,
+            r#"["work", {}, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null]"#,
             "",
         ] {
             assert!(WorkflowLine::parse(line).is_err(), "{line}");

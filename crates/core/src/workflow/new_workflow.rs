@@ -1,12 +1,11 @@
 use std::collections::{HashMap, HashSet};
 use std::mem::discriminant;
 use std::pin::Pin;
-use std::time::Duration;
 
 use futures_core::Stream;
 use thiserror::Error;
 
-use crate::job::new_job::{NAME_BYTES_MAX, SPAN_MAX, check_name};
+use crate::job::new_job::{NAME_BYTES_MAX, check_name, check_span};
 use crate::{
     Awaited, BatchId, ClaimNumber, InvalidJob, JobId, Limits, Needs, NewDependency, NewJob, StoreError, ValidJob,
     WorkerId,
@@ -165,6 +164,11 @@ pub enum InvalidWorkflow {
         /// The reference.
         reference: String,
     },
+    /// A step waits for a step of another workflow.
+    #[error(
+        "a step cannot wait for a step of another workflow: enqueue that one first, and wait for the id of its job"
+    )]
+    StepElsewhere,
     /// Two jobs have the same reference.
     #[error("two jobs have the ref \"{reference}\": give each another one")]
     RepeatedReference {
@@ -173,7 +177,8 @@ pub enum InvalidWorkflow {
     },
     /// A job waits for the batch, or for a signal to it, and there is none.
     #[error(
-        "a job that waits for {what} needs a batch: begin with a line such as {{\"batch\": {{\"name\": \"import\"}}}}"
+        "a job that waits for {what} needs a batch: make one, in lines with a first line such as {{\"batch\": \
+         {{\"name\": \"import\"}}}}, in Rust with Workflow::new"
     )]
     NeedsBatch {
         /// What it waits for.
@@ -262,7 +267,7 @@ impl WorkflowCheck {
             }
             Awaited::Signal { name, timeout } => {
                 check_name("name of the signal", name, NAME_BYTES_MAX)?;
-                check_timeout(*timeout)?;
+                check_span("the timeout of a signal", *timeout)?;
             }
         }
         Ok(())
@@ -304,19 +309,10 @@ fn in_words(awaited: &Awaited) -> String {
     }
 }
 
-fn check_timeout(timeout: Option<Duration>) -> Result<(), InvalidJob> {
-    match timeout {
-        Some(span) if !(Duration::from_millis(1)..=SPAN_MAX).contains(&span) => Err(InvalidJob::OutOfRange {
-            what: "the timeout of a signal in milliseconds",
-            min: 1,
-            max: u64::try_from(SPAN_MAX.as_millis()).unwrap_or(u64::MAX),
-        }),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::JobData;
 

@@ -3,8 +3,8 @@ pub(crate) mod selected;
 use std::sync::Arc;
 
 use longshore_core::{
-    ClaimNumber, Filter, Job, JobDetail, JobId, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, PageCursor,
-    Selection,
+    ClaimNumber, Filter, Job, JobDetail, JobId, JobPage, JobPageRequest, LogEndRequest, LogEntry, LogPage, LogRequest,
+    PageCursor, Selection,
 };
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -152,6 +152,19 @@ pub(crate) async fn log(parts: Arc<Parts>, request: LogRequest) -> Result<LogPag
         )
         .await?;
     Ok(LogPage { entries: rows.iter().map(log_entry).collect::<Result<_, _>>()? })
+}
+
+/// The end of the log of one attempt.
+pub(crate) async fn log_end(parts: Arc<Parts>, request: LogEndRequest) -> Result<LogPage, Fault> {
+    let session = parts.pool.session().await?;
+    let bytes_max = i64::try_from(request.bytes_max).unwrap_or(i64::MAX);
+    let rows = session
+        .query(
+            sql!("reading/select_log_end"),
+            &[(&request.id.0, Type::INT8), (&request.claim_number.0, Type::INT8), (&bytes_max, Type::INT8)],
+        )
+        .await?;
+    Ok(LogPage { entries: rows.iter().rev().map(log_entry).collect::<Result<_, _>>()? })
 }
 
 fn to_integer(count: u32) -> i32 {

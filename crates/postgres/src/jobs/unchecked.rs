@@ -2,15 +2,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_core::JobId;
 use postgres_types::Type;
+use tokio_postgres::Error;
 
 use crate::jobs::claim::hints::Changes;
 use crate::jobs::state::children::{ParentEnd, tell_children};
-use crate::jobs::state::lock_free;
+use crate::jobs::state::{Held, lock_free};
 use crate::session::apart::apart;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
 use crate::session::sql::sql;
-use crate::session::statements::Parameter;
+use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
 use crate::upkeep::counts::Counts;
 use crate::upkeep::stats::now;
@@ -40,6 +41,15 @@ pub(crate) async fn check_children(parts: &Parts) -> Result<(), Fault> {
     transaction.execute(sql!("jobs/delete_unchecked"), &[(&checked, Type::INT8_ARRAY)]).await?;
     transaction.commit().await?;
     parts.claims.hints.give(changes);
+    Ok(())
+}
+
+/// What was noted when these were enqueued holds no more: a person lets them wait for a parent that has ended.
+pub(crate) async fn forget_unchecked(session: &Session, children: &[&Held]) -> Result<(), Error> {
+    let ids: Vec<i64> = children.iter().filter(|job| job.parent.is_some()).map(|job| job.id.0).collect();
+    if !ids.is_empty() {
+        session.execute(sql!("jobs/delete_unchecked"), &[(&ids, Type::INT8_ARRAY)]).await?;
+    }
     Ok(())
 }
 

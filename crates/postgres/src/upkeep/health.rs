@@ -21,7 +21,7 @@ use crate::upkeep::long_attempts::long_attempts;
 use crate::upkeep::partitions::ahead::STEP_MIN;
 use crate::upkeep::partitions::layout::Layout;
 use crate::upkeep::partitions::obstacle::Obstacle;
-use crate::upkeep::stats::{backlog, now, queues};
+use crate::upkeep::stats::{backlog, now, queues, timed_jobs};
 use crate::upkeep::strays::strays;
 use crate::upkeep::stuck::blocked_page;
 use crate::workers;
@@ -48,7 +48,8 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
     let session: &Session = &transaction;
     let now = now(session).await?;
     let backlog = backlog(session, TypeBacklog::JOBS_MAX).await?;
-    let queues = queues(session, &backlog).await?;
+    let mut queues = queues(session, &backlog).await?;
+    timed_jobs(session, now).await?.count_in(&mut queues, &backlog, TypeBacklog::JOBS_MAX);
     let dead_letters = queues.iter().filter_map(|queue| queue.jobs.get(&Status::DeadLetter)).sum();
     let health = Health {
         now,

@@ -273,7 +273,7 @@ async fn remove_all(transaction: &Transaction, jobs: &[Held], now: Timestamp) ->
         match delete(transaction, std::slice::from_ref(job), now, &mut of_one).await {
             Err(fault) if fault.is_refusal() => {
                 transaction.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
-                tracing::warn!(job_id = job.id.0, ?fault, "a constraint prevented the removal of an old job");
+                tracing::warn!(job_id = job.id.0, reason = %fault.reason(), "a constraint prevented the removal of an old job");
                 pruned.kept += 1;
             }
             done => {

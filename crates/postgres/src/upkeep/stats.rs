@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use longshore_core::{Filter, MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
+use longshore_core::{Filter, MinuteStats, QueueStats, Stats, Status, TimedJobs, Timestamp, TypeBacklog};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
@@ -23,8 +23,9 @@ pub(crate) async fn stats(parts: Arc<Parts>, minutes: u32) -> Result<Stats, Faul
     let now = now(&transaction).await?;
     let minutes = select_minutes(&transaction, minutes, now).await?;
     let backlog = backlog(&transaction, QueueStats::LOOKED_AT).await?;
-    let stats =
-        Stats { queues: queues(&transaction, &backlog).await?, minutes, next_due_at: next_due_at(&transaction).await? };
+    let mut queues = queues(&transaction, &backlog).await?;
+    timed_jobs(&transaction, now).await?.count_in(&mut queues, &backlog, QueueStats::LOOKED_AT);
+    let stats = Stats { queues, minutes, next_due_at: next_due_at(&transaction).await? };
     transaction.commit().await?;
     Ok(stats)
 }
@@ -99,6 +100,22 @@ async fn next_due_at(session: &Session) -> Result<Option<Timestamp>, Error> {
     row.map(|row| row.try_get(0).map(|Instant(due_at)| due_at)).transpose()
 }
 
+/// The first jobs with a time, to tell those that are due later.
+pub(crate) async fn timed_jobs(session: &Session, now: Timestamp) -> Result<TimedJobs, Error> {
+    let limit = i64::from(QueueStats::TIMED_LOOKED_AT);
+    let mut timed = TimedJobs::new(now);
+    for row in session.query(sql!("upkeep/select_timed"), &[(&limit, Type::INT8)]).await? {
+        let columns = &mut Columns::of(&row);
+        let queue: String = columns.read()?;
+        let status = match columns.read::<bool>()? {
+            true => Status::Retrying,
+            false => Status::Pending,
+        };
+        timed.add(queue, status, columns.instant()?);
+    }
+    Ok(timed)
+}
+
 /// The order of the columns of `select_depths.sql`.
 const COLUMNS: [Status; 7] = [
     Status::Pending,
@@ -139,7 +156,7 @@ pub(crate) async fn count(session: &Session, filter: &Filter) -> Result<u64, Err
     Ok(count)
 }
 
-/// Every queue that has or had jobs or is paused, from the stored counts.
+/// Every queue that has or had jobs or is paused, from the stored counts. What is due later is not counted.
 pub(crate) async fn queues(session: &Session, backlog: &[TypeBacklog]) -> Result<Vec<QueueStats>, Error> {
     let mut queues: BTreeMap<String, QueueStats> = BTreeMap::new();
     for (queue, depths) in depths(session).await? {
@@ -162,7 +179,14 @@ pub(crate) async fn queues(session: &Session, backlog: &[TypeBacklog]) -> Result
 }
 
 const fn empty(queue: String) -> QueueStats {
-    QueueStats { queue, paused_at: None, jobs: BTreeMap::new(), oldest_waiting_at: None }
+    QueueStats {
+        queue,
+        paused_at: None,
+        jobs: BTreeMap::new(),
+        scheduled: 0,
+        has_more_scheduled: false,
+        oldest_waiting_at: None,
+    }
 }
 
 /// Jobs that could run now, by queue and type, counted up to a limit for each.

@@ -66,7 +66,7 @@ async fn step(
     let row = match session.query_opt(statement, &parameters).await.map_err(Fault::from) {
         // A constraint or a trigger of the application.
         Err(fault) if fault.is_refusal() => {
-            tracing::error!(?fault, statement = statement.name, "rows that nobody can use cannot be settled");
+            tracing::error!(reason = %fault.reason(), statement = statement.name, "rows that nobody can use cannot be settled");
             return Ok(Step { next: None, found: 0 });
         }
         row => row?.expect("counts are one row"),

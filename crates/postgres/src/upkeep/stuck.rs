@@ -145,7 +145,7 @@ pub(crate) async fn settle(parts: &Parts, rows_max: u32) -> Result<Settled, Faul
             for blocked in &page.stuck {
                 match fix(parts, std::slice::from_ref(blocked)).await {
                     Err(fault) if fault.is_refusal() => {
-                        tracing::error!(job_id = blocked.id.0, ?fault, "a constraint keeps a job from being given up");
+                        tracing::error!(job_id = blocked.id.0, reason = %fault.reason(), "a constraint keeps a job from being given up");
                     }
                     fixed => settled.jobs += fixed?,
                 }

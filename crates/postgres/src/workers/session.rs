@@ -107,7 +107,7 @@ async fn write(pool: &Pool, sql: &'static Sql, worker: i32, session_key: i64) ->
     match tokio::time::timeout(TRY_MAX, written).await {
         Ok(Ok(())) => true,
         Ok(Err(fault)) => {
-            tracing::debug!(worker, ?fault, "could not write about the session of a worker");
+            tracing::debug!(worker, reason = %fault.reason(), "could not write about the session of a worker");
             false
         }
         Err(_) => false,

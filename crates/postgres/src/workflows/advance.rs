@@ -71,7 +71,7 @@ pub(crate) async fn advance_at_once(parts: &Parts) {
         Ok::<_, Fault>(())
     };
     if let Err(fault) = steps.await {
-        tracing::debug!(?fault, "what follows from the end of jobs is left to the next look");
+        tracing::debug!(reason = %fault.reason(), "what follows from the end of jobs is left to the next look");
     }
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn advance_to_end(parts: &Parts) {
         Ok::<_, Fault>(())
     };
     if let Err(fault) = steps.await {
-        tracing::debug!(?fault, "what follows from a change is left to the next look");
+        tracing::debug!(reason = %fault.reason(), "what follows from a change is left to the next look");
     }
 }
 

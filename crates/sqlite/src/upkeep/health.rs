@@ -9,10 +9,10 @@ use rusqlite::{Connection, params};
 
 use crate::database::column;
 use crate::jobs::actions::keepers::Keepers;
-use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows};
+use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows, unplaced_rows};
 use crate::moving::fence;
 use crate::upkeep::long_attempts::long_attempts;
-use crate::upkeep::stats::{backlog, queues};
+use crate::upkeep::stats::{backlog, queues, timed_jobs};
 use crate::workers::worker_record::{Signs, workers};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -28,7 +28,8 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
         workers(connection, signs)?.into_iter().partition(|worker| worker.is_alive);
     let known: BTreeSet<String> = living.iter().flat_map(|worker| worker.job_types.iter().cloned()).collect();
     let backlog = backlog(connection, TypeBacklog::JOBS_MAX)?;
-    let queues = queues(connection, &backlog)?;
+    let mut queues = queues(connection, &backlog)?;
+    timed_jobs(connection, now)?.count_in(&mut queues, &backlog, TypeBacklog::JOBS_MAX);
     Ok(Health {
         now,
         latest_record_at: latest_record_at(connection)?,
@@ -68,7 +69,8 @@ fn local(path: &Path) -> LocalHealth {
 const BLOCKED_MAX: u32 = 10_000;
 
 fn stuck(connection: &Connection, blocked_max: u32) -> rusqlite::Result<Vec<StuckJob>> {
-    let rows = stuck_rows(connection, StuckJob::TOLD_MAX as u32)?;
+    let mut rows = stuck_rows(connection, StuckJob::TOLD_MAX as u32)?;
+    rows.extend(unplaced_rows(connection, StuckJob::TOLD_MAX as u32)?);
     let mut stuck: Vec<StuckJob> = rows.into_iter().map(|id| StuckJob { id, cause: StuckCause::UnusableRow }).collect();
     for job in blocked_page(connection, (i64::MIN, i64::MIN), blocked_max)? {
         match job.cause {
@@ -81,6 +83,7 @@ fn stuck(connection: &Connection, blocked_max: u32) -> rusqlite::Result<Vec<Stuc
         }
     }
     stuck.sort_unstable_by_key(|job| job.id);
+    stuck.dedup_by_key(|job| job.id);
     stuck.truncate(StuckJob::TOLD_MAX);
     Ok(stuck)
 }

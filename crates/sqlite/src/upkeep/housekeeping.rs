@@ -7,7 +7,7 @@ use crate::database::column;
 use crate::database::fault::Fault;
 use crate::jobs::actions::keepers::Keepers;
 use crate::jobs::family::{Family, bury_children};
-use crate::jobs::stuck::{Settle, blocked_page, stuck_rows};
+use crate::jobs::stuck::{Settle, blocked_page, stuck_rows, unplaced_rows};
 use crate::limits;
 use crate::store::Parts;
 use crate::upkeep::audit::{Drift, find_drift};
@@ -74,7 +74,9 @@ async fn settle(parts: &Parts, rows_max: u32) -> Result<Settled, StoreError> {
     let (page, mut ids) = parts
         .readers
         .run("finding jobs that cannot continue", move |tx| {
-            Ok((blocked_page(tx.connection, after, rows_max)?, stuck_rows(tx.connection, rows_max)?))
+            let mut ids = stuck_rows(tx.connection, rows_max)?;
+            ids.extend(unplaced_rows(tx.connection, rows_max)?);
+            Ok((blocked_page(tx.connection, after, rows_max)?, ids))
         })
         .await?;
     let is_full = page.len() == rows_max as usize;

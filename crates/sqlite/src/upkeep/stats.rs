@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 
-use longshore_core::{History, MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
+use longshore_core::{History, MinuteStats, QueueStats, Stats, Status, TimedJobs, Timestamp, TypeBacklog};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::database::column;
@@ -19,7 +19,9 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
         .query_map(params![first_of(minutes, now), now.minute()], minute)?
         .collect::<Result<_, _>>()?;
     let backlog = backlog(connection, QueueStats::LOOKED_AT)?;
-    Ok(Stats { queues: queues(connection, &backlog)?, minutes, next_due_at: next_due_at(connection)? })
+    let mut queues = queues(connection, &backlog)?;
+    timed_jobs(connection, now)?.count_in(&mut queues, &backlog, QueueStats::LOOKED_AT);
+    Ok(Stats { queues, minutes, next_due_at: next_due_at(connection)? })
 }
 
 const fn first_of(minutes: u32, now: Timestamp) -> i64 {
@@ -74,7 +76,18 @@ fn next_due_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
         .optional()
 }
 
-/// Every queue that has or had jobs or is paused, from the stored counts.
+/// The first jobs with a time, to tell those that are due later.
+pub(crate) fn timed_jobs(connection: &Connection, now: Timestamp) -> rusqlite::Result<TimedJobs> {
+    let mut timed = TimedJobs::new(now);
+    let mut statement = connection.prepare_cached(include_str!("../sql/upkeep/select_timed.sql"))?;
+    let mut rows = statement.query([QueueStats::TIMED_LOOKED_AT])?;
+    while let Some(row) = rows.next()? {
+        timed.add(column::text(row, 0)?, column::status(row, 1)?, column::timestamp(row, 2)?);
+    }
+    Ok(timed)
+}
+
+/// Every queue that has or had jobs or is paused, from the stored counts. What is due later is not counted.
 pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqlite::Result<Vec<QueueStats>> {
     let mut queues: BTreeMap<String, QueueStats> = BTreeMap::new();
     let depths: Vec<(String, Status, u64)> = connection
@@ -107,7 +120,14 @@ pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqli
 }
 
 fn empty(queue: String) -> QueueStats {
-    QueueStats { queue, paused_at: None, jobs: BTreeMap::new(), oldest_waiting_at: None }
+    QueueStats {
+        queue,
+        paused_at: None,
+        jobs: BTreeMap::new(),
+        scheduled: 0,
+        has_more_scheduled: false,
+        oldest_waiting_at: None,
+    }
 }
 
 /// Jobs that could run now, by queue and type, counted up to a limit for each.

@@ -88,8 +88,7 @@ impl Work for EnqueueWorkflow {
 /// A worker looks after the commit at what may have happened before, such as the end of an older job. After Err the
 /// transaction is unchanged. As for [`enqueue_in`](crate::enqueue_in), the triggers of the connection must be on.
 pub fn enqueue_workflow_in(connection: &Connection, workflow: NewWorkflow) -> Result<EnqueuedWorkflow, StoreError> {
-    let database = connection.path().unwrap_or("the database").into();
-    let context = ErrorContext { database, busy_timeout: std::time::Duration::ZERO };
+    let context = ErrorContext::of_caller(connection);
     check_connection(connection, &context.database)?;
     let (batch, jobs) = workflow.check(&Limits::default())?.into_parts();
     let now = SystemClock::new().now();

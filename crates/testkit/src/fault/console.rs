@@ -1,9 +1,9 @@
 use std::num::NonZero;
 
 use longshore_core::{
-    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreFuture, WaitingFacts,
-    WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogEndRequest,
+    LogPage, LogRequest, Maintained, Maintenance, MinuteStats, QueueChange, Selection, Stats, StoreFuture,
+    WaitingFacts, WorkerRecord,
 };
 
 use super::{FaultStore, Operation};
@@ -35,6 +35,10 @@ impl<S: Console> Console for FaultStore<S> {
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
         self.meet(Operation::Read, move |inner| inner.log(request))
+    }
+
+    fn log_end(&self, request: LogEndRequest) -> StoreFuture<'_, LogPage> {
+        self.meet(Operation::Read, move |inner| inner.log_end(request))
     }
 
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {

@@ -1,6 +1,7 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogEndRequest,
+    LogPage, LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts,
+    WorkerRecord,
 };
 
 use crate::memory::MemoryStore;
@@ -40,6 +41,10 @@ impl Console for MemoryStore {
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
         self.quietly(move |state, _| Ok(state.log(request)))
+    }
+
+    fn log_end(&self, request: LogEndRequest) -> StoreFuture<'_, LogPage> {
+        self.quietly(move |state, _| Ok(state.log_end(request)))
     }
 
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {

@@ -56,7 +56,7 @@ impl State {
             latest_record_at: self.latest_record_at(),
             local: None,
             server: None,
-            queues: self.queue_stats(),
+            queues: self.queue_stats(moment.now),
             backlog: self.backlog(),
             dead_workers: self.holding(&dead),
             known_job_types: known.into_iter().collect(),

@@ -1,4 +1,4 @@
-use longshore_core::{Job, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Selection};
+use longshore_core::{Job, JobId, JobPage, JobPageRequest, LogEndRequest, LogEntry, LogPage, LogRequest, Selection};
 
 use crate::memory::state::State;
 
@@ -53,6 +53,20 @@ impl State {
             .filter(|entry| request.attempt.is_none_or(|attempt| entry.attempt == attempt))
             .cloned()
             .collect();
+        LogPage { entries }
+    }
+
+    pub(super) fn log_end(&self, request: LogEndRequest) -> LogPage {
+        let Some(row) = self.rows.get(&request.id) else { return LogPage::default() };
+        let (mut entries, mut bytes): (Vec<LogEntry>, usize) = (Vec::new(), 0);
+        for entry in row.log.values().rev().filter(|entry| entry.claim_number == request.claim_number) {
+            if bytes >= request.bytes_max {
+                break;
+            }
+            bytes += entry.text.len();
+            entries.push(entry.clone());
+        }
+        entries.reverse();
         LogPage { entries }
     }
 }

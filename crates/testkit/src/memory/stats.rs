@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Retention, Stats, Status, Timestamp};
 
+use crate::memory::jobs::row::Row;
 use crate::memory::state::State;
 
 /// How often house is kept, and the pause between two steps.
@@ -30,21 +31,23 @@ pub(super) struct MinuteCounts {
 impl State {
     pub(super) fn stats(&self, minutes: u32, now: Timestamp) -> Stats {
         let next_due_at = self.rows.values().filter(|row| row.waits_for_instant()).filter_map(|row| row.due).min();
-        Stats { queues: self.queue_stats(), minutes: self.minute_stats(minutes, now), next_due_at }
+        Stats { queues: self.queue_stats(now), minutes: self.minute_stats(minutes, now), next_due_at }
     }
 
-    pub(super) fn queue_stats(&self) -> Vec<QueueStats> {
-        self.queues.iter().map(|(queue, paused_at)| self.one_queue(queue, *paused_at)).collect()
+    pub(super) fn queue_stats(&self, now: Timestamp) -> Vec<QueueStats> {
+        self.queues.iter().map(|(queue, paused_at)| self.one_queue(queue, *paused_at, now)).collect()
     }
 
-    fn one_queue(&self, queue: &str, paused_at: Option<Timestamp>) -> QueueStats {
+    fn one_queue(&self, queue: &str, paused_at: Option<Timestamp>, now: Timestamp) -> QueueStats {
         let rows = || self.rows.values().filter(|row| row.job.queue == queue);
         let mut jobs: BTreeMap<Status, u64> = BTreeMap::new();
         for row in rows() {
             *jobs.entry(row.job.status).or_default() += 1;
         }
         let oldest_waiting_at = rows().filter(|row| row.is_ready()).map(|row| row.job.run_at).min();
-        QueueStats { queue: queue.to_owned(), paused_at, jobs, oldest_waiting_at }
+        let is_scheduled = |row: &&Row| row.job.status == Status::Pending && row.due.is_some_and(|due| due > now);
+        let scheduled = rows().filter(is_scheduled).count() as u64;
+        QueueStats { queue: queue.to_owned(), paused_at, jobs, scheduled, has_more_scheduled: false, oldest_waiting_at }
     }
 
     fn minute_stats(&self, minutes: u32, now: Timestamp) -> Vec<MinuteStats> {

@@ -153,6 +153,7 @@ macro_rules! store_suite {
                 a_parent_that_is_tried_again_keeps_its_children_waiting
                 a_delayed_child_waits_for_its_parent_and_for_its_instant
                 a_child_that_is_retried_waits_for_its_parent
+                a_child_that_is_retried_before_anybody_has_looked_waits_for_its_parent
                 a_retried_parent_brings_those_that_died_with_it_along
                 a_retry_of_all_dead_letters_keeps_the_order_whoever_is_named_first
                 a_parent_that_is_retried_alone_leaves_its_children_given_up
@@ -252,6 +253,7 @@ macro_rules! store_suite {
                 the_last_of_the_log_comes_with_the_outcome
                 each_attempt_has_a_log_of_its_own
                 a_log_is_read_on_from_where_it_was_left
+                the_end_of_a_log_is_read_without_its_beginning
                 a_job_that_is_not_there_has_an_empty_log
                 progress_is_kept_and_held_between_zero_and_one
                 a_report_without_progress_leaves_it_alone
@@ -488,6 +490,10 @@ macro_rules! store_suite {
                 a_refused_enqueue_is_not_counted
                 a_queue_that_had_jobs_is_still_told
                 the_oldest_waiting_job_tells_since_when
+                jobs_that_are_due_later_are_told_from_those_that_could_run_now
+                a_job_that_is_retried_later_is_not_scheduled
+                a_pause_does_not_change_what_is_due_later
+                more_scheduled_jobs_than_are_looked_at_are_counted_while_few_could_run_now
                 what_ended_is_counted_in_its_minute
                 each_minute_and_queue_is_counted_apart_oldest_first
                 the_history_adds_minutes_up_over_spans
@@ -632,6 +638,7 @@ macro_rules! limit_suite {
                 a_limited_job_whose_expiry_has_passed_takes_no_place;
             limit_keys:
                 no_more_jobs_of_a_key_run_than_its_limit
+                jobs_of_a_key_that_are_due_later_are_counted_apart
                 a_key_is_limited_over_all_queues
                 jobs_without_a_key_are_not_limited_by_key
                 a_number_and_its_text_are_the_same_key

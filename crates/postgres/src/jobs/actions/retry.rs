@@ -10,6 +10,7 @@ use crate::jobs::outcomes::checkpoint::forget;
 use crate::jobs::reading::selected::statuses;
 use crate::jobs::state::place::{Blocker, Place, Placed, put};
 use crate::jobs::state::{Held, lock, remove};
+use crate::jobs::unchecked::forget_unchecked;
 use crate::jobs::unique_key::holders;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
@@ -135,7 +136,9 @@ async fn retry(
     if how.action.forgets_checkpoints() {
         forget(session, jobs.iter().map(|job| job.id)).await?;
     }
-    remove(session, &jobs.iter().collect::<Vec<_>>()).await?;
+    let all: Vec<&Held> = jobs.iter().collect();
+    remove(session, &all).await?;
+    forget_unchecked(session, &all).await?;
     let parents = statuses(session, jobs.iter().filter_map(|job| job.parent)).await?;
     let unmet = reopen_dependencies(session, &jobs, how.patience_until).await?;
     let retried: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();

@@ -93,7 +93,7 @@ impl Step<'_> {
                 }
                 Err(fault) if fault.is_refusal() => {
                     transaction.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
-                    tracing::warn!(job_id = id.0, ?fault, "a constraint prevented the change of a job");
+                    tracing::warn!(job_id = id.0, reason = %fault.reason(), "a constraint prevented the change of a job");
                     sum.refuse(Refusal::Constraint { id: *id });
                 }
                 Err(fault) => return Err(fault),

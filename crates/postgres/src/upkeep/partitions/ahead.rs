@@ -40,7 +40,7 @@ pub(crate) async fn provide(parts: &Parts, term: &Term) -> Result<(), Fault> {
             Err(fault) if is_busy(&fault) => return Ok(()),
             Err(fault) => return Err(fault),
         }
-        tracing::info!(?ahead, "there is a partition for the next jobs");
+        tracing::info!("there is a partition for the next jobs");
     }
     Ok(())
 }

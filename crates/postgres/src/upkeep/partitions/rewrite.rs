@@ -52,7 +52,7 @@ impl Rewrite<'_> {
     pub(super) async fn run(&self, parts: &Parts, term: &Term) -> Result<Rewritten, Fault> {
         match self.attempt(parts, term).await {
             Err(fault) if is_busy(&fault) => {
-                tracing::debug!(?fault, "others were in the way of dropping a partition");
+                tracing::debug!(reason = %fault.reason(), "others were in the way of dropping a partition");
                 Ok(Rewritten::Busy)
             }
             done => done,

@@ -1,5 +1,6 @@
 use longshore_core::{
-    ClaimRequest, JobEdit, LimitRule, LimitScope, LimitSelection, Limiting, NewJob, OnDuplicate, Priority, Store,
+    ClaimRequest, Console, JobEdit, LimitRule, LimitScope, LimitSelection, Limiting, NewJob, OnDuplicate, Priority,
+    Store,
 };
 
 use super::{apply, by_key, concurrency, job_of, of_type, row, rows, set, tenants};
@@ -24,6 +25,20 @@ where
     assert_eq!(world.claim(&worker_id, 9).await, []);
     world.complete(&worker_id, &leases[0]).await;
     assert_eq!(tenants(&world.claim(&worker_id, 9).await), "a");
+}
+
+pub async fn jobs_of_a_key_that_are_due_later_are_counted_apart<H: Harness>()
+where
+    H::Store: Limiting,
+{
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    apply(&world, of_type(), by_key(Some(1))).await;
+    world.enqueue_all(vec![job_of("a"); 3]).await;
+    world.enqueue_all(vec![job_of("a").delay(seconds(60)); 2]).await;
+    assert_eq!(world.claim(&worker_id, 9).await.len(), 1);
+    let queue = world.store.stats(0).await.expect("stats can be read").queues.remove(0);
+    assert_eq!((queue.scheduled, queue.could_run_now()), (2, 2));
 }
 
 pub async fn a_key_is_limited_over_all_queues<H: Harness>()
@@ -270,7 +285,7 @@ where
     let id = world.enqueue(job_of("a")).await;
     assert_eq!(world.claim(&worker_id, 9).await.len(), 1);
     let edit = JobEdit { job_data: Some(data(r#"{"tenant":"b"}"#)), ..JobEdit::default() };
-    longshore_core::Console::edit(&world.store, id, edit).await.expect("it can be edited");
+    world.store.edit(id, edit).await.expect("it can be edited");
     assert_eq!(ids(&world.claim(&worker_id, 9).await), [id]);
 }
 

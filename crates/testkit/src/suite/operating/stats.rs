@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 
-use longshore_core::{Action, Console, Filter, MinuteStats, QueueStats, Selection, Stats, Status};
+use longshore_core::{Action, Console, Filter, MinuteStats, QueueChange, QueueStats, Selection, Stats, Status};
 
 use crate::suite::world::seconds;
 use crate::suite::{Harness, World};
@@ -85,6 +85,64 @@ pub async fn the_oldest_waiting_job_tells_since_when<H: Harness>() {
     assert_eq!(stats(&world).await.queues[0].oldest_waiting_at, Some(world.now()));
     world.claim_one(&worker_id).await;
     assert_eq!(stats(&world).await.queues[0].oldest_waiting_at, None);
+}
+
+/// Of each queue: how many jobs are due later, and how many could run now.
+async fn scheduled<H: Harness>(world: &World<H>) -> Vec<(String, u64, u64)> {
+    let told = |queue: QueueStats| {
+        assert!(!queue.has_more_scheduled, "{queue:?}");
+        (queue.queue.clone(), queue.scheduled, queue.could_run_now())
+    };
+    stats(world).await.queues.into_iter().map(told).collect()
+}
+
+fn told(queue: &str, scheduled: u64, could_run_now: u64) -> (String, u64, u64) {
+    (queue.to_owned(), scheduled, could_run_now)
+}
+
+pub async fn jobs_that_are_due_later_are_told_from_those_that_could_run_now<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    world.enqueue(job()).await;
+    for delay in [20, 60] {
+        world.enqueue(job().delay(seconds(delay))).await;
+    }
+    world.enqueue(job().queue("other").delay(seconds(60))).await;
+    assert_eq!(scheduled(&world).await, [told("default", 2, 1), told("other", 1, 0)]);
+    // It could run now, although no worker has looked for it yet.
+    world.clock.advance(seconds(20));
+    assert_eq!(scheduled(&world).await, [told("default", 1, 2), told("other", 1, 0)]);
+    while !world.claim(&worker_id, 9).await.is_empty() {}
+    assert_eq!(scheduled(&world).await, [told("default", 1, 0), told("other", 1, 0)]);
+}
+
+pub async fn a_job_that_is_retried_later_is_not_scheduled<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(600))).await;
+    world.enqueue(job().delay(seconds(600))).await;
+    assert_eq!(scheduled(&world).await, [told("default", 1, 0)]);
+}
+
+pub async fn a_pause_does_not_change_what_is_due_later<H: Harness>() {
+    let world = World::<H>::new();
+    world.enqueue(job()).await;
+    let later = world.enqueue(job().delay(seconds(60))).await;
+    world.store.change_queue("default".to_owned(), QueueChange::Pause).await.expect("queues can be paused");
+    assert_eq!(scheduled(&world).await, [told("default", 1, 1)]);
+    world.act(later, Action::Cancel).await;
+    assert_eq!(scheduled(&world).await, [told("default", 0, 1)]);
+}
+
+pub async fn more_scheduled_jobs_than_are_looked_at_are_counted_while_few_could_run_now<H: Harness>() {
+    let world = World::<H>::new();
+    for _ in 0..3 {
+        world.enqueue_all(vec![job().queue("many").delay(seconds(60)); 400]).await;
+    }
+    world.enqueue_all(vec![job().queue("few").delay(seconds(3600)); 39]).await;
+    world.enqueue(job().queue("few")).await;
+    assert_eq!(scheduled(&world).await, [told("few", 39, 1), told("many", 1200, 0)]);
 }
 
 pub async fn what_ended_is_counted_in_its_minute<H: Harness>() {

@@ -178,6 +178,18 @@ pub async fn a_child_that_is_retried_waits_for_its_parent<H: Harness>() {
     assert_runs_in_order(&world, &worker_id, &[parent, child, grandchild]).await;
 }
 
+pub async fn a_child_that_is_retried_before_anybody_has_looked_waits_for_its_parent<H: Harness>() {
+    let world = World::<H>::new();
+    let parent = world.enqueue(job().delay(seconds(60))).await;
+    let child = world.enqueue(job().parent(parent)).await;
+    world.act(parent, Action::Cancel).await;
+    assert_eq!(world.act(child, Action::Retry).await.touched, 1);
+    world.reclaim().await;
+    assert_eq!(world.status(child).await, Status::Blocked);
+    assert_eq!(world.act(parent, Action::Retry).await.touched, 1);
+    assert_runs_in_order(&world, &world.worker().await, &[parent, child]).await;
+}
+
 pub async fn a_retried_parent_brings_those_that_died_with_it_along<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;

@@ -1,6 +1,6 @@
 use longshore_core::{
-    Console, JobId, Lease, LogBuffer, LogChunk, LogEntry, LogLimits, LogRequest, Progress, Recorded, Report, Store,
-    WorkerId,
+    ClaimNumber, Console, JobId, Lease, LogBuffer, LogChunk, LogEndRequest, LogEntry, LogLimits, LogRequest, Progress,
+    Recorded, Report, Store, WorkerId,
 };
 
 use crate::suite::world::seconds;
@@ -117,6 +117,28 @@ pub async fn a_log_is_read_on_from_where_it_was_left<H: Harness>() {
     assert_eq!(text(&entries(&world, LogRequest { after, ..whole(lease.id) }).await), "b");
     let after = Some((lease.claim_number, 1));
     assert!(entries(&world, LogRequest { after, ..whole(lease.id) }).await.is_empty());
+}
+
+pub async fn the_end_of_a_log_is_read_without_its_beginning<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let first = world.running(&worker_id, job()).await;
+    let record = ended(&first).log(vec![chunk(0, "first\n")]).returned();
+    world.finish(&worker_id, record).await;
+    let second = world.claim_one(&worker_id).await;
+    // More pieces than one page of a log has. A letter of two bytes counts as two.
+    let pieces = (0..1200).map(|number| chunk(number, &format!("é{number:04}\n"))).collect();
+    log(&world, &worker_id, &second, pieces).await;
+    for (claim_number, bytes_max, expected) in [
+        (second.claim_number, 14, "é1198\né1199\n"),
+        (second.claim_number, 15, "é1197\né1198\né1199\n"),
+        (first.claim_number, 15, "first\n"),
+        (ClaimNumber(second.claim_number.0 + 1), 15, ""),
+    ] {
+        let request = LogEndRequest { id: first.id, claim_number, bytes_max };
+        let end = world.store.log_end(request).await.expect("logs can be read").entries;
+        assert_eq!(text(&end), expected, "{request:?}");
+    }
 }
 
 pub async fn a_job_that_is_not_there_has_an_empty_log<H: Harness>() {
