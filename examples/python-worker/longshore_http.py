@@ -94,8 +94,9 @@ class Attempt:
             self.text += text.rstrip("\n") + "\n"
 
     def progress(self, fraction, message=None):
+        """From 0 to 1; a value outside is set to the nearer end, because the server refuses it."""
         with self.lock:
-            self.fraction = {"progress": fraction, "message": message}
+            self.fraction = {"progress": min(max(fraction, 0), 1), "message": message}
         self.check()
 
     def check(self):
@@ -137,10 +138,18 @@ class Worker:
         except Shutdown:
             pass
         self.is_stopping = True
-        try:
-            self.server.ask("DELETE", f"/api/v1/workers/{self.id}")
-        except (OSError, Refused) as error:
-            print(f"could not retire: {error}", file=sys.stderr)  # its lease ends by itself
+        self.retire()
+
+    def retire(self):
+        """Gives back what it holds. A connection may be closed just when the request is sent, so it is sent twice."""
+        for _ in range(2):
+            try:
+                return self.server.ask("DELETE", f"/api/v1/workers/{self.id}")
+            except (OSError, Refused) as error:
+                if getattr(error, "code", None) == "worker_gone":
+                    return None  # the first request was carried out, and its answer was lost
+                problem = error
+        print(f"could not retire: {problem}", file=sys.stderr)  # its lease ends by itself
 
     def shut_down(self, *_):
         self.is_stopping = True
@@ -201,6 +210,8 @@ class Worker:
             except Refused as error:
                 if error.code == "worker_gone":
                     self.quietly(self.register)
+                else:
+                    print(f"a heartbeat was refused: {error}", file=sys.stderr)
             except OSError:
                 pass  # the next one comes soon
             time.sleep(self.heartbeat_seconds)
@@ -218,7 +229,7 @@ class Worker:
             body = {"result": self.handlers[job["job_type"]](job["job_data"], attempt)}
         except Exception as error:
             how, body = "fail", {
-                "failure_type": failure_type(error), "error_message": str(error) or type(error).__name__,
+                "failure_type": failure_type(error), "error_message": describe(error),
                 "traceback": traceback.format_exc()}
         try:
             if attempt.stop != "lost":
@@ -229,6 +240,14 @@ class Worker:
             print(f"job {job['id']}: {error}", file=sys.stderr)  # it was lost, and runs elsewhere
         finally:
             self.attempt = None
+
+
+def describe(error):
+    # The text alone often says little: that of KeyError is only the key.
+    text, name = str(error), type(error).__name__
+    if not text:
+        return name
+    return text if isinstance(error, (Failure, Stopped)) else f"{name}: {text}"
 
 
 def failure_type(error):

@@ -70,6 +70,14 @@ def say(**words):
     messages.flush()
 
 
+def describe(error):
+    # The text alone often says little: that of KeyError is only the key.
+    text, name = str(error), type(error).__name__
+    if not text:
+        return name
+    return text if hasattr(error, "failure_type") else f"{name}: {text}"
+
+
 def run():
     """Works until the worker says quit, or is gone."""
     global current, messages
@@ -95,5 +103,5 @@ def run():
             say(**dict([later.args]))
         except Exception as error:
             say(failure_type=getattr(error, "failure_type", "worker_error"),
-                error_message=str(error) or type(error).__name__, traceback=traceback.format_exc())
+                error_message=describe(error), traceback=traceback.format_exc())
         current = None

@@ -3,6 +3,7 @@ use std::fmt;
 use longshore_core::{Actioned, Actor, AppliedSchedules, Backend, Deed, DeedEnd, Enqueued, JobId, StoreError};
 
 use crate::runtime::quiet::warning;
+use crate::schedule::Backfilled;
 
 /// How many things a deed has changed.
 pub trait Touched {
@@ -32,6 +33,28 @@ impl Touched for Actioned {
 impl Touched for AppliedSchedules {
     fn touched(&self) -> u64 {
         (self.added.len() + self.changed.len() + self.removed.len()) as u64
+    }
+}
+
+/// The jobs that were made.
+impl Touched for Backfilled {
+    fn touched(&self) -> u64 {
+        self.ticks.iter().filter(|tick| tick.job_id.is_some()).count() as u64
+    }
+}
+
+/// What became of a schedule that should go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumedSchedule {
+    /// Whether there is such a schedule.
+    pub is_known: bool,
+    /// Whether it was paused, so that something has changed.
+    pub was_paused: bool,
+}
+
+impl Touched for ResumedSchedule {
+    fn touched(&self) -> u64 {
+        u64::from(self.is_known && self.was_paused)
     }
 }
 

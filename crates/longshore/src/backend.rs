@@ -1,23 +1,29 @@
 //! For those who look below a [`Queue`](crate::Queue) or write a backend: the traits of a store, [`Store`],
-//! [`Console`], [`Schedules`] and [`Limiting`], with the types of their calls.
+//! [`Console`], [`Schedules`], [`Limiting`], [`Workflows`], [`Tokens`] and [`AuditTrail`], with the types of their calls.
 //!
 //! An application reaches them by [`Queue::backend`](crate::Queue::backend), for pages of jobs, statistics and health.
 
-pub use crate::audited::{Touched, audited};
+pub use crate::audited::{ResumedSchedule, Touched, audited};
 pub use crate::database_url::DatabaseUrl;
 pub use longshore_combined::{
     CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening, UnreachableDatabase,
 };
 pub use longshore_core::{
-    Action, Actor, AddTicks, ApplySchedules, AttemptEnd, AuditEntry, AuditId, AuditRequest, AuditTrail, Backend,
-    Budgets, ChangeSchedule, CheckpointRow, ClaimRequest, Claimed, Clock, Console, DeadRows, Deed, DeedEnd,
-    DeedOutcome, DueSchedule, EnqueueStream, Extended, Filter, Filtered, Health, Heartbeat, Held, HeldClaims,
-    HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict, LeaseWatch,
-    Limiting, LimitsRequest, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained, Maintenance,
-    MinuteStats, NewCheckpoint, NewToken, Overdue, PageCursor, PlanTicks, PlannedTick, QueueChange, QueueLimit,
-    QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, ScheduleChange,
-    Schedules, SchedulesRequest, Selection, ServerHealth, SessionLost, SettleSchedules, SettledSchedules, SettledTick,
-    StartedAttempt, Stats, StepName, Store, StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TickPlan,
-    TimeBounds, TokenHash, TokenRecord, Tokens, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, Via, WaitingFacts,
-    Wakeups, WorkerRecord, WorkerSession, decide, is_want_of_files, next_of,
+    Action, Actor, AddTicks, Advanced, Ancestor, ApplySchedules, AttemptEnd, AuditEntry, AuditId, AuditRequest,
+    AuditTrail, Awaited, Backend, BatchChange, BatchJob, BatchJobPage, BatchJobsRequest, BatchesRequest, Budgets,
+    ChangeBatch, ChangeLimit, ChangeSchedule, ChangedBatch, CheckpointRow, ClaimRequest, Claimed, Clock, Condition,
+    Console, DeadRows, Deed, DeedAction, DeedEnd, DeedOutcome, DependenciesRequest, Dependent, Dependents,
+    DependentsRequest, DueSchedule, EnqueueStream, Extended, Fence, Filter, Filtered, HELD_LEASES_MAX, Health,
+    Heartbeat, HeartbeatSession, Held, HeldClaims, HeldSnapshot, Hint, IdRange, Inbox, Interest, JobFacts, JobKeeper,
+    JobPage, JobPageRequest, LeaseVerdict, LeaseWatch, Limiting, LimitsRequest, LocalHealth, LogBuffer, LogEndRequest,
+    LogEntry, LogPage, LogRequest, LongAttempt, Maintained, Maintenance, MinuteStats, MovePhase, MoveState,
+    NewCheckpoint, NewDependency, NewSignal, NewToken, NewWorkflow, Overdue, PageCursor, PlanTicks, PlannedTick,
+    Presence, QueueChange, QueueLimit, QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration, Report,
+    RequestId, RunningJob, RunningMember, ScheduleChange, ScheduleFit, ScheduleRow, Schedules, SchedulesRequest,
+    Selection, ServerHealth, SessionLost, SettleSchedules, SettledSchedules, SettledTick, StartedAttempt, Stats,
+    StepName, Store, StoreFuture, StoredPiece, StuckCause, StuckJob, Suspects, SystemClock, TickPlan, TickRetention,
+    TickRun, TicksOfRecord, TimeBounds, TokenHash, TokenRecord, Tokens, TypeBacklog, TypeSettings, UnknownDeedAction,
+    ValidJob, ValidJobStream, ValidWorkflow, ValidWorkflowJob, Via, WaitingFacts, Wakeups, WorkerFacts, WorkerRecord,
+    WorkerSession, WorkflowBatch, WorkflowCheck, WorkflowJob, WorkflowStream, Workflows, WriteReading, decide,
+    is_want_of_files, next_of,
 };

@@ -126,6 +126,43 @@ impl DatabaseUrl {
             Self::Postgres(_) => None,
         }
     }
+
+    /// Whether both certainly name one database: the same file, under whatever names, or the same URL of a server. Two
+    /// URLs that differ may still name one database of a server. It opens nothing.
+    pub fn is_same_database(&self, other: &Self) -> bool {
+        match (self.path(), other.path()) {
+            (Some(path), Some(other)) => is_same_file(path, other),
+            _ => self == other,
+        }
+    }
+}
+
+/// By its place too, because a file that is still to be created has no identity.
+fn is_same_file(path: &Path, other: &Path) -> bool {
+    place_of(path) == place_of(other) || has_same_identity(path, other)
+}
+
+fn place_of(path: &Path) -> PathBuf {
+    if let Ok(place) = path.canonicalize() {
+        return place;
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => absolute,
+    }
+}
+
+#[cfg(unix)]
+fn has_same_identity(path: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    identity(path).is_some_and(|found| identity(other) == Some(found))
+}
+
+#[cfg(not(unix))]
+fn has_same_identity(_path: &Path, _other: &Path) -> bool {
+    false
 }
 
 impl fmt::Display for DatabaseUrl {
@@ -258,6 +295,23 @@ mod tests {
         }
         for text in ["/a/jobs.db", "sqlite:/a/jobs.db", "sqlite:////a/jobs.db", "sqlite:////a/jobs.db?mode=rwc"] {
             assert_eq!(path(text), Path::new("/a/jobs.db"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_the_same_database_under_each_of_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = |name: &str| DatabaseUrl::Sqlite(folder.path().join(name));
+        // Before the file exists.
+        assert!(url("a.db").is_same_database(&url("./a.db")));
+        assert!(!url("a.db").is_same_database(&url("b.db")));
+        std::fs::write(folder.path().join("a.db"), "").unwrap();
+        assert!(url("a.db").is_same_database(&url("./a.db")));
+        assert!(!url("a.db").is_same_database(&url("b.db")));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(folder.path().join("a.db"), folder.path().join("link.db")).unwrap();
+            assert!(url("a.db").is_same_database(&url("link.db")));
         }
     }
 

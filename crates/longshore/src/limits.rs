@@ -8,8 +8,8 @@ use std::sync::Arc;
 use longshore_core::{Backend, ChangeLimit, LimitsRequest, StoreError};
 
 pub use longshore_core::{
-    AppliedLimits, ApplyLimits, InvalidKeyPointer, InvalidLimit, InvalidRate, KeyPointer, LimitPage, LimitPosition,
-    LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource, LimitSubject, Rate,
+    AppliedLimits, ApplyLimits, Arrival, InvalidKeyPointer, InvalidLimit, InvalidRate, KeyPointer, LimitPage,
+    LimitPosition, LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource, LimitSubject, Pace, Rate,
 };
 
 use crate::Queue;

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use longshore_core::{AttemptOutcome, FailureType, Histogram, HistogramReading, Outcome};
+pub use longshore_core::HistogramReading;
+use longshore_core::{AttemptOutcome, FailureType, Histogram, Outcome};
 
 /// How many pairs of queue and job type are counted each by itself. Names come from anybody who may enqueue, and a time
 /// series is never forgotten by who reads it.

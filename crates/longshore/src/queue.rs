@@ -78,6 +78,42 @@ pub enum QueueError {
     Timer(#[source] io::Error),
 }
 
+impl QueueError {
+    /// A stable code for scripts.
+    ///
+    /// ```
+    /// let error = longshore::Queue::open_blocking("mysql://localhost/app").unwrap_err();
+    /// assert_eq!(error.code(), "invalid_database");
+    /// ```
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Encode(_) => "invalid_job",
+            Self::InvalidUrl(error) => error.code(),
+            Self::Combine(error) => error.code(),
+            Self::Thread { .. } | Self::Timer(_) => "no_thread",
+            Self::Store(error) => error.code(),
+            Self::NoBatch { .. } => "no_batch",
+            Self::NotFound { .. } => "no_such_job",
+            Self::WaitTimedOut { .. } => "wait_timed_out",
+        }
+    }
+
+    /// What the user can do about it, if the message does not say it.
+    ///
+    /// ```
+    /// let error = longshore::Queue::open_blocking("mysql://localhost/app").unwrap_err();
+    /// assert_eq!(error.hint(), Some("such as sqlite:longshore.db"));
+    /// ```
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidUrl(error) => Some(error.hint()),
+            Self::Combine(error) => error.hint(),
+            Self::Store(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 impl Queue {
     /// Creates a queue on any backend.
     ///

@@ -9,7 +9,7 @@ mod queue_schedules;
 
 pub use longshore_core::{
     AppliedSchedules, Missed, Overlap, ScheduleDefinition, ScheduleRecord, ScheduleSource, ScheduledJob, Tick,
-    TickKind, TickOutcome, TickPage, TicksRequest, Timing,
+    TickKind, TickOutcome, TickPage, TicksRequest, Timing, UnknownScheduleWord,
 };
 pub use longshore_schedule::{Finding, FindingKind, InvalidSchedule, InvalidTiming, find_time_zone, findings};
 pub(crate) use queue_schedules::applying;
@@ -146,6 +146,29 @@ pub enum ScheduleError {
         /// The job of that tick.
         job: Option<JobId>,
     },
+}
+
+impl ScheduleError {
+    /// A stable code for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::NotFound { .. } => "no_such_schedule",
+            Self::Twice { .. } => "tick_exists",
+            Self::NotUnderstood { .. } => "schedule_not_understood",
+            Self::EmptySpan { .. } | Self::FutureSpan { .. } | Self::TooManyTicks { .. } => "invalid_span",
+            _ => "invalid_schedule",
+        }
+    }
+
+    /// What the user can do about it, if the message does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::NotUnderstood { .. } => Some("use the version that wrote it, or add the schedule again"),
+            _ => None,
+        }
+    }
 }
 
 impl Schedule {

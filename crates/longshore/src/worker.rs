@@ -134,6 +134,9 @@ pub enum WorkerError {
         /// What the handler says.
         why: String,
     },
+    /// The store did not take the last outcomes in time, so their jobs run again although their attempts have ended.
+    #[error("the worker ended before its last outcomes could be stored; their jobs run again")]
+    OutcomesLost,
     /// A part of the worker or the store panicked, which is a bug. Running handlers had their grace period.
     #[error("{part} panicked: {message}; this is a bug, and the log has the backtrace")]
     Panicked {
@@ -148,6 +151,38 @@ pub enum WorkerError {
     /// Listening for signals failed.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] std::io::Error),
+}
+
+impl WorkerError {
+    /// A stable code for scripts.
+    ///
+    /// ```
+    /// assert_eq!(longshore::error::WorkerError::NothingHandled.code(), "no_job_types");
+    /// ```
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Schedule(error) => error.code(),
+            Self::NothingHandled => "no_job_types",
+            Self::Limit { .. } => "invalid_limit",
+            Self::GivenUp { .. } => "jobs_left",
+            _ => "worker_failed",
+        }
+    }
+
+    /// What the user can do about it, if the message does not say it.
+    ///
+    /// ```
+    /// assert_eq!(longshore::error::WorkerError::NothingHandled.hint(), None);
+    /// ```
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Schedule(error) => error.hint(),
+            Self::Panicked { .. } => Some("report it with the backtrace"),
+            _ => None,
+        }
+    }
 }
 
 impl Worker {

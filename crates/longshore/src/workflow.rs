@@ -13,8 +13,8 @@ pub use after::After;
 pub use draft::{Workflow, WorkflowStep};
 pub use handler_dependencies::DependencyError;
 pub use longshore_core::{
-    BatchCounts, BatchId, BatchRecord, BatchStatus, Dependency, DependencyState, DependencyTarget, EnqueuedWorkflow,
-    Needs, Otherwise,
+    BatchCounts, BatchId, BatchRecord, BatchRole, BatchStatus, Dependency, DependencyState, DependencyTarget,
+    EnqueuedWorkflow, InvalidBatchId, InvalidWorkflow, Needs, Otherwise, UnknownBatchStatus, WorkflowPlace,
 };
 
 pub(crate) use dependency_list::{DependencyList, dependencies_of, read_dependencies};

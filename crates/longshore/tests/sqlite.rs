@@ -1,7 +1,7 @@
 //! The library on a real database: the README example, and what only a file can show.
 
 use longshore::testing::{self, ScratchQueue};
-use longshore::{Payload, Queue, QueueError, Status, StoreError, Worker, rusqlite};
+use longshore::{Databases, Payload, Queue, QueueError, Status, StoreError, Worker, rusqlite};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +90,19 @@ async fn tables_that_are_not_understood_are_refused() {
     let refused = Queue::open(path.display().to_string()).await;
 
     assert!(matches!(refused, Err(QueueError::Store(StoreError::Schema { .. }))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn one_file_under_two_names_is_not_two_databases() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| folder.path().join(name).display().to_string();
+    let databases = Databases::new(url("app.db")).database("mail", url("./app.db"), ["mail"]);
+
+    let refused = Queue::open_several(databases).await.unwrap_err();
+
+    assert_eq!((refused.code(), refused.hint()), ("invalid_config", None));
+    assert_eq!(refused.to_string(), "the databases main and mail are the same one: name its queues together");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was created");
 }
 
 #[test]

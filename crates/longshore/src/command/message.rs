@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use longshore_core::JsonObject;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -40,7 +41,7 @@ pub(super) struct Message {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope<M> {
-    longshore: M,
+    longshore: JsonObject<M>,
 }
 
 /// The messages of one protocol.
@@ -88,7 +89,9 @@ pub(crate) fn read_line<M: MessageKind>(line: &str) -> Spoken<M> {
         return Spoken::Line;
     }
     match serde_json::from_str::<Envelope<M>>(line) {
-        Ok(Envelope { longshore: message }) if message.says_something() => Spoken::Message { message, note: None },
+        Ok(Envelope { longshore: JsonObject(message) }) if message.says_something() => {
+            Spoken::Message { message, note: None }
+        }
         Ok(_) => read_names(line, "it says nothing"),
         Err(error) => read_names(line, &error.to_string()),
     }
@@ -297,7 +300,9 @@ mod tests {
         ] {
             assert!(fault(line).contains("cannot be read: duplicate field"), "{line}");
         }
-        for line in [r#"{"longshore": 5}"#, r#"{"longshore": null}"#] {
+        // The last one would be a message if the values of its fields were enough.
+        let list = r#"{"longshore": [0.5, "a", null, 1, 2, null, null, null, null]}"#;
+        for line in [r#"{"longshore": 5}"#, r#"{"longshore": null}"#, list] {
             assert!(fault(line).starts_with("a message needs an object such as"), "{line}");
         }
     }

@@ -43,6 +43,15 @@ impl Tail {
         let last = text.rsplit(['\n', '\r']).map(str::trim).find(|line| !line.is_empty())?;
         Some(last.chars().take(MESSAGE_CHARS_MAX).collect())
     }
+
+    /// The last lines that are not blank, at most so many, and at most the first 1000 characters of each.
+    #[cfg(unix)]
+    pub(crate) fn last_lines(&self, most: usize) -> Vec<String> {
+        let text = self.traceback().unwrap_or_default();
+        let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(most)..];
+        last.iter().map(|line| line.chars().take(MESSAGE_CHARS_MAX).collect()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +72,15 @@ mod tests {
         assert_eq!(lines.message().unwrap(), "55");
         assert_eq!(lines.traceback().unwrap(), "1\n2\n\n  \n  55");
         assert_eq!(tail(&[b"10 %\r20 %\rno space left\r\n"]).message().unwrap(), "no space left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_last_lines_are_as_many_as_wanted_without_blanks() {
+        let lines = tail(&[b"1\n  2\n\n  \n3\n"]);
+        assert_eq!(lines.last_lines(2), ["  2", "3"]);
+        assert_eq!(lines.last_lines(9), ["1", "  2", "3"]);
+        assert!(tail(&[b"\n"]).last_lines(9).is_empty());
     }
 
     #[test]

@@ -190,6 +190,49 @@ impl HandlerError {
         Self::of_cause(Cause::of_boxed(error.into()))
     }
 
+    /// The failure type, as a worker without rules of its own records it.
+    ///
+    /// ```
+    /// use longshore::{FailureType, HandlerError};
+    ///
+    /// let error = HandlerError::failed(FailureType::ConfigError, "MAIL_KEY is not set");
+    /// assert_eq!(error.failure_type(), FailureType::ConfigError);
+    /// ```
+    pub fn failure_type(&self) -> FailureType {
+        match &self.0.cause {
+            Cause::Failure(failure) => failure.failure_type,
+            Cause::Error { error, .. } => FailureType::of_error(&**error),
+            #[cfg(feature = "anyhow")]
+            Cause::Anyhow(error) => FailureType::of_error(&**error),
+        }
+    }
+
+    /// The delay before the next attempt that the error asks for, if any: of [`HandlerError::retry_after`],
+    /// [`HandlerError::with_retry_after`] or [`HandlerError::rate_limited`].
+    pub const fn delay(&self) -> Option<Duration> {
+        match self.0.effect {
+            Effect::RetriesAfter(delay) | Effect::Defers(delay) | Effect::SlowsDown(delay) => Some(delay),
+            Effect::Fails | Effect::Returns => None,
+        }
+    }
+
+    /// The error that was converted, if it has this type.
+    ///
+    /// ```
+    /// use longshore::HandlerError;
+    ///
+    /// let error = HandlerError::from("one".parse::<u32>().unwrap_err());
+    /// assert!(error.downcast_ref::<std::num::ParseIntError>().is_some());
+    /// ```
+    pub fn downcast_ref<E: StdError + Send + Sync + 'static>(&self) -> Option<&E> {
+        match &self.0.cause {
+            Cause::Failure(failure) => (failure as &(dyn StdError + 'static)).downcast_ref(),
+            Cause::Error { error, .. } => error.downcast_ref(),
+            #[cfg(feature = "anyhow")]
+            Cause::Anyhow(error) => error.downcast_ref(),
+        }
+    }
+
     /// The failure as it will be recorded by a worker without rules of its own.
     pub fn into_failure(self) -> Failure {
         self.into_failure_by(&FailureClasses::default())
@@ -327,6 +370,18 @@ mod tests {
         ] {
             assert_eq!(HandlerError::rate_limited(asked).slow_down(), Some(expected));
         }
+    }
+
+    #[test]
+    fn what_an_error_asks_for_and_what_it_was_can_be_read() {
+        let minute = Duration::from_secs(60);
+        let error = read().unwrap_err();
+        assert_eq!((error.failure_type(), error.delay()), (FailureType::PermissionError, None));
+        assert!(error.downcast_ref::<io::Error>().is_some() && error.downcast_ref::<Failure>().is_none());
+        assert_eq!(error.with_retry_after(minute).delay(), Some(minute));
+        assert_eq!(HandlerError::rate_limited(minute).delay(), Some(minute));
+        let failed = HandlerError::failed(FailureType::ConfigError, "no key");
+        assert_eq!(failed.downcast_ref::<Failure>().map(|failure| failure.message.as_str()), Some("no key"));
     }
 
     #[test]

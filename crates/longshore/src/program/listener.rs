@@ -72,14 +72,17 @@ impl Listener for WithoutJob<'_> {
 pub(super) struct WhileStarting<'a> {
     pub(super) without_job: WithoutJob<'a>,
     /// The end of its standard error.
-    pub(super) tail: Tail,
+    pub(super) stderr: Tail,
+    /// The end of everything that it writes.
+    pub(super) output: Tail,
 }
 
 impl Listener for WhileStarting<'_> {
     fn log(&mut self, output: Output, text: &str) {
         if output == Output::Stderr {
-            self.tail.push(text.as_bytes());
+            self.stderr.push(text.as_bytes());
         }
+        self.output.push(text.as_bytes());
         self.without_job.log(output, text);
     }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::closure::{Closed, Closure};
 use super::listener::WithoutJob;
 use super::process::{Process, Step};
-use super::starting::{self, NotReady};
+use super::starting::{self, Died, NotReady};
 use super::{Setup, ending};
 use crate::runtime::quiet;
 use crate::{CurrentAttempt, HandlerError};
@@ -40,6 +40,8 @@ struct State {
     waiting: VecDeque<oneshot::Sender<Handed>>,
     /// How many programs are being started.
     starting: usize,
+    /// The type of the last job that needed a program, which the log names.
+    job_type: String,
     closure: Closure,
     /// Who starts programs, and who holds those that are idle or ending. They know the pool only weakly, so that it can
     /// be dropped.
@@ -81,7 +83,7 @@ impl Pool {
     /// A program for an attempt: an idle one, else a fresh one.
     pub(super) async fn take(self: &Arc<Self>, attempt: &CurrentAttempt) -> Result<Program, HandlerError> {
         loop {
-            match self.turn(attempt.grace()) {
+            match self.turn(attempt) {
                 Turn::Closed(closed) => return Err(self.closed(attempt, &closed)),
                 Turn::Take(taken) => {
                     if let Ok(program) = taken.await {
@@ -120,7 +122,7 @@ impl Pool {
         HandlerError::deferred(Failure::new(FailureType::ConfigError, format!("{program} {why}")), delay)
     }
 
-    fn turn(self: &Arc<Self>, grace: Duration) -> Turn {
+    fn turn(self: &Arc<Self>, attempt: &CurrentAttempt) -> Turn {
         let mut state = self.state();
         while let Some(holder) = state.idle.pop() {
             let (sender, taken) = oneshot::channel();
@@ -134,7 +136,8 @@ impl Pool {
         let (sender, handed) = oneshot::channel();
         state.waiting.retain(|waiting| !waiting.is_closed());
         state.waiting.push_back(sender);
-        self.start_for_waiting(&mut state, grace);
+        attempt.job_type().clone_into(&mut state.job_type);
+        self.start_for_waiting(&mut state, attempt.grace());
         Turn::Wait(handed)
     }
 
@@ -164,23 +167,26 @@ impl Pool {
                     let _ = waiting.send(Err(NoProgram::Refused(failure.clone())));
                 }
             }
-            Err(NotReady::Died(why)) => self.close_with(&mut state, round, &why),
+            Err(NotReady::Died(died)) => self.close_with(&mut state, round, &died),
         }
     }
 
     /// Closes the type for a while, because a program ended before it took its first job.
     pub(super) fn close(&self, attempt: &CurrentAttempt, round: u32, why: String) -> HandlerError {
         let mut state = self.state();
-        self.close_with(&mut state, round, &why);
+        let died = Died { why, output: None };
+        self.close_with(&mut state, round, &died);
         let until = state.closure.closed(Instant::now()).map_or_else(Instant::now, |closed| closed.until);
         drop(state);
-        self.closed(attempt, &Closed { until, why })
+        self.closed(attempt, &Closed { until, why: died.why })
     }
 
-    fn close_with(&self, state: &mut State, round: u32, why: &str) {
+    fn close_with(&self, state: &mut State, round: u32, died: &Died) {
+        let Died { why, output } = died;
         if let Some(pause) = state.closure.close(round, why, Instant::now()) {
             let pause = longshore_core::format_duration(pause);
-            quiet::warning!(program = self.setup.program(), %pause, "the program {why}; its jobs wait");
+            let (program, job_type, output) = (self.setup.program(), &state.job_type, output.as_deref());
+            quiet::warning!(program, %pause, output, "the program of {job_type} {why}; its jobs wait");
         }
         if let Some(closed) = state.closure.closed(Instant::now()).cloned() {
             for waiting in state.waiting.drain(..) {

@@ -9,6 +9,9 @@ impl Queue {
     /// # use longshore::{Queue, job::JobId};
     /// # async fn example(queue: &Queue, id: JobId) -> Result<(), Box<dyn std::error::Error>> {
     /// let actioned = queue.cancel(id).await?;
+    /// if let Some(refusal) = actioned.refused.first() {
+    ///     println!("it was not cancelled: {refusal}");
+    /// }
     /// # Ok(())
     /// # }
     /// ```

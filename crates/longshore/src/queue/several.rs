@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use longshore_combined::{CombinedStore, NamedDatabase, Numbering, Opener, Opening};
+use longshore_combined::{CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening};
 use longshore_core::{IdRange, StoreError};
 
-use crate::{Queue, QueueError};
+use crate::{DatabaseUrl, InvalidDatabaseUrl, Queue, QueueError};
 
 /// Several databases, each with its queues, for [`Queue::open_several`].
 ///
@@ -56,6 +56,19 @@ impl Databases {
         }
         self
     }
+
+    /// Before anything is opened: otherwise the one database takes the number that is for the other one.
+    fn check(&self) -> Result<(), QueueError> {
+        let urls = self.all.iter().map(|place| place.url.parse::<DatabaseUrl>());
+        let urls = urls.collect::<Result<Vec<_>, InvalidDatabaseUrl>>()?;
+        for (place, second) in urls.iter().enumerate() {
+            if let Some(first) = urls[..place].iter().position(|first| first.is_same_database(second)) {
+                let [first, second] = [first, place].map(|place| Arc::<str>::from(self.all[place].name.as_str()));
+                return Err(CombineError::SameDatabase { first, second }.into());
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Queue {
@@ -78,6 +91,7 @@ impl Queue {
     /// # }
     /// ```
     pub async fn open_several(databases: Databases) -> Result<Self, QueueError> {
+        databases.check()?;
         let mut named = Vec::new();
         for Place { name, url, queues, range } in databases.all {
             let opening = match Self::open(url.clone()).await {

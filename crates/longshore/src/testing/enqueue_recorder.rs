@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use longshore_core::{
     Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed,
     Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobData, JobDetail, JobEdit, JobId,
-    JobPage, JobPageRequest, Lease, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob,
-    NewToken, QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules,
+    JobPage, JobPageRequest, Lease, Limits, LogEndRequest, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint,
+    NewJob, NewToken, QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules,
     SchedulesRequest, Selection, SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError,
     StoreFuture, TickPage, TicksRequest, TokenHash, TokenRecord, Tokens, ValidJob, ValidJobStream, WaitingFacts,
     Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
@@ -231,6 +231,10 @@ impl Console for EnqueueRecorder {
     }
 
     fn log(&self, _: LogRequest) -> StoreFuture<'_, LogPage> {
+        nothing()
+    }
+
+    fn log_end(&self, _: LogEndRequest) -> StoreFuture<'_, LogPage> {
         nothing()
     }
 

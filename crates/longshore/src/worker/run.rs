@@ -238,6 +238,7 @@ async fn last_words(worker_run: &WorkerRun, patience: Duration) {
     let stored = worker_run.shared.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
         quiet::error!("the last outcomes could not be stored; their jobs run again");
+        worker_run.fail(WorkerError::OutcomesLost);
     }
 }
 

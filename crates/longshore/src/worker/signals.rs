@@ -1,6 +1,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -8,9 +9,15 @@ use tokio::sync::watch;
 ///
 /// For [`Worker::run_until`](crate::Worker::run_until) and similar methods. Every signal from now on counts. A SIGHUP
 /// that is ignored when the program starts, as under `nohup`, stays ignored on Linux, where this can be detected. Call
-/// it inside a Tokio runtime.
+/// it inside a Tokio runtime whose I/O is enabled; otherwise it returns an error.
 pub fn stop_signals() -> io::Result<(impl Future<Output = ()> + Send, impl Future<Output = ()> + Send)> {
-    let signals = StopSignals::listen()?;
+    if Handle::try_current().is_err() {
+        return Err(io::Error::other("they need a Tokio runtime: call it inside one"));
+    }
+    // A runtime does not say whether its I/O is enabled. Without it, the call to listen panics.
+    let listening = std::panic::catch_unwind(StopSignals::listen);
+    let signals =
+        listening.map_err(|_| io::Error::other("the Tokio runtime has no I/O: build it with enable_all"))??;
     let (counter, counted) = watch::channel(0);
     // Ends with the two futures. A task of its own, because only one of them may be polled.
     tokio::spawn(count(signals, counter));
@@ -87,4 +94,18 @@ fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANGUP_BIT != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_without_a_runtime_or_without_its_io_are_an_error() {
+        let error = stop_signals().err().unwrap();
+        assert!(error.to_string().contains("a Tokio runtime"), "{error}");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let error = runtime.block_on(async { stop_signals().err() }).unwrap();
+        assert!(error.to_string().contains("enable_all"), "{error}");
+    }
 }

@@ -182,7 +182,10 @@ impl WorkerRun {
                 WorkerError::Store(error) => (Some(error.code()), error.hint()),
                 _ => (None, None),
             };
-            quiet::error!(error = %error, code, hint, "the worker must stop");
+            // The worker is at its end then, and the caller gets the reason.
+            if !matches!(error, WorkerError::GivenUp { .. } | WorkerError::OutcomesLost) {
+                quiet::error!(error = %error, code, hint, "the worker must stop");
+            }
             *fatal = Some(error);
         }
         drop(fatal);

@@ -2,7 +2,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{Awaited, InvalidJobData, Needs, NewJob, NewWorkflow, WorkflowBatch, WorkflowJob};
+use longshore_core::{
+    Awaited, InvalidJobData, InvalidWorkflow, Needs, NewJob, NewWorkflow, StoreError, WorkflowBatch, WorkflowJob,
+};
 
 use crate::trace::EnqueueSpan;
 use crate::workflow::After;
@@ -51,6 +53,8 @@ struct Draft {
     jobs: Vec<WorkflowJob>,
     /// The first payload that could not be encoded.
     error: Option<InvalidJobData>,
+    /// Whether a step waits for one of another workflow.
+    has_foreign_step: bool,
 }
 
 /// A step of a workflow. Cheap to clone.
@@ -134,6 +138,9 @@ impl Workflow {
         if let Some(error) = draft.error.take() {
             return Err(error.into());
         }
+        if draft.has_foreign_step {
+            return Err(StoreError::InvalidWorkflow(InvalidWorkflow::StepElsewhere).into());
+        }
         let mut jobs = std::mem::take(&mut draft.jobs);
         name_steps(&mut jobs);
         Ok(NewWorkflow { batch: batch.unwrap_or(self.batch), jobs })
@@ -153,10 +160,14 @@ impl WorkflowStep {
 
     /// Lets the step wait for this too: another step, an older job by its id, or an [`After`].
     pub fn after(self, what: impl Into<After>) -> Self {
-        let dependency = what.into().into_dependency(|target, timeout| match target {
-            AfterTarget::Step(step) if Arc::ptr_eq(&step.draft, &self.draft) => Awaited::Reference(step.name()),
-            // The check of the workflow refuses it.
-            AfterTarget::Step(_) => Awaited::Reference("of another workflow".to_owned()),
+        let what: After = what.into();
+        if matches!(&what.target, AfterTarget::Step(step) if !Arc::ptr_eq(&step.draft, &self.draft)) {
+            // The enqueue says so.
+            lock(&self.draft).has_foreign_step = true;
+            return self;
+        }
+        let dependency = what.into_dependency(|target, timeout| match target {
+            AfterTarget::Step(step) => Awaited::Reference(step.name()),
             AfterTarget::Job(id) => Awaited::Job(id),
             AfterTarget::Batch => Awaited::Batch,
             AfterTarget::Signal(name) => Awaited::Signal { name, timeout },
@@ -221,7 +232,7 @@ impl fmt::Debug for WorkflowStep {
 
 #[cfg(test)]
 mod tests {
-    use longshore_core::{InvalidWorkflow, JobData, JobId, Limits, NewDependency};
+    use longshore_core::{JobData, JobId, Limits, NewDependency};
 
     use super::*;
 
@@ -261,8 +272,10 @@ mod tests {
         let foreign = Workflow::new("other").add_job(job());
         let mut flow = Workflow::new("import");
         flow.add_job(job()).after(foreign);
-        let error = flow.into_new(None).unwrap().check(&Limits::default()).unwrap_err();
-        assert!(matches!(error, InvalidWorkflow::UnknownReference { .. }), "{error}");
+        let error = flow.into_new(None).unwrap_err();
+        let expected = "a step cannot wait for a step of another workflow: enqueue that one first, and wait for the id \
+                        of its job";
+        assert_eq!((error.code(), error.to_string().as_str()), ("invalid_workflow", expected));
     }
 
     #[test]

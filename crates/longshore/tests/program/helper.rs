@@ -49,7 +49,7 @@ def resize(data):
     }
     assert_eq!(scene.failure(invalid), ("validation_error".to_owned(), "no such image".to_owned()));
     let (failure_type, message) = scene.failure(bug);
-    assert_eq!((failure_type.as_str(), message.as_str()), ("worker_error", "'width'"));
+    assert_eq!((failure_type.as_str(), message.as_str()), ("worker_error", "KeyError: 'width'"));
     let traceback = scene.job(bug).last_error_traceback.unwrap();
     assert!(traceback.starts_with("Traceback") && traceback.contains("KeyError: 'width'"), "{traceback}");
     program.until_nobody_is_left();
@@ -103,6 +103,6 @@ def resize(data):
     scene.drain(scene.worker(&program));
     let (failure_type, message) = scene.failure(nan);
     assert_eq!(failure_type, "worker_error");
-    assert!(message.starts_with("Out of range float values are not JSON compliant"), "{message}");
+    assert!(message.starts_with("ValueError: Out of range float values are not JSON compliant"), "{message}");
     assert_eq!(scene.result(sound).as_deref(), Some("\"sound\""));
 }

@@ -1,7 +1,9 @@
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{AttemptOutcome, JobId, Status, StopCause, Stopped};
+use longshore::{AttemptOutcome, JobId, Queue, Status, StopCause, Stopped, WorkerError};
+use longshore_testkit::{FaultPlan, FaultStore};
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Running, Step};
@@ -134,6 +136,26 @@ async fn an_end_at_once_without_a_shutdown_before_gives_the_job_back() {
 
     let job = bench.job(id).await;
     assert_eq!((job.status, job.retry_count), (Status::Pending, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_ends_before_its_last_outcomes_are_stored_says_so() {
+    let bench = Bench::new();
+    let faulty = FaultStore::new(bench.store.clone(), FaultPlan::none());
+    let queue = Queue::from_backend(Arc::new(faulty.clone()));
+    let id = bench.enqueue(0).await;
+    let worker = bench.worker_of(&queue).handle(|_: Step, attempt| async move {
+        attempt.stopped().await;
+        Ok(())
+    });
+    let mut running = Running::spawn(worker);
+    bench.until_status(id, Status::Running).await;
+    faulty.set_gone(true);
+
+    running.ask_to_stop();
+    let ended = running.ended().await;
+
+    assert!(matches!(ended, Err(WorkerError::OutcomesLost)), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]
