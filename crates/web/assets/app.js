@@ -13,7 +13,7 @@
 
   // Live updates
   let paused = sessionStorage.getItem("paused") === "1";
-  let connected = false, pending = false, fetching = false, last = Date.now(), changes = 0;
+  let connected = null, trouble = "", pending = false, fetching = false, last = Date.now(), changes = 0;
 
   const chosen = () => all("main input[name=id]:checked").length;
   // Nothing moves under a hand: rows are selected, a field is being filled in, text is marked, or a menu is open.
@@ -24,14 +24,25 @@
     return chosen() > 0 || typing || marked || (help && help.open);
   };
 
+  const NO_DATABASE = "The database does not answer";
+  // Why the page cannot be fetched again; empty if it can.
+  const troubleOf = ({ ok, redirected, status }) => {
+    if (redirected || status === 401) return "Logged out";
+    if (status === 404) return /\/jobs\/\d+$/.test(location.pathname) ? "This job is gone" : "This page is gone";
+    if (status === 503) return NO_DATABASE;
+    return ok ? "" : `Error ${status}`;
+  };
+
   const show = () => {
     if (!button) return;
     const held = isHeld();
-    const state = paused ? "paused" : !connected ? "lost" : held ? "held" : "live";
+    const state =
+      paused ? "paused" : trouble ? "trouble" : connected === null ? "begun" : !connected ? "lost" : held ? "held" : "live";
     button.dataset.state = state;
-    button.dataset.connected = String(connected);
+    button.dataset.connected = String(connected === true);
     const more = changes > 0 && (paused || held) ? ` (${changes} new)` : "";
-    button.textContent = { paused: "Paused", lost: "Reconnecting", held: "Held", live: "Live" }[state] + more;
+    const words = { paused: "Paused", trouble, begun: "Connecting", lost: "Reconnecting", held: "Held", live: "Live" };
+    button.textContent = words[state] + more;
     button.setAttribute("aria-pressed", String(paused));
     button.title = paused ? "Updates are paused. Press to continue." : "Updates as they happen. Press to pause.";
   };
@@ -63,11 +74,17 @@
   const refresh = async () => {
     if (!pending || fetching || paused || isHeld() || document.hidden) return show();
     const wait = last + gap() - Date.now();
-    if (wait > 0) return void setTimeout(refresh, wait);
+    if (wait > 0) {
+      show();
+      return void setTimeout(refresh, wait);
+    }
     pending = false; fetching = true; last = Date.now();
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" }, credentials: "same-origin" });
-      const text = answer.ok && !answer.redirected ? await answer.text() : null;
+      trouble = troubleOf(answer);
+      const text = trouble ? null : await answer.text();
+      // What is gone has no actions.
+      for (const actions of all(".head .actions")) actions.hidden = answer.status === 404;
       // Somebody may have selected a row meanwhile.
       if (text === null || paused || isHeld()) pending = true;
       else { swap(text); changes = 0; }
@@ -81,7 +98,7 @@
   // A page may ask to be fetched more often, as that of a running job, whose log no event tells of.
   const every = () => Number($("[data-live][data-every]")?.dataset.every || MAX_GAP_MS);
   // Or less often, because it costs more.
-  const gap = () => Number($("[data-live][data-gap]")?.dataset.gap || MIN_GAP_MS);
+  const gap = () => trouble ? MIN_GAP_MS * 5 : Number($("[data-live][data-gap]")?.dataset.gap || MIN_GAP_MS);
 
   if ($("[data-live]") && button) {
     button.hidden = false;
@@ -92,15 +109,30 @@
       show();
       refresh();
     });
-    const events = new EventSource(`${base}/api/v1/events`);
-    events.onerror = () => { connected = false; show(); };
-    events.addEventListener("stats", () => {
-      if (connected) return hint();
-      // The first event says how things are: something may have changed since this page was made.
-      connected = true;
-      pending = true;
-      refresh();
-    });
+    let events;
+    const listen = () => {
+      events = new EventSource(`${base}/api/v1/events`);
+      events.onerror = () => {
+        connected = false;
+        // After an answer that is no stream a browser gives up. The page itself says why.
+        if (events.readyState === EventSource.CLOSED) {
+          setTimeout(listen, MIN_GAP_MS * 5);
+          pending = true;
+          refresh();
+        }
+        show();
+      };
+      events.addEventListener("trouble", () => { connected = true; trouble = NO_DATABASE; hint(); });
+      events.addEventListener("stats", () => {
+        if (trouble === NO_DATABASE) trouble = "";
+        if (connected) return hint();
+        // The first event says how things are: something may have changed since this page was made.
+        connected = true;
+        pending = true;
+        refresh();
+      });
+    };
+    listen();
     addEventListener("pagehide", () => events.close());
     setInterval(() => {
       if (Date.now() - last > every()) pending = true;

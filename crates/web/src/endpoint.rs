@@ -11,8 +11,8 @@ use self::document::{Body, Parameter, Words};
 use crate::access::Scope;
 use crate::error::ApiError;
 use crate::guard;
-use crate::input::OptionalBody;
 use crate::input::json_body::NoFields;
+use crate::input::{OptionalBody, query};
 use crate::state::{Mounted, WebState};
 
 /// One route: method, path, the right that it needs, its handler, and what the document of the API says of it. There is
@@ -68,6 +68,12 @@ impl Endpoint {
         self
     }
 
+    /// The headers that it reads.
+    pub(crate) fn headers(mut self, headers: impl IntoIterator<Item = Parameter>) -> Self {
+        self.words.headers.extend(headers);
+        self
+    }
+
     /// Its body.
     pub(crate) fn body(mut self, body: Body) -> Self {
         self.words.body = Some(body);
@@ -78,6 +84,28 @@ impl Endpoint {
     pub(crate) const fn answers(mut self, status: u16, schema: &'static str) -> Self {
         self.words.status = status;
         self.words.answer = schema;
+        self
+    }
+
+    /// When its answer has the status 200 instead.
+    pub(crate) const fn or_200(mut self, about: &'static str) -> Self {
+        self.words.otherwise_200 = Some(about);
+        self
+    }
+
+    /// The statuses of errors that do not follow from its method and its path.
+    pub(crate) const fn fails(mut self, errors: &'static [&'static str]) -> Self {
+        self.words.errors = errors;
+        self
+    }
+
+    /// A page with these parameters in its query. Others are an error, as they are for the API.
+    pub(crate) fn takes(mut self, parameters: &'static [&'static str]) -> Self {
+        let check = from_fn(move |request: Request, next: Next| async move {
+            query::check_page(request.uri(), parameters)?;
+            Ok::<Response, ApiError>(next.run(request).await)
+        });
+        self.handler = self.handler.route_layer(check);
         self
     }
 

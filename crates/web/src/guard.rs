@@ -7,6 +7,8 @@ mod host;
 mod identity;
 mod origin;
 
+pub(crate) use self::identity::access_of;
+
 use std::time::Duration;
 
 use axum::extract::{Request, State};

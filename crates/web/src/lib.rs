@@ -9,6 +9,7 @@ mod access;
 mod api;
 mod assets;
 mod audit;
+mod diagnosis;
 mod endpoint;
 mod error;
 mod guard;

@@ -34,42 +34,45 @@ use crate::Access;
 use crate::access::Scope;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
+use crate::input::pairs::query;
+use crate::input::query::check_length;
 use crate::state::{Mounted, State, WebState};
 
-/// The pages that need a right.
+/// The pages that need a right, each with the parameters that its query may have.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     use Scope::{Enqueue, Operate, Read};
-    vec![
-        Endpoint::get("/", Read, overview::show),
-        Endpoint::get("/jobs", Read, jobs::show),
-        Endpoint::post("/jobs/act", Operate, jobs::act::act),
-        Endpoint::get("/jobs/new", Enqueue, jobs::edit::new),
-        Endpoint::post("/jobs/new", Enqueue, jobs::edit::create),
-        Endpoint::get("/jobs/{id}", Read, jobs::detail::show),
-        Endpoint::get("/jobs/{id}/edit", Enqueue, jobs::edit::show),
-        Endpoint::post("/jobs/{id}/edit", Enqueue, jobs::edit::save),
-        Endpoint::get("/search", Read, jobs::search::go),
-        Endpoint::get("/dead", Read, dead_letters::show),
-        Endpoint::post("/dead/act", Operate, dead_letters::act),
-        Endpoint::get("/queues", Read, queues::show),
-        Endpoint::post("/queues/change", Operate, queues::change),
-        Endpoint::get("/workers", Read, workers::show),
-        Endpoint::get("/types", Read, types::show),
-        Endpoint::get("/schedules", Read, schedules::list),
-        Endpoint::post("/schedules/act", Operate, schedules::act),
-        Endpoint::get("/schedules/{name}", Read, schedules::show),
-        Endpoint::get("/limits", Read, limits::show),
-        Endpoint::post("/limits/change", Operate, limits::change),
-        Endpoint::get("/batches", Read, batches::list),
-        Endpoint::post("/batches/act", Operate, batches::act),
-        Endpoint::get("/batches/{id}", Read, batches::show),
-        Endpoint::get("/migrations", Read, migrations::show),
-        Endpoint::get("/audit", Read, audit::show),
-        Endpoint::get("/api", Read, api_page),
-        Endpoint::get("/preferences", Read, preferences::show),
-        Endpoint::post("/preferences", Read, preferences::save),
-        log_in::endpoint(),
-    ]
+    let pages: [(Endpoint, &'static [&'static str]); 29] = [
+        (Endpoint::get("/", Read, overview::show), &["span"]),
+        (Endpoint::get("/jobs", Read, jobs::show), jobs::filter::PARAMETERS),
+        (Endpoint::post("/jobs/act", Operate, jobs::act::act), &[]),
+        (Endpoint::get("/jobs/new", Enqueue, jobs::edit::new), &["like"]),
+        (Endpoint::post("/jobs/new", Enqueue, jobs::edit::create), &[]),
+        (Endpoint::get("/jobs/{id}", Read, jobs::detail::show), &["log"]),
+        (Endpoint::get("/jobs/{id}/edit", Enqueue, jobs::edit::show), &[]),
+        (Endpoint::post("/jobs/{id}/edit", Enqueue, jobs::edit::save), &[]),
+        (Endpoint::get("/search", Read, jobs::search::go), &["q"]),
+        (Endpoint::get("/dead", Read, dead_letters::show), &["type", "queue", "failure_type"]),
+        (Endpoint::post("/dead/act", Operate, dead_letters::act), &[]),
+        (Endpoint::get("/queues", Read, queues::show), &[]),
+        (Endpoint::post("/queues/change", Operate, queues::change), &[]),
+        (Endpoint::get("/workers", Read, workers::show), &[]),
+        (Endpoint::get("/types", Read, types::show), &[]),
+        (Endpoint::get("/schedules", Read, schedules::list), &["after"]),
+        (Endpoint::post("/schedules/act", Operate, schedules::act), &[]),
+        (Endpoint::get("/schedules/{name}", Read, schedules::show), &[]),
+        (Endpoint::get("/limits", Read, limits::show), &["saturated", "after", "scope", "name"]),
+        (Endpoint::post("/limits/change", Operate, limits::change), &[]),
+        (Endpoint::get("/batches", Read, batches::list), &["status", "before"]),
+        (Endpoint::post("/batches/act", Operate, batches::act), &[]),
+        (Endpoint::get("/batches/{id}", Read, batches::show), &["status", "after"]),
+        (Endpoint::get("/migrations", Read, migrations::show), &[]),
+        (Endpoint::get("/audit", Read, audit::show), &["actor", "action", "after"]),
+        (Endpoint::get("/api", Read, api_page), &[]),
+        (Endpoint::get("/preferences", Read, preferences::show), &[]),
+        (Endpoint::post("/preferences", Read, preferences::save), &[]),
+        (log_in::endpoint(), &[]),
+    ];
+    pages.into_iter().map(|(page, parameters)| page.takes(parameters)).collect()
 }
 
 /// Every path of the API, for people.
@@ -99,8 +102,10 @@ pub(crate) async fn show_errors(
     let view = View::of_request(&state, &parts, response.extensions_mut().remove::<Access>());
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         if error.status() == StatusCode::UNAUTHORIZED && is_read && state.settings().has_log_in() {
-            let to = format!("/login?to={}", crate::input::pairs::encode(&wanted));
-            return Redirect::to(&view.link(&to)).into_response();
+            let to = query([("to", Some(wanted.as_str()))]);
+            // A log-in that leads to no page is better than an address that is too long for one.
+            let to = if check_length(&to).is_ok() { to } else { String::new() };
+            return Redirect::to(&view.link(&format!("/login{to}"))).into_response();
         }
         let retry_after = response.headers().get(header::RETRY_AFTER).cloned();
         response = (error.status(), problem::draw(&view, &error)).into_response();

@@ -4,6 +4,7 @@
 
 mod batches;
 mod changes;
+mod diagnosis;
 mod job_secrets;
 mod jobs;
 mod limits;

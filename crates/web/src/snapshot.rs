@@ -72,7 +72,8 @@ fn drawn(stats: Stats, now: Timestamp) -> Snapshot {
     for (status, count) in stats.queues.iter().flat_map(|queue| &queue.jobs) {
         *jobs.entry(*status).or_default() += count;
     }
-    let paused: Vec<_> = stats.queues.iter().map(|queue| (&queue.queue, queue.paused_at, &queue.jobs)).collect();
+    let told = stats.queues.iter().map(|queue| (&queue.queue, queue.paused_at, &queue.jobs, queue.scheduled));
+    let paused: Vec<_> = told.collect();
     let changing = format!("{paused:?}{:?}{:?}", stats.minutes, stats.next_due_at);
     let queues = stats.queues.into_iter().map(|queue| QueueSummary::new(queue, now)).collect();
     let document = Document { now, jobs, queues, next_due_at: stats.next_due_at, minutes: stats.minutes };

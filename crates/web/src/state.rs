@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::Identify;
 use crate::access::tokens::TokenAccess;
+use crate::diagnosis::{Diagnoses, Diagnosis};
 use crate::history::{ChartRange, Histories};
 use crate::metrics::counters::Counters;
 use crate::shown::Shown;
@@ -126,6 +127,7 @@ struct Shared {
     remote: RemoteWorkers,
     snapshots: Snapshots,
     histories: Histories,
+    diagnoses: Diagnoses,
     counters: Counters,
     /// Comparing a schema costs a connection and much reading, so one request does it at a time. What the files make is
     /// remembered, so that they are not replayed for each.
@@ -158,6 +160,7 @@ impl WebState {
                 streams: Arc::new(Semaphore::new(STREAMS_MAX)),
                 snapshots: Snapshots::default(),
                 histories: Histories::default(),
+                diagnoses: Diagnoses::default(),
                 counters: Counters::default(),
                 migrating: Mutex::default(),
             }),
@@ -205,6 +208,11 @@ impl WebState {
     /// What ended in a range, whose finished spans are read once.
     pub(crate) async fn history(&self, range: ChartRange) -> Result<Vec<MinuteStats>, StoreError> {
         self.shared.histories.get(self.shown(), range).await
+    }
+
+    /// What is wrong, read at most about every ten seconds. None if it could not be read in time.
+    pub(crate) async fn diagnosis(&self) -> Result<Option<Arc<Diagnosis>>, StoreError> {
+        self.shared.diagnoses.get(self.shown()).await
     }
 
     pub(crate) fn counters(&self) -> &Counters {

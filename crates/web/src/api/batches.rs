@@ -155,12 +155,16 @@ async fn signal(
         // What a job is told is input of its code, as a payload is.
         access.check(Scope::Enqueue)?;
     }
-    let signal = NewSignal { batch: id, name: name.clone(), data };
+    let is_first = send_signal(&state, &audit, NewSignal { batch: id, name: name.clone(), data }).await?;
+    Ok(json(&SentSignal { signal: &name, batch_id: id, is_first }))
+}
+
+/// Sends a signal, and says whether it is the first of its name.
+pub(crate) async fn send_signal(state: &WebState, audit: &Audit, signal: NewSignal) -> Result<bool, ApiError> {
     signal.check(&state.shown().limits())?;
     let deed = Deed::signal(&signal);
-    let is_first = match audit.change(deed, state.shown().signal(signal)).await {
-        Err(StoreError::UnknownBatch { batch }) => return Err(no_such(batch)),
-        sent => sent?,
-    };
-    Ok(json(&SentSignal { signal: &name, batch_id: id, is_first }))
+    match audit.change(deed, state.shown().signal(signal)).await {
+        Err(StoreError::UnknownBatch { batch }) => Err(no_such(batch)),
+        sent => Ok(sent?),
+    }
 }

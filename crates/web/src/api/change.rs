@@ -1,6 +1,6 @@
 use axum::extract::Request;
 use axum::response::Response;
-use longshore_core::{Action, Actioned, JobId, Priority, Refusal, Selection};
+use longshore_core::{Action, Actioned, JobId, JsonObject, Priority, Refusal, Selection};
 use serde::{Deserialize, Serialize};
 
 use super::filter::FilterBody;
@@ -57,7 +57,7 @@ struct PrioritySelectionBody {
     #[serde(default)]
     ids: Option<Vec<JobId>>,
     #[serde(default)]
-    filter: Option<FilterBody>,
+    filter: Option<JsonObject<FilterBody>>,
     #[serde(default)]
     dry_run: bool,
 }

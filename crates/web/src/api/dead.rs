@@ -23,15 +23,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, "JobList"),
         Endpoint::get("/api/v1/dead/{id}", Scope::Read, show)
             .says("Shows one dead letter with its attempts")
-            .answers(200, "JobDetail"),
+            .answers(200, "JobDetail")
+            .fails(&["409"]),
         Endpoint::post("/api/v1/dead/retry", Scope::Operate, retry)
             .says("Retries dead letters by id or by filter")
             .body(RETRY_SELECTION)
-            .answers(200, "Changed"),
+            .answers(200, "Changed")
+            .fails(&["404"]),
         Endpoint::post("/api/v1/dead/discard", Scope::Operate, discard)
             .says("Deletes dead letters by id or by filter")
             .body(SELECTION)
-            .answers(200, "Changed"),
+            .answers(200, "Changed")
+            .fails(&["404"]),
         Endpoint::post("/api/v1/dead/{id}/retry", Scope::Operate, retry_one)
             .says("Retries a dead letter")
             .body(RETRY)

@@ -7,14 +7,14 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore::trace::EnqueueSpan;
-use longshore_core::{Enqueued, JobRequest, NewJob};
+use longshore_core::{Duplicate, Enqueued, JobId, JobRequest, JsonObject, NewJob};
 use longshore_report::EnqueuedJob;
 use serde::{Deserialize, Serialize};
 
 use self::job_lines::JobLines;
 use crate::access::Scope;
 use crate::endpoint::Endpoint;
-use crate::endpoint::document::Body;
+use crate::endpoint::document::{Body, Parameter};
 use crate::error::ApiError;
 use crate::input::{Query, json_body};
 use crate::json::json_with;
@@ -30,14 +30,30 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post("/api/v1/jobs", Scope::Enqueue, create)
             .says(
-                "Creates one job, or all jobs of a list or none of them. The header `Idempotency-Key` is the unique key \
-                 of a single job that has none: the same request gives the same job until that job has ended. With \
-                 `Prefer: return=minimal` the answer has only the id. As `application/x-ndjson` it is a stream of any \
+                "Creates one job, or all jobs of a list or none of them. As `application/x-ndjson` it is a stream of any \
                  number of jobs, one a line, with `ref`, `after` and a batch in the first line, as `longshore enqueue \
-                 --batch` reads them. The header `traceparent` goes into the metadata of each job that has none.",
+                 --batch` reads them.",
             )
+            .headers(headers())
             .body(Body { schemas: &["JobRequest", "JobRequests"], is_required: true })
-            .answers(201, "EnqueuedJob"),
+            .answers(201, "EnqueuedJob")
+            .or_200("A job with this unique key or Idempotency-Key is there, and no other one was created.")
+            .fails(&["404"]),
+    ]
+}
+
+fn headers() -> [Parameter; 3] {
+    [
+        Parameter::text(
+            "Idempotency-Key",
+            "The unique key of a single job that has none, of up to 200 ASCII characters: the same request gives the same \
+             job until that job has ended. Another type, queue or payload under the same key is a conflict.",
+        ),
+        Parameter::text("Prefer", "With `return=minimal` the answer has only the id."),
+        Parameter::text(
+            "traceparent",
+            "The W3C trace context, which goes into the metadata of each job that has none.",
+        ),
     ]
 }
 
@@ -51,13 +67,13 @@ struct Created {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Several {
-    jobs: Vec<JobRequest>,
+    jobs: Vec<JsonObject<JobRequest>>,
 }
 
 /// A list of jobs, by itself or as `{"jobs": […]}`, or one job.
 enum Requested {
     One(Box<JobRequest>),
-    Several(Vec<JobRequest>),
+    Several(Vec<JsonObject<JobRequest>>),
 }
 
 /// By hand, because serde says only "no variant matches" of an untagged enum.
@@ -72,7 +88,7 @@ fn parse(bytes: &[u8]) -> Result<Requested, serde_json::Error> {
     if serde_json::from_slice::<Shape>(bytes)?.jobs.is_some() {
         return serde_json::from_slice(bytes).map(|several: Several| Requested::Several(several.jobs));
     }
-    serde_json::from_slice(bytes).map(|job| Requested::One(Box::new(job)))
+    serde_json::from_slice(bytes).map(|JsonObject(job)| Requested::One(Box::new(job)))
 }
 
 async fn create(State(state): State, query: Query, request: Request) -> Result<Response, ApiError> {
@@ -90,14 +106,22 @@ async fn create(State(state): State, query: Query, request: Request) -> Result<R
 }
 
 async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) -> Result<Response, ApiError> {
-    if let Some(key) = idempotency_key(headers)? {
+    let key = idempotency_key(headers)?;
+    if key.is_some() {
         if job.unique_key.is_some() {
             return Err(ApiError::invalid("a job has either unique_key or the header Idempotency-Key, not both"));
         }
-        job.unique_key = Some(key);
+        job.unique_key.clone_from(&key);
     }
     let job = new_job(state, job)?;
+    let asked = key.map(|_| job.clone());
     let Enqueued { id, is_duplicate, duplicate } = state.shown().enqueue(job, traceparent(headers)).await?;
+    // An answer with the job of another request would lose this one without a word.
+    if let (Some(asked), Some(Duplicate::Kept)) = (&asked, duplicate)
+        && !state.shown().is_like(id, asked).await?
+    {
+        return Err(reused_key(id));
+    }
     let status = if is_duplicate { StatusCode::OK } else { StatusCode::CREATED };
     let location = [(header::LOCATION, state.path(&format!("/api/v1/jobs/{id}")))];
     if wants_minimal(headers) {
@@ -111,7 +135,7 @@ async fn create_one(state: &WebState, headers: &HeaderMap, mut job: JobRequest) 
 async fn create_several(
     state: &WebState,
     headers: &HeaderMap,
-    requests: Vec<JobRequest>,
+    requests: Vec<JsonObject<JobRequest>>,
 ) -> Result<Response, ApiError> {
     if requests.len() > JOBS_MAX {
         return Err(ApiError::invalid(format!("one request creates at most {JOBS_MAX} jobs")));
@@ -119,7 +143,7 @@ async fn create_several(
     if idempotency_key(headers)?.is_some() {
         return Err(ApiError::invalid("a list of jobs has no Idempotency-Key: give each job a unique_key"));
     }
-    let jobs = all_of(requests.into_iter().map(|request| new_job(state, request)))?;
+    let jobs = all_of(requests.into_iter().map(|JsonObject(request)| new_job(state, request)))?;
     if jobs.is_empty() {
         return Ok(json_with(StatusCode::CREATED, &Created { inserted: 0, jobs: Vec::new() }));
     }
@@ -179,6 +203,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         Ok(key) if !key.is_empty() && key.len() <= KEY_BYTES_MAX => Ok(Some(format!("{IDEMPOTENCY}{key}"))),
         _ => Err(ApiError::invalid(format!("an Idempotency-Key has 1 to {KEY_BYTES_MAX} ASCII characters"))),
     }
+}
+
+/// It does not say what differs, because that may be hidden from this user.
+fn reused_key(id: JobId) -> ApiError {
+    let message = format!("the Idempotency-Key belongs to job {id}, which has another type, queue or payload");
+    ApiError::new(StatusCode::CONFLICT, "idempotency_key_reused", message)
+        .hint("nothing was created: send each job with a key of its own")
 }
 
 fn wants_minimal(headers: &HeaderMap) -> bool {

@@ -60,8 +60,8 @@ impl Word for DeadLetterCode {
 pub(crate) fn take(query: &mut Query) -> Result<Filter, ApiError> {
     let filter = Filter {
         statuses: query.words("status")?,
-        job_types: query.names("type"),
-        queues: query.names("queue"),
+        job_types: query.names("type")?,
+        queues: query.names("queue")?,
         failure_types: query.words("failure_type")?,
         reasons: query.words("reason")?,
     };
@@ -82,8 +82,8 @@ fn bounded(filter: Filter) -> Result<Filter, ApiError> {
     }
     let mut names = job_types.iter().chain(queues).flatten();
     // PostgreSQL has no text with a zero byte.
-    if names.any(|name| name.len() > NAME_BYTES_MAX || name.contains('\0')) {
-        return Err(ApiError::invalid(format!("a name has at most {NAME_BYTES_MAX} bytes, none of them zero")));
+    if names.any(|name| name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains('\0')) {
+        return Err(ApiError::invalid(format!("a name has 1 to {NAME_BYTES_MAX} bytes, none of them zero")));
     }
     Ok(filter)
 }

@@ -79,7 +79,7 @@ fn dependent_parameters() -> [Parameter; 2] {
 
 async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let selection = filter::take(&mut query)?.into();
-    let [tag, error, field] = ["tag", "error", "field"].map(|name| query.one::<String>(name));
+    let [tag, error, field] = ["tag", "error", "field"].map(|name| query.condition::<String>(name));
     let contents = Contents::new(tag?.as_deref(), error?.as_deref(), field?.as_deref())?;
     let request = page(selection, &mut query)?;
     query.end()?;

@@ -81,7 +81,7 @@ impl From<RuleBody> for LimitRule {
 }
 
 async fn list(State(state): State, mut query: Query) -> Result<Response, ApiError> {
-    let saturated = query.one("saturated")?.unwrap_or(false);
+    let saturated = query.condition("saturated")?.unwrap_or(false);
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE);
     let after = query.one("after")?.map(|LimitCursor(position)| position);
     query.end()?;

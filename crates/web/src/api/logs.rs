@@ -9,7 +9,7 @@ use longshore_report::JobLog;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::events;
+use super::events::{self, Rights};
 use crate::access::Scope;
 use crate::endpoint::Endpoint;
 use crate::endpoint::document::Parameter;
@@ -21,7 +21,7 @@ use crate::state::{State, WebState};
 /// How often a growing log is read again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The highest number of an attempt or a piece that both databases can hold.
-const NUMBER_MAX: u32 = i32::MAX as u32;
+const NUMBER_MAX: u32 = LogRequest::PIECE_MAX;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -40,7 +40,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 fn parameters() -> [Parameter; 2] {
     [
-        Parameter::number("attempt", "Only this attempt; the first is 1.", 1..=NUMBER_MAX),
+        Parameter::number(
+            "attempt",
+            "Only this attempt; the first is 1. If several have this number, as after a retry by hand, the newest.",
+            1..=NUMBER_MAX,
+        ),
         Parameter::text("after", "Only what follows this position: claim_number and chunk_number, with a dot between."),
     ]
 }
@@ -55,13 +59,20 @@ struct LogDocument {
 }
 
 async fn page(State(state): State, PathId(id): PathId, query: Query) -> Result<Response, ApiError> {
-    let request = requested(id, query, None)?;
-    if state.shown().bare_job(id).await?.is_none() {
-        return Err(ApiError::no_such_job(id));
-    }
+    let request = begun(&state, requested(id, query, None)?).await?;
     let entries = state.shown().log(request).await?.entries;
     let next = entries.last().map(position);
     Ok(json(&LogDocument { log: JobLog { id, entries }, next }))
+}
+
+/// Begins at the newest attempt with the number. Fails for a job that does not exist.
+async fn begun(state: &WebState, request: LogRequest) -> Result<LogRequest, ApiError> {
+    let no_such = || ApiError::no_such_job(request.id);
+    if request.attempt.is_some() {
+        return Ok(request.from_newest(&state.shown().job(request.id).await?.ok_or_else(no_such)?));
+    }
+    state.shown().bare_job(request.id).await?.ok_or_else(no_such)?;
+    Ok(request)
 }
 
 fn requested(id: JobId, mut query: Query, last_event: Option<&str>) -> Result<LogRequest, ApiError> {
@@ -109,15 +120,13 @@ impl<'a> JobProgress<'a> {
 async fn stream(
     State(state): State,
     PathId(id): PathId,
+    rights: Rights,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let request = requested(id, query, last_event)?;
-    if state.shown().bare_job(id).await?.is_none() {
-        return Err(ApiError::no_such_job(id));
-    }
-    events::open(&state, move |state, events| Box::pin(follow(state, request, events)))
+    let request = begun(&state, requested(id, query, last_event)?).await?;
+    events::open(&state, rights, move |state, events| Box::pin(follow(state, request, events)))
 }
 
 /// Sends until the job has ended and all of its log is sent, or the client is gone.

@@ -13,13 +13,16 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get("/api/v1/migrations", Scope::Read, status)
             .says("Shows the ledger beside what is available and what the schema shows")
-            .answers(200, "MigrationStatus"),
+            .answers(200, "MigrationStatus")
+            .fails(&["404"]),
         Endpoint::get("/api/v1/migrations/verify", Scope::Read, verify)
             .says("Compares the real schema with the ledger")
-            .answers(200, "MigrationVerification"),
+            .answers(200, "MigrationVerification")
+            .fails(&["404"]),
         Endpoint::get("/api/v1/migrations/history", Scope::Read, history)
             .says("Lists every event of the ledger")
-            .answers(200, "MigrationHistory"),
+            .answers(200, "MigrationHistory")
+            .fails(&["404"]),
     ]
 }
 

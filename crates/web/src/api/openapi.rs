@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::access::Scope;
 use crate::endpoint::Endpoint;
-use crate::endpoint::document::Words;
+use crate::endpoint::document::{Parameter, Words};
 use crate::error::ApiError;
 use crate::input::Query;
 use crate::json::json as document_answer;
@@ -28,6 +28,7 @@ fn document(base_path: &str) -> Value {
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
         path[endpoint.method] = operation(&endpoint);
     }
+    paths.extend(health());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -46,8 +47,26 @@ fn document(base_path: &str) -> Value {
     })
 }
 
+/// The paths that need no token, which are not in the table.
+fn health() -> [(String, Value); 2] {
+    let answer = |about: &str| {
+        let content = json!({ "application/json": { "schema": reference("Health") } });
+        json!({ "description": about, "content": content })
+    };
+    let path = |summary: &str, responses: Value| {
+        let about = "Needs no token.";
+        json!({ "get": { "summary": summary, "description": about, "security": [], "responses": responses } })
+    };
+    let alive = json!({ "200": answer("It does.") });
+    let ready = json!({ "200": answer("It is."), "503": answer("It is not; `code` says why.") });
+    [
+        ("/healthz".to_owned(), path("Whether the process answers", alive)),
+        ("/readyz".to_owned(), path("Whether the database answers and its schema is understood", ready)),
+    ]
+}
+
 fn operation(endpoint: &Endpoint) -> Value {
-    let Words { summary, query, body, status, answer } = &endpoint.words;
+    let Words { summary, query, headers, body, status, answer, otherwise_200, errors: _ } = &endpoint.words;
     let in_path = names_in(endpoint.path).map(|name| {
         let schema = match name {
             "id" => json!({ "type": "integer", "format": "int64", "minimum": 1 }),
@@ -57,13 +76,9 @@ fn operation(endpoint: &Endpoint) -> Value {
         };
         json!({ "name": name, "in": "path", "required": true, "schema": schema })
     });
-    let in_query = query.iter().map(|parameter| {
-        json!({
-            "name": parameter.name, "in": "query", "required": false, "description": parameter.about,
-            "schema": parameter.schema,
-        })
-    });
-    let parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let in_query = query.iter().map(|parameter| given(parameter, "query"));
+    let in_headers = headers.iter().map(|parameter| given(parameter, "header"));
+    let parameters: Vec<Value> = in_path.chain(in_query).chain(in_headers).collect();
     let content = match (*answer, endpoint.path) {
         ("", "/metrics") => json!({ "text/plain": { "schema": { "type": "string" } } }),
         ("", _) => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
@@ -71,8 +86,11 @@ fn operation(endpoint: &Endpoint) -> Value {
     };
     let status = if *status == 0 { 200 } else { *status };
     let mut responses = json!({ status.to_string(): { "description": "Done.", "content": content } });
+    if let Some(about) = otherwise_200 {
+        responses["200"] = json!({ "description": about, "content": content });
+    }
     let error = json!({ "application/json": { "schema": reference("Error") } });
-    for (status, about) in ERRORS {
+    for (status, about) in ERRORS.into_iter().filter(|(status, _)| may_fail(endpoint, status)) {
         responses[status] = json!({ "description": about, "content": error });
     }
     let mut operation = json!({
@@ -95,17 +113,35 @@ fn operation(endpoint: &Endpoint) -> Value {
     operation
 }
 
-const ERRORS: [(&str, &str); 11] = [
-    ("400", "A parameter is not as it must be."),
+fn given(parameter: &Parameter, place: &str) -> Value {
+    let Parameter { name, about, is_required, schema } = parameter;
+    json!({ "name": name, "in": place, "required": is_required, "description": about, "schema": schema })
+}
+
+/// Whether an operation can answer with this error, as far as its method and its path tell.
+fn may_fail(endpoint: &Endpoint, status: &str) -> bool {
+    let by_rule = match status {
+        "404" => endpoint.path.contains('{'),
+        // A body that is sent without need is read as well, so that no field is ignored.
+        "409" | "413" | "415" | "422" => endpoint.method != "get",
+        "410" => endpoint.path.contains("{worker}"),
+        _ => true,
+    };
+    by_rule || endpoint.words.errors.contains(&status)
+}
+
+const ERRORS: [(&str, &str); 12] = [
+    ("400", "A parameter is not as it must be, or does not exist."),
     ("401", "The request names no known token or user."),
     ("403", "The token does not have the scope, or a page of another site has asked."),
     ("404", "There is no such thing."),
-    ("409", "The state does not permit it, or the lease was lost."),
+    ("408", "The request took too long."),
+    ("409", "The state does not permit it, the lease was lost, or the Idempotency-Key belongs to another request."),
     ("410", "The worker is not registered any more."),
     ("413", "The body is too large."),
-    ("415", "The body is not JSON."),
+    ("415", "The header Content-Type does not say that the body is JSON."),
+    ("421", "The host name is not one of this server."),
     ("422", "The body is not as it must be."),
-    ("429", "Too many attempts."),
     ("503", "The database does not answer, or its schema is not understood."),
 ];
 
@@ -132,9 +168,9 @@ pub(crate) fn readable(state: &WebState) -> Markup {
                         td { (endpoint.scope) }
                         td {
                             (endpoint.words.summary)
-                            @if !endpoint.words.query.is_empty() {
+                            @if !endpoint.words.query.is_empty() || !endpoint.words.headers.is_empty() {
                                 ul {
-                                    @for parameter in &endpoint.words.query {
+                                    @for parameter in endpoint.words.query.iter().chain(&endpoint.words.headers) {
                                         li { code { (parameter.name) } ": " (parameter.about) }
                                     }
                                 }
@@ -173,6 +209,34 @@ mod tests {
         references(&document, &mut named);
         let known: BTreeSet<String> = document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(named, known);
+    }
+
+    #[test]
+    fn an_operation_lists_the_errors_that_it_can_answer() {
+        let document = document("");
+        let lists =
+            |path: &str, method: &str, status: &str| document["paths"][path][method]["responses"][status].is_object();
+        let jobs = "/api/v1/jobs";
+        assert!(["200", "201", "409", "415", "421"].into_iter().all(|status| lists(jobs, "post", status)));
+        assert!(["404", "409", "410", "413", "415", "422"].into_iter().all(|status| !lists(jobs, "get", status)));
+        assert!(lists("/api/v1/dead/{id}", "get", "409") && lists("/api/v1/dead/{id}", "get", "404"));
+        assert!(lists("/api/v1/workers/{worker}/claim", "post", "410"));
+        assert!(lists("/readyz", "get", "503") && !lists("/healthz", "get", "401"));
+    }
+
+    #[test]
+    fn what_a_request_must_bring_is_required() {
+        let document = document("");
+        let of = |path: &str, method: &str, name: &str| {
+            let parameters = document["paths"][path][method]["parameters"].as_array().unwrap().clone();
+            parameters.into_iter().find(|parameter| parameter["name"] == name).unwrap()
+        };
+        let step = "/api/v1/workers/{worker}/jobs/{id}/steps/{step}";
+        assert_eq!(of(step, "get", "claim_number")["required"], true);
+        assert_eq!(of("/api/v1/jobs", "get", "limit")["required"], false);
+        for name in ["Idempotency-Key", "Prefer", "traceparent"] {
+            assert_eq!(of("/api/v1/jobs", "post", name)["in"], "header", "{name}");
+        }
     }
 
     #[test]

@@ -157,11 +157,11 @@ async fn resume(
     query.end()?;
     let deed = Deed::on_schedule("resume", &name);
     let shown = state.shown();
-    let is_known = match catch_up {
+    let resumed = match catch_up {
         true => audit.change(deed, shown.resume_schedule_and_catch_up(&name)).await?,
         false => audit.change(deed, shown.resume_schedule(&name)).await?,
     };
-    known(&name, is_known)?;
+    known(&name, resumed.is_known)?;
     Ok(json(&ScheduleDetail::new(&one(&state, &name).await?)))
 }
 

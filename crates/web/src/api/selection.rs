@@ -1,4 +1,4 @@
-use longshore_core::{Action, Filter, JobId, Selection, Status};
+use longshore_core::{Action, Filter, JobId, JsonObject, Selection, Status};
 use serde::Deserialize;
 
 use super::filter::FilterBody;
@@ -38,7 +38,7 @@ pub(super) struct RetrySelectionBody {
     #[serde(default)]
     ids: Option<Vec<JobId>>,
     #[serde(default)]
-    filter: Option<FilterBody>,
+    filter: Option<JsonObject<FilterBody>>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -61,14 +61,14 @@ pub(super) struct SelectionBody {
     #[serde(default)]
     ids: Option<Vec<JobId>>,
     #[serde(default)]
-    filter: Option<FilterBody>,
+    filter: Option<JsonObject<FilterBody>>,
     /// Only counts.
     #[serde(default)]
     dry_run: bool,
 }
 
 impl SelectionBody {
-    pub(super) const fn new(ids: Option<Vec<JobId>>, filter: Option<FilterBody>, dry_run: bool) -> Self {
+    pub(super) const fn new(ids: Option<Vec<JobId>>, filter: Option<JsonObject<FilterBody>>, dry_run: bool) -> Self {
         Self { ids, filter, dry_run }
     }
 
@@ -92,7 +92,7 @@ impl SelectionBody {
 
     /// The same among jobs with this status.
     pub(super) fn of_status(mut self, status: Status) -> Self {
-        if let Some(filter) = &mut self.filter {
+        if let Some(JsonObject(filter)) = &mut self.filter {
             filter.status = Some(vec![status]);
         }
         self
@@ -103,7 +103,7 @@ impl SelectionBody {
         self.named()?;
         match (self.ids, self.filter) {
             (Some(ids), None) => Ok(Selection::Jobs(ids)),
-            (None, Some(filter)) => {
+            (None, Some(JsonObject(filter))) => {
                 let filter = filter.into_filter()?;
                 let statuses = filter.statuses.or_else(|| Some(usual.to_vec()));
                 Ok(Selection::Matching(Filter { statuses, ..filter }))

@@ -53,7 +53,7 @@ struct Point {
 async fn show(State(state): State, mut query: Query) -> Result<Response, ApiError> {
     let minutes = query.number("minutes", 1..=MINUTES_MAX)?.unwrap_or(MINUTES);
     let step = query.number("step", 1..=MINUTES_MAX)?.unwrap_or(1);
-    let queues = query.names("queue");
+    let queues = query.names("queue")?;
     query.end()?;
     let stats = state.shown().stats(minutes).await?;
     let wanted = stats.minutes.into_iter().filter(|it| queues.as_ref().is_none_or(|queues| queues.contains(&it.queue)));

@@ -23,7 +23,8 @@ fn of_workers() -> Vec<Endpoint> {
                  lease loses its jobs. With its `worker_id` it registers again and keeps what it still holds.",
             )
             .body(Body { schemas: &["NewWorker"], is_required: true })
-            .answers(201, "RegisteredWorker"),
+            .answers(201, "RegisteredWorker")
+            .fails(&["404"]),
         Endpoint::post("/api/v1/workers/{worker}/claim", Scope::Work, claiming::claim)
             .says(
                 "Claims jobs, and waits up to `wait` for one. `holds` names all that the worker holds; what it holds \
@@ -71,7 +72,8 @@ fn of_attempts() -> Vec<Endpoint> {
             .answers(200, "SavedCheckpoint"),
         Endpoint::get("/api/v1/workers/{worker}/jobs/{id}/steps/{step}", Scope::Work, attempts::step)
             .says("Reads the result of a step that this or an earlier attempt has stored")
-            .query([Parameter::number("claim_number", "The claim number of the attempt; needed.", 1..=u32::MAX)])
-            .answers(200, "StepResult"),
+            .query([Parameter::number("claim_number", "The claim number of the attempt.", 1..=u32::MAX).required()])
+            .answers(200, "StepResult")
+            .fails(&["409", "422"]),
     ]
 }

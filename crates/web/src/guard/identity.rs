@@ -1,7 +1,10 @@
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use longshore_core::StoreError;
 
+use crate::Access;
 use crate::access::Scope;
 use crate::error::ApiError;
 use crate::state::WebState;
@@ -10,8 +13,7 @@ use crate::state::WebState;
 /// is reached.
 pub(super) async fn run(state: &WebState, scope: Scope, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let access = match state.settings().users.identify(&parts).await {
-        Ok(Some(access)) if state.settings().is_read_only => access.reading_only(),
+    let access = match access_of(state, &parts).await {
         Ok(Some(access)) => access,
         Ok(None) => return ApiError::unauthenticated().into_response(),
         Err(error) => return ApiError::from(error).into_response(),
@@ -25,4 +27,10 @@ pub(super) async fn run(state: &WebState, scope: Scope, request: Request, next: 
     // An error becomes a page for this user.
     response.extensions_mut().insert(access);
     response
+}
+
+/// Who makes a request, with the rights that this server gives; none if it is not known.
+pub(crate) async fn access_of(state: &WebState, parts: &Parts) -> Result<Option<Access>, StoreError> {
+    let access = state.settings().users.identify(parts).await?;
+    Ok(access.map(|access| if state.settings().is_read_only { access.reading_only() } else { access }))
 }

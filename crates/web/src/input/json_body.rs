@@ -2,6 +2,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use longshore_core::JsonObject;
 use longshore_report::in_plain_words;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +12,7 @@ use crate::error::ApiError;
 /// The largest body: a payload and metadata of a megabyte each, or many smaller jobs.
 pub(crate) const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A body of JSON.
+/// A body that is a JSON object.
 #[derive(Debug)]
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
@@ -23,7 +24,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// A body of JSON that may be left out, or be null.
+/// A body that is a JSON object and may be left out, or be null.
 #[derive(Debug)]
 pub(crate) struct OptionalBody<T>(pub(crate) T);
 
@@ -35,7 +36,10 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
         let bytes = collect(request.into_body()).await?;
         match bytes.is_empty() {
             true => Ok(Self(T::default())),
-            false if is_json => parse::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default())),
+            false if is_json => match serde_json::from_slice::<Option<JsonObject<T>>>(&bytes) {
+                Ok(body) => Ok(Self(body.unwrap_or_default().0)),
+                Err(error) => Err(invalid(&error)),
+            },
             false => Err(not_json()),
         }
     }
@@ -46,9 +50,9 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoFields {}
 
-/// Parses a body.
+/// Parses a body that is an object.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| invalid(&error))
+    serde_json::from_slice(bytes).map(|JsonObject(body)| body).map_err(|error| invalid(&error))
 }
 
 /// The error of a body that is not as it must be.
@@ -68,8 +72,9 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
 }
 
 fn not_json() -> ApiError {
-    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the body must be JSON")
-        .hint("send the header \"Content-Type: application/json\"")
+    let message = "the request does not say that its body is JSON: send the header \"Content-Type: application/json\"";
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message)
+        .hint("with curl: -H 'Content-Type: application/json', or --json in place of -d")
 }
 
 async fn collect(body: Body) -> Result<Bytes, ApiError> {

@@ -1,4 +1,4 @@
-use longshore_core::{AuditEntry, AuditId, AuditRequest, DeedOutcome};
+use longshore_core::{AuditEntry, AuditId, AuditRequest, DeedAction, DeedOutcome};
 use longshore_report::AuditPage;
 use maud::{Markup, html};
 
@@ -16,18 +16,19 @@ const SHOWN: u32 = 100;
 
 /// What was changed by hand: who, through what, when, and with what result.
 pub(super) async fn show(State(state): State, view: View, mut query: Query) -> Result<Markup, ApiError> {
-    let (actor, action): (Option<String>, Option<String>) = (query.one("actor")?, query.one("action")?);
+    let actor: Option<String> = query.one("actor")?;
+    let action = query.one::<DeedAction>("action")?.map(DeedAction::as_str);
     let before = query.one("after")?.map(AuditId);
     query.end()?;
-    let request = AuditRequest { before, actor: actor.clone(), action: action.clone(), limit: SHOWN };
+    let request = AuditRequest { before, actor: actor.clone(), action: action.map(str::to_owned), limit: SHOWN };
     let page = AuditPage::new(state.shown().audit_page(request).await?, SHOWN);
     let content = html! {
-        (filter(&view, actor.as_deref(), action.as_deref()))
+        (filter(&view, actor.as_deref(), action))
         div #audit data-live {
             section.panel aria-label="Changes" {
                 (table(&view, &page.entries))
                 @if let Some(next) = page.next {
-                    nav.pager { span.spacer {} a.button.small href=(more(&view, actor.as_deref(), action.as_deref(), next)) { "Older" } }
+                    nav.pager { span.spacer {} a.button.small href=(more(&view, actor.as_deref(), action, next)) { "Older" } }
                 }
             }
         }
@@ -48,7 +49,13 @@ fn filter(view: &View, actor: Option<&str>, action: Option<&str>) -> Markup {
     html! {
         form.filters method="get" action=(view.link("/audit")) {
             label { "Who " input name="actor" value=(actor.unwrap_or_default()) maxlength="200"; }
-            label { "Action " input name="action" value=(action.unwrap_or_default()) maxlength="100"; }
+            label {
+                "Action "
+                select name="action" {
+                    option value="" { "any" }
+                    @for known in DeedAction::ALL { option value=(known) selected[action == Some(known)] { (known.replace('_', " ")) } }
+                }
+            }
             button.small { "Show" }
             @if actor.or(action).is_some() { a href=(view.link("/audit")) { "Show all" } }
         }
@@ -78,12 +85,12 @@ fn table(view: &View, entries: &[AuditEntry]) -> Markup {
 fn row(view: &View, entry: &AuditEntry) -> Markup {
     html! {
         tr data-key=(entry.id.0) {
-            td.nowrap { (ago(entry.at, view.now, &view.zone)) }
-            td.nowrap { (visible(&entry.actor)) }
-            td { (visible(&entry.via)) }
-            td.nowrap { (visible(&entry.action.replace('_', " "))) }
-            td { (line(&entry.target)) }
-            td {
+            td.nowrap data-label="When" { (ago(entry.at, view.now, &view.zone)) }
+            td.nowrap data-label="Who" { (visible(&entry.actor)) }
+            td data-label="Through" { (visible(&entry.via)) }
+            td.nowrap data-label="Action" { (visible(&entry.action.replace('_', " "))) }
+            td data-label="Target" { (line(&entry.target)) }
+            td data-label="Outcome" {
                 @match entry.outcome {
                     DeedOutcome::Done => { span.badge.completed { "done" } }
                     DeedOutcome::Failed => {
@@ -93,7 +100,7 @@ fn row(view: &View, entry: &AuditEntry) -> Markup {
                     DeedOutcome::Unfinished => { span.badge.retrying { "not finished" } }
                 }
             }
-            td.number { @if let Some(changed) = entry.changed { (number(changed)) } }
+            td.number data-label="Changed" { @if let Some(changed) = entry.changed { (number(changed)) } }
         }
     }
 }

@@ -146,14 +146,14 @@ fn row(view: &View, filter: &JobFilter, group: &ErrorGroup<'_>) -> Markup {
     let recent: u64 = group.trend.iter().sum();
     html! {
         tr data-key=(group.key) {
-            td.number { (number(group.ids.len() as u64)) }
+            td.number data-label="Jobs" { (number(group.ids.len() as u64)) }
             td.wide title=(line(group.message())) {
                 a.error href=(view.link(&format!("/jobs/{}", newest.id))) { (line(group.message())) }
                 div.sub { @if let Some(kind) = &newest.failure_type { (line(&kind.replace('_', " "))) } }
             }
-            td.name { (type_link(view, &newest.job_type)) @if group.types > 1 { div.sub { "and " (group.types - 1) " more" } } }
-            td { (chart::trend(&group.trend, &format!("{} in the last 24 hours", counted(recent, "job")))) }
-            td.nowrap { @if let Some(at) = newest.moved_to_dead_letter_at { (ago(at, view.now, &view.zone)) } }
+            td.name data-label="Type" { (type_link(view, &newest.job_type)) @if group.types > 1 { div.sub { "and " (group.types - 1) " more" } } }
+            td data-label="Last 24 h" { (chart::trend(&group.trend, &format!("{} in the last 24 hours", counted(recent, "job")))) }
+            td.nowrap data-label="Newest" { @if let Some(at) = newest.moved_to_dead_letter_at { (ago(at, view.now, &view.zone)) } }
             @if view.may_operate() { td.number { (buttons(view, filter, group)) } }
         }
     }

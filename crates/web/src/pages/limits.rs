@@ -2,7 +2,7 @@ mod change;
 mod form;
 mod weights;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::http::Uri;
 use longshore::limits::{LimitPosition, LimitRow, LimitScope, LimitSelection, LimitSource};
@@ -11,6 +11,7 @@ use longshore_report::LimitCursor;
 use maud::{Markup, html};
 
 pub(super) use self::change::change;
+use self::form::Edited;
 use super::drawing::chart;
 use super::drawing::instant::ago;
 use super::drawing::table::{queue_link, type_link};
@@ -33,26 +34,46 @@ pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Ma
         let error: longshore_report::InvalidLimitCursor = error;
         ApiError::invalid(error.to_string())
     })?;
-    let is_saturated = asked.get("saturated").is_some();
+    let edited = Edited::of_query(&state, &asked).await?;
+    draw(&state, &view, cursor, asked.get("saturated").is_some(), &edited).await
+}
+
+/// The page of these limits with the form. While the form was refused, nothing takes the place of what it shows.
+async fn draw(
+    state: &WebState,
+    view: &View,
+    cursor: Option<LimitCursor>,
+    is_saturated: bool,
+    edited: &Edited,
+) -> Result<Markup, ApiError> {
     let selection = if is_saturated { LimitSelection::Saturated } else { LimitSelection::All };
     let after = cursor.as_ref().map(|LimitCursor(position)| position.clone());
     let page = state.shown().limit_page(LimitsRequest { selection, after, limit: PAGE }).await?;
-    let edited = form::of_query(&state, &asked).await?;
+    let paused = paused_queues(state, &page.limits).await?;
     let next = page.next.map(|position| LimitCursor(position).to_string());
     let content = html! {
-        (tabs(&view, is_saturated))
-        div #limits data-live[cursor.is_none()] {
+        (tabs(view, is_saturated))
+        div #limits data-live[cursor.is_none() && edited.refusal.is_none()] {
             section.panel aria-label="Limits" {
-                (table(&view, &page.limits, is_saturated))
+                (table(view, &page.limits, &paused, is_saturated))
                 @if let Some(next) = &next {
                     nav.pager aria-label="Pages of limits" { span.spacer {} a.button.small rel="next" href=(view.link(&path(is_saturated, Some(next)))) { "More" } }
                 }
             }
         }
-        @if view.may_operate() { (form::panel(&view, &edited)) }
+        @if view.may_operate() { (form::panel(view, edited)) }
     };
     let page = Page { title: "Limits", section: Section::Limits, aside: html! {}, content, dead_letters: None };
-    Ok(framed(&view, &page))
+    Ok(framed(view, &page))
+}
+
+/// The queues that are paused, if one of these limits is that of a queue.
+async fn paused_queues(state: &WebState, limits: &[LimitRow]) -> Result<BTreeSet<String>, ApiError> {
+    if limits.iter().all(|row| row.scope != LimitScope::Queue) {
+        return Ok(BTreeSet::new());
+    }
+    let queues = state.shown().stats(1).await?.queues;
+    Ok(queues.into_iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue).collect())
 }
 
 /// The limits of all queues, or of all types, by name, for the pages of these.
@@ -99,7 +120,7 @@ fn tabs(view: &View, is_saturated: bool) -> Markup {
     }
 }
 
-fn table(view: &View, limits: &[LimitRow], is_saturated: bool) -> Markup {
+fn table(view: &View, limits: &[LimitRow], paused: &BTreeSet<String>, is_saturated: bool) -> Markup {
     if limits.is_empty() {
         return html! {
             p.empty {
@@ -115,18 +136,18 @@ fn table(view: &View, limits: &[LimitRow], is_saturated: bool) -> Markup {
                 th scope="col" { "State" }
                 th.number scope="col" { "Running" }
                 th scope="col" { span.sr { "Used" } }
-                th.number scope="col" { "Waiting" }
+                th.number scope="col" title="Those that could run now if there were room" { "Waiting" }
                 th scope="col" { "Rate" }
                 th scope="col" { "Keys" }
                 th scope="col" { "Source" }
                 @if view.may_operate() { th scope="col" { span.sr { "Actions" } } }
             } }
-            tbody { @for limit in limits { (row(view, limit)) } }
+            tbody { @for limit in limits { (row(view, limit, paused.contains(&limit.name) && limit.scope == LimitScope::Queue)) } }
         } }
     }
 }
 
-fn row(view: &View, limit: &LimitRow) -> Markup {
+fn row(view: &View, limit: &LimitRow, is_paused: bool) -> Markup {
     let key = limit.key.as_deref();
     html! {
         tr data-key=(LimitCursor(limit.position())) {
@@ -138,18 +159,18 @@ fn row(view: &View, limit: &LimitRow) -> Markup {
                 }
                 div.sub { (scope_in_words(limit)) }
             }
-            td.nowrap { (state_of(view, limit)) }
-            td.number {
+            td.nowrap data-label="State" { (state_of(view, limit, is_paused)) }
+            td.number data-label="Running" {
                 (number(limit.running))
                 @if let Some(concurrency) = limit.concurrency { " / " (number(u64::from(concurrency))) }
             }
-            td { @if let Some(concurrency) = limit.concurrency {
+            td data-label="Used" { @if let Some(concurrency) = limit.concurrency {
                 (chart::meter(limit.running, u64::from(concurrency), &format!("{} of {concurrency} run", limit.running)))
             } }
-            td.number { (number(limit.waiting)) @if limit.waiting >= u64::from(LimitRow::WAITING_MAX) { "+" } }
-            td.nowrap { (rate(limit)) }
-            td.nowrap { (keys(limit)) }
-            td.nowrap { (source(limit)) }
+            td.number data-label="Waiting" { (number(limit.waiting)) @if limit.waiting >= u64::from(LimitRow::WAITING_MAX) { "+" } }
+            td.nowrap data-label="Rate" { (rate(limit)) }
+            td.nowrap data-label="Keys" { (keys(limit)) }
+            td.nowrap data-label="Source" { (source(limit)) }
             @if view.may_operate() { td.number { (actions(view, limit)) } }
         }
     }
@@ -166,12 +187,13 @@ fn scope_in_words(limit: &LimitRow) -> Markup {
 }
 
 /// Whether a job may start now, and else when.
-fn state_of(view: &View, limit: &LimitRow) -> Markup {
+fn state_of(view: &View, limit: &LimitRow, is_paused: bool) -> Markup {
     html! {
+        @if is_paused { span.tag.warn { "paused" } " " }
         @if limit.is_full() { span.tag.warn { "full" } " " }
         @match limit.opens_at {
             Some(at) => { span.tag.warn { "closed" } " " span.muted { "opens " (ago(at, view.now, &view.zone)) } },
-            None => @if !limit.is_full() { span.muted { "open" } },
+            None => @if !limit.is_full() && !is_paused { span.muted { "open" } },
         }
     }
 }

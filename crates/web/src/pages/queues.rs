@@ -88,12 +88,13 @@ pub(super) fn queue_table(
                 th scope="col" { "Queue" }
                 th scope="col" { "State" }
                 th.number scope="col" { "Waiting" }
+                th.number scope="col" title="Those that wait for a time that is still to come" { "Scheduled" }
                 th.number scope="col" { "Running" }
                 @if limits.is_some() { th.number scope="col" { "Limit" } }
                 th.number scope="col" { "Oldest" }
                 th.number scope="col" { "Dead letters" }
-                th scope="col" { "Ended in " (span.word()) }
-                th.number scope="col" { "Completed" }
+                th.roomy scope="col" { "Ended in " (span.word()) }
+                th.number.roomy scope="col" { "Completed" }
                 @if view.may_operate() { th scope="col" { span.sr { "Action" } } }
             } }
             tbody {
@@ -115,29 +116,35 @@ fn row(view: &View, queue: &QueueSummary, limits: Option<&HashMap<String, LimitR
     html! {
         tr data-key=(name) {
             td.name { (queue_link(view, name)) }
-            td.nowrap {
+            td data-label="State" {
                 @match queue.stats.paused_at {
-                    Some(at) => { span.tag.warn { "paused" } " " span.muted { (ago(at, view.now, &view.zone)) } },
+                    Some(at) => { span.tag.warn { "paused" } " " span.muted.nowrap { (ago(at, view.now, &view.zone)) } },
                     None => span.muted { "open" },
                 }
             }
-            td.number { a href=(list(Status::Pending)) { (number(queue.depth)) } }
-            td.number { a href=(list(Status::Running)) { (number(queue.running)) } }
-            @if let Some(limits) = limits { td.number { (limits::in_cell(view, limits.get(name))) } }
-            td.number {
+            td.number data-label="Waiting" { a href=(list(Status::Pending)) { (number(queue.depth)) } }
+            td.number data-label="Scheduled" {
+                @match (queue.stats.scheduled, queue.stats.has_more_scheduled) {
+                    (0, false) => span.muted { "0" },
+                    (scheduled, has_more) => { (number(scheduled)) @if has_more { "+" } },
+                }
+            }
+            td.number data-label="Running" { a href=(list(Status::Running)) { (number(queue.running)) } }
+            @if let Some(limits) = limits { td.number data-label="Limit" { (limits::in_cell(view, limits.get(name))) } }
+            td.number data-label="Oldest" {
                 @match queue.stats.oldest_waiting_at {
                     Some(at) => (in_words(view.now.since(at))),
                     None => span.muted { "–" },
                 }
             }
-            td.number {
+            td.number data-label="Dead letters" {
                 @match jobs(Status::DeadLetter) {
                     0 => span.muted { "0" },
                     count => a.error href=(list(Status::DeadLetter)) { (number(count)) },
                 }
             }
-            td { (chart::sparkline(&series.bars)) }
-            td.number { (number(series.total().completed)) }
+            td.roomy { (chart::sparkline(&series.bars)) }
+            td.number.roomy { (number(series.total().completed)) }
             @if view.may_operate() {
                 td.number {
                     form.inline method="post" action=(view.link("/queues/change")) {

@@ -2,19 +2,20 @@ mod ticks;
 
 use axum::http::Uri;
 use axum::response::Response;
-use longshore::schedule::{Finding, ScheduleError, findings};
+use longshore::schedule::{Finding, FindingKind, ScheduleError, findings};
 use longshore_core::{Deed, ScheduleRecord, SchedulesRequest, TickOutcome, TicksRequest};
-use longshore_report::{ScheduleSummary, next_ticks, ticks_of};
+use longshore_report::{ScheduleDetail, ScheduleSummary, next_ticks, ticks_of};
 use maud::{Markup, html};
 
 use super::drawing::instant::{ago, exact};
 use super::drawing::json;
-use super::drawing::table::{job_link, type_link};
+use super::drawing::table::{job_link, queue_link, type_link};
 use super::drawing::text::{line, visible};
 use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
 use super::view::View;
 use crate::audit::Audit;
+use crate::diagnosis::Diagnosis;
 use crate::error::ApiError;
 use crate::input::PathName;
 use crate::input::pairs::{Pairs, encode};
@@ -33,6 +34,7 @@ pub(super) async fn list(State(state): State, view: View, uri: Uri) -> Result<Ma
     let after = query.get("after").map(str::to_owned);
     let request = SchedulesRequest { names: None, after, limit: SHOWN_MAX };
     let schedules = state.shown().schedules(request).await?;
+    let diagnosis = state.diagnosis().await?;
     let next = (schedules.len() == SHOWN_MAX as usize).then(|| schedules.last()).flatten();
     let content = html! {
         div #schedules data-live {
@@ -40,7 +42,7 @@ pub(super) async fn list(State(state): State, view: View, uri: Uri) -> Result<Ma
                 @if schedules.is_empty() {
                     p.empty { "There is no schedule. Add one with " code { "longshore schedules add" } "." }
                 } @else {
-                    (table(&view, &schedules))
+                    (table(&view, &schedules, diagnosis.as_deref()))
                 }
                 @if let Some(next) = next {
                     nav.pager { span.spacer {} a.button.small href=(view.link_with("/schedules", "after", &next.name)) { "More" } }
@@ -92,9 +94,10 @@ pub(super) async fn act(
             let reason = form.get("reason").unwrap_or("paused in the dashboard");
             audit.change(on("pause", &format!(": {reason}")), shown.pause_schedule(name, reason.to_owned())).await?
         }
-        "resume" => audit.change(on("resume", ""), shown.resume_schedule(name)).await?,
+        "resume" => audit.change(on("resume", ""), shown.resume_schedule(name)).await?.is_known,
         "catch_up" => {
-            audit.change(on("resume", " and its missed ticks"), shown.resume_schedule_and_catch_up(name)).await?
+            let deed = on("resume", " and its missed ticks");
+            audit.change(deed, shown.resume_schedule_and_catch_up(name)).await?.is_known
         }
         _ => return Err(ApiError::invalid("the action must be run, pause, resume or catch_up")),
     };
@@ -114,7 +117,7 @@ fn of_schedule(error: ScheduleError) -> ApiError {
     }
 }
 
-fn table(view: &View, schedules: &[ScheduleRecord]) -> Markup {
+fn table(view: &View, schedules: &[ScheduleRecord], diagnosis: Option<&Diagnosis>) -> Markup {
     html! {
         div.scroll { table {
             thead { tr {
@@ -126,27 +129,35 @@ fn table(view: &View, schedules: &[ScheduleRecord]) -> Markup {
                 th scope="col" { "Last" }
                 @if view.may_operate() { th scope="col" { span.sr { "Actions" } } }
             } }
-            tbody { @for record in schedules { (row(view, record)) } }
+            tbody { @for record in schedules { (row(view, record, &found_of(record, diagnosis))) } }
         } }
     }
 }
 
-fn row(view: &View, record: &ScheduleRecord) -> Markup {
+/// What is wrong with a schedule now, and the ticks that the diagnosis has found missing: those would be a read for each.
+fn found_of(record: &ScheduleRecord, diagnosis: Option<&Diagnosis>) -> Vec<Finding> {
+    let mut found = findings(record, &[]);
+    let known = diagnosis.iter().flat_map(|diagnosis| &diagnosis.schedules);
+    let of_schedule = known.filter(|(known, _)| known.name == record.name).flat_map(|(_, found)| found);
+    found.extend(of_schedule.filter(|finding| finding.kind == FindingKind::Missed).cloned());
+    found
+}
+
+fn row(view: &View, record: &ScheduleRecord, found: &[Finding]) -> Markup {
     let summary = ScheduleSummary::new(record);
-    let problem = findings(record, &[]).into_iter().next();
     html! {
         tr data-key=(record.name) {
             td.name { a href=(view.link(&format!("/schedules/{}", encode(&record.name)))) { (visible(&record.name)) } }
-            td { (timing(&summary)) }
-            td.name { @if let Some(job_type) = &summary.job_type { (type_link(view, job_type)) } }
-            td { (state_of(view, record, problem.as_ref())) }
-            td.nowrap {
+            td data-label="When" { (timing(&summary)) }
+            td.name data-label="Type" { @if let Some(job_type) = &summary.job_type { (type_link(view, job_type)) } }
+            td data-label="State" { (state_of(view, record, found)) }
+            td.nowrap data-label="Next" {
                 @match summary.next.first().filter(|_| record.paused_at.is_none()) {
                     Some(next) => (ago(*next, view.now, &view.zone)),
                     None => span.muted { "–" },
                 }
             }
-            td { @if let Some(last) = &summary.last {
+            td data-label="Last" { @if let Some(last) = &summary.last {
                 (ticks::outcome(last.outcome)) " " span.muted { (ago(last.due_at, view.now, &view.zone)) }
                 @if let Some(id) = last.job_id { " " (job_link(view, id)) }
             } @else { span.muted { "none yet" } } }
@@ -164,15 +175,17 @@ fn timing(summary: &ScheduleSummary) -> Markup {
     }
 }
 
-fn state_of(view: &View, record: &ScheduleRecord, problem: Option<&Finding>) -> Markup {
+fn state_of(view: &View, record: &ScheduleRecord, found: &[Finding]) -> Markup {
     html! {
-        @if let Some(problem) = problem { span.tag.bad title=(visible(&problem.message)) { (problem.kind.as_str().replace('_', " ")) } " " }
+        @for finding in found {
+            div { span.tag.bad { (finding.kind.as_str().replace('_', " ")) } div.sub { (line(&finding.message)) } }
+        }
         @match record.paused_at {
             Some(at) => {
                 span.tag.warn { "paused" } " " span.muted { (ago(at, view.now, &view.zone)) }
                 @if let Some(reason) = &record.pause_reason { div.sub.muted { (line(reason)) } }
             },
-            None => @if problem.is_none() { span.muted { "active" } },
+            None => @if found.is_empty() { span.muted { "active" } },
         }
     }
 }
@@ -199,7 +212,8 @@ fn problems(found: &[Finding]) -> Markup {
 }
 
 fn facts(view: &View, record: &ScheduleRecord) -> Markup {
-    let summary = ScheduleSummary::new(record);
+    let detail = ScheduleDetail::new(record);
+    let summary = &detail.listed;
     let next = ticks_of(record).map(|ticks| next_ticks(&ticks, record, NEXT, None)).unwrap_or_default();
     html! {
         div.columns {
@@ -207,17 +221,26 @@ fn facts(view: &View, record: &ScheduleRecord) -> Markup {
                 header { h2 #what { "What it does" } }
                 div.body {
                     dl.facts {
-                        dt { "When" } dd { (timing(&summary)) }
+                        dt { "When" } dd { (timing(summary)) }
                         @if let Some(job_type) = &summary.job_type { dt { "Type" } dd { (type_link(view, job_type)) } }
+                        @if record.definition.is_ok() { (job_facts(view, &detail)) }
                         dt { "Source" } dd { (record.source.as_str()) }
-                        dt { "State" } dd { (state_of(view, record, None)) }
+                        dt { "State" } dd { (state_of(view, record, &[])) }
                         @if let Some(missed) = summary.missed { dt { "Missed ticks" } dd { (missed.as_str()) } }
                         @if let Some(overlap) = summary.overlap { dt { "Overlap" } dd { (overlap.as_str()) } }
-                        @if let Some(jitter) = &summary.jitter { dt { "Jitter" } dd { (jitter) } }
+                        @if let Some(jitter) = &summary.jitter { dt { "Jitter" } dd { "up to " (jitter) } }
+                        @if let Some(late_after) = &detail.late_after { dt { "Late after" } dd { (late_after) } }
+                        @if let Some(catch_up) = &detail.catch_up {
+                            dt { "Caught up" } dd { "ticks of the last " (catch_up) @if let Some(most) = detail.catch_up_max { ", at most " (most) } }
+                        }
+                        @if let Some(within) = &detail.expect_within { dt { "Expected" } dd { "completed within " (within) " after a tick" } }
                         dt { "Changed" } dd { (exact(record.changed_at, view.now, &view.zone)) }
                         @if let Some(id) = record.open_job { dt { "Open job" } dd { (job_link(view, id)) } }
                     }
-                    @if let Some(data) = &summary.job_data { (json::document(data.as_str())) }
+                    @if let Some(data) = &summary.job_data {
+                        h2.below { "Payload" }
+                        (json::document(data.as_str()))
+                    }
                     @if view.may_operate() && record.paused_at.is_none() { (pause_form(view, record)) }
                     @if view.may_operate() && record.paused_at.is_some() {
                         form.inline method="post" action=(view.link("/schedules/act")) {
@@ -233,6 +256,16 @@ fn facts(view: &View, record: &ScheduleRecord) -> Markup {
                 div.body { ol.timeline { @for at in next { li { (exact(at, view.now, &view.zone)) } } } }
             }
         }
+    }
+}
+
+/// What the jobs of a schedule have beside their type.
+fn job_facts(view: &View, detail: &ScheduleDetail) -> Markup {
+    html! {
+        dt { "Queue" } dd { (queue_link(view, detail.queue.as_deref().unwrap_or("default"))) }
+        dt { "Priority" } dd { @match detail.priority { Some(priority) => (priority), None => "normal" } }
+        @if let Some(retries) = detail.max_retries { dt { "Retries" } dd { (retries) } }
+        @if let Some(timeout) = &detail.timeout { dt { "Timeout" } dd { (timeout) } }
     }
 }
 

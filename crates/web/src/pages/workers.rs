@@ -2,7 +2,7 @@ use longshore_core::WorkerRecord;
 use maud::{Markup, html};
 
 use super::drawing::chart;
-use super::drawing::instant::ago;
+use super::drawing::instant::{ago, lasting};
 use super::drawing::table::job_link;
 use super::drawing::text::{counted, line, visible};
 use super::layout::{Page, Section, framed};
@@ -59,20 +59,20 @@ fn row(view: &View, worker: &WorkerRecord) -> Markup {
     html! {
         tr data-key=(worker.worker_id) {
             td { span.mono { (visible(worker.worker_id.as_str())) } }
-            td { @if worker.is_alive { span.badge.completed { "alive" } } @else { span.badge.dead_letter { "dead" } } }
-            td.nowrap { (visible(&worker.host)) " " span.muted { (worker.pid) } }
-            td.nowrap { (chart::meter(busy, slots, &format!("{busy} of {slots} slots are busy"))) " " (busy) " / " (slots) }
-            td {
+            td data-label="State" { @if worker.is_alive { span.badge.completed { "alive" } } @else { span.badge.dead_letter { "dead" } } }
+            td.nowrap data-label="Host" { (visible(&worker.host)) " " span.muted { (worker.pid) } }
+            td.nowrap data-label="Busy" { (chart::meter(busy, slots, &format!("{busy} of {slots} slots are busy"))) " " (busy) " / " (slots) }
+            td data-label="Running" {
                 @for job in worker.running.iter().take(NAMED_MAX) {
-                    div.nowrap { (job_link(view, job.id)) " " (line(&job.job_type)) " " span.muted { (ago(job.started_at, view.now, &view.zone)) } }
+                    div.nowrap { (job_link(view, job.id)) " " (line(&job.job_type)) " " span.muted { (lasting(job.started_at, view.now, &view.zone)) } }
                 }
                 @if worker.running.len() > NAMED_MAX { div.muted { "and " (worker.running.len() - NAMED_MAX) " more" } }
                 @if worker.running.is_empty() { span.muted { "nothing" } }
             }
-            td { (names(&worker.queues, "all")) }
-            td { (names(&worker.job_types, "none")) }
-            td.nowrap { (ago(worker.started_at, view.now, &view.zone)) }
-            td.nowrap { (ago(worker.heartbeat_at, view.now, &view.zone)) }
+            td data-label="Queues" { (names(&worker.queues, "all")) }
+            td data-label="Types" { (names(&worker.job_types, "none")) }
+            td.nowrap data-label="Started" { (ago(worker.started_at, view.now, &view.zone)) }
+            td.nowrap data-label="Heartbeat" { (ago(worker.heartbeat_at, view.now, &view.zone)) }
         }
     }
 }

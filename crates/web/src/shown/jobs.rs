@@ -1,15 +1,13 @@
 use std::collections::HashMap;
 
 use longshore_core::{
-    ClaimNumber, DependentsRequest, Job, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, PageCursor,
-    Selection, Status, StoreError, WaitingFacts,
+    ClaimNumber, DependentsRequest, Job, JobData, JobDetail, JobId, JobPage, JobPageRequest, LogEndRequest, LogPage,
+    LogRequest, NewJob, PageCursor, Selection, Status, StoreError, WaitingFacts,
 };
 use longshore_report::DependentList;
+use serde_json::Value;
 
 use super::Shown;
-
-/// Both databases can hold this number of a piece.
-const PIECE_MAX: u32 = i32::MAX as u32;
 
 /// The jobs of a page that a search may find.
 pub(crate) struct Candidates {
@@ -40,6 +38,16 @@ impl Shown {
         let selection = Selection::Jobs(vec![id]);
         let request = JobPageRequest { selection, after: None, limit: 1, looked_max: None };
         Ok(self.store().jobs(request).await?.jobs.pop().filter(|job| self.sees(&job.queue)))
+    }
+
+    /// Whether a job has the type, the queue and the payload of a new one. Also if it is gone, because it had them.
+    pub(crate) async fn is_like(&self, id: JobId, new: &NewJob) -> Result<bool, StoreError> {
+        let selection = Selection::Jobs(vec![id]);
+        let request = JobPageRequest { selection, after: None, limit: 1, looked_max: None };
+        let is_like = |job: &Job| {
+            job.job_type == new.job_type && job.queue == new.queue && is_same_document(&job.job_data, &new.job_data)
+        };
+        Ok(self.store().jobs(request).await?.jobs.first().is_none_or(is_like))
     }
 
     pub(crate) async fn jobs(&self, request: JobPageRequest) -> Result<JobPage, StoreError> {
@@ -132,11 +140,46 @@ impl Shown {
         let secrets = self.secrets_of(&detail).await?;
         let before = |(claim, piece): (ClaimNumber, u32)| match piece.checked_sub(1) {
             Some(piece) => (claim, piece),
-            None => (ClaimNumber(claim.0.saturating_sub(1)), PIECE_MAX),
+            None => (ClaimNumber(claim.0.saturating_sub(1)), LogRequest::PIECE_MAX),
         };
         let mut page = self.store().log(LogRequest { after: request.after.map(before), ..request }).await?;
         secrets.hide_in_log(&mut page.entries);
         page.entries.retain(|entry| request.after.is_none_or(|after| (entry.claim_number, entry.chunk_number) > after));
         Ok(page)
+    }
+
+    /// The end of the log of one attempt. Of a hidden value that begins before it, the rest is found by its end.
+    pub(crate) async fn log_end(&self, request: LogEndRequest) -> Result<LogPage, StoreError> {
+        if self.redaction.is_empty() && self.visible.is_none() {
+            return self.store().log_end(request).await;
+        }
+        let detail = self.store().job(request.id).await?.filter(|detail| self.sees(&detail.job.queue));
+        let Some(detail) = detail else { return Ok(LogPage::default()) };
+        let secrets = self.secrets_of(&detail).await?;
+        let mut page = self.store().log_end(request).await?;
+        secrets.hide_in_log(&mut page.entries);
+        Ok(page)
+    }
+}
+
+/// Whether two documents say the same. White space and the order of fields do not count.
+fn is_same_document(one: &JobData, other: &JobData) -> bool {
+    let parsed = |data: &JobData| serde_json::from_str::<Value>(data.as_str()).ok();
+    one.as_str() == other.as_str() || parsed(one).is_some_and(|one| parsed(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_compared_by_what_they_say() {
+        let is_same =
+            |one: &str, other: &str| is_same_document(&JobData::parse(one).unwrap(), &JobData::parse(other).unwrap());
+        assert!(is_same(r#"{"a": 1, "b": [null]}"#, r#"{"b":[null],"a":1}"#));
+        assert!(is_same("1e400", "1e400"), "a number that no double holds");
+        assert!(!is_same("1e400", "1e401"));
+        assert!(!is_same(r#"{"n": 9007199254740993}"#, r#"{"n": 9007199254740992}"#));
+        assert!(!is_same("{}", "null"));
     }
 }

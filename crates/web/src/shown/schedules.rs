@@ -1,3 +1,4 @@
+use longshore::backend::ResumedSchedule;
 use longshore::schedule::ScheduleError;
 use longshore_core::{JobId, ScheduleRecord, SchedulesRequest, StoreError, TickPage, TicksRequest};
 
@@ -7,6 +8,7 @@ use super::Shown;
 const PAGE: u32 = 1000;
 /// The queue of the jobs of a schedule that names none.
 const DEFAULT_QUEUE: &str = "default";
+const UNKNOWN: ResumedSchedule = ResumedSchedule { is_known: false, was_paused: false };
 
 impl Shown {
     pub(crate) async fn schedules(&self, request: SchedulesRequest) -> Result<Vec<ScheduleRecord>, StoreError> {
@@ -38,7 +40,7 @@ impl Shown {
 
     /// Whether the jobs of a schedule are in a queue that the user sees. It is not known of a definition that is not
     /// understood.
-    fn sees_schedule(&self, record: &ScheduleRecord) -> bool {
+    pub(super) fn sees_schedule(&self, record: &ScheduleRecord) -> bool {
         let queue = record.definition.as_ref().map(|it| it.job.queue.as_deref().unwrap_or(DEFAULT_QUEUE));
         self.sees_all() || queue.is_ok_and(|queue| self.sees(queue))
     }
@@ -82,12 +84,16 @@ impl Shown {
         Ok(self.sees_schedule_named(name).await? && self.queue.schedules().pause(name, reason).await?)
     }
 
-    pub(crate) async fn resume_schedule(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.sees_schedule_named(name).await? && self.queue.schedules().resume(name).await?)
+    pub(crate) async fn resume_schedule(&self, name: &str) -> Result<ResumedSchedule, StoreError> {
+        let Some(record) = self.schedule(name).await? else { return Ok(UNKNOWN) };
+        let is_known = self.queue.schedules().resume(name).await?;
+        Ok(ResumedSchedule { is_known, was_paused: record.paused_at.is_some() })
     }
 
-    pub(crate) async fn resume_schedule_and_catch_up(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.sees_schedule_named(name).await? && self.queue.schedules().resume_and_catch_up(name).await?)
+    pub(crate) async fn resume_schedule_and_catch_up(&self, name: &str) -> Result<ResumedSchedule, StoreError> {
+        let Some(record) = self.schedule(name).await? else { return Ok(UNKNOWN) };
+        let is_known = self.queue.schedules().resume_and_catch_up(name).await?;
+        Ok(ResumedSchedule { is_known, was_paused: record.paused_at.is_some() })
     }
 }
 

@@ -1,4 +1,5 @@
 use longshore::NewJob;
+use longshore::backend::{Action, Selection};
 use longshore::job::JobData;
 
 use crate::chromium::Chromium;
@@ -71,4 +72,27 @@ fn a_log_and_a_status_follow_the_job() {
     browser.until(IS_LIVE);
     site.run(site.queue.cancel(id)).unwrap();
     browser.until("document.querySelector('#why').innerText.includes('cancelled')");
+}
+
+#[test]
+fn a_page_says_that_its_job_is_gone() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    let id = site.enqueue(NewJob::new("news", JobData::default()));
+    browser.go(&site.at(&format!("/jobs/{id}")));
+    browser.until(IS_LIVE);
+    site.run(site.queue.backend().act(Selection::job(id), Action::Delete)).unwrap();
+    browser.until("document.querySelector('#live').textContent === 'This job is gone'");
+    assert_eq!(browser.value("document.querySelector('#actions').checkVisibility()"), false);
+}
+
+#[test]
+fn a_long_name_does_not_make_a_page_wider() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    let id = site.enqueue(NewJob::new("x".repeat(200), JobData::default()).queue("y".repeat(200)));
+    for path in [format!("/jobs/{id}"), format!("/jobs/{id}/edit"), "/jobs".to_owned()] {
+        browser.go(&site.at(&path));
+        assert_eq!(browser.value("document.documentElement.scrollWidth <= innerWidth"), true, "{path}");
+    }
 }

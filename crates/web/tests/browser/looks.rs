@@ -113,6 +113,17 @@ fn nothing_is_wider_than_a_phone() {
 }
 
 #[test]
+fn a_queue_can_be_paused_on_every_screen() {
+    let site = Site::start();
+    for width in [1280, 1024, 390] {
+        let mut browser = Chromium::start(width, 860);
+        browser.go(&site.at("/queues"));
+        let outside = "[...document.querySelectorAll('button[name=change]')].filter((it) => it.getBoundingClientRect().right > it.closest('.panel').getBoundingClientRect().right).length";
+        assert_eq!(browser.value(outside), 0, "{width}");
+    }
+}
+
+#[test]
 fn whatever_can_be_used_has_a_name_and_every_page_has_landmarks() {
     let site = Site::start();
     let flow = site.seed_flows();

@@ -37,7 +37,7 @@ fn the_overview_says_what_is_wrong_first() {
     let mut browser = Chromium::start(1280, 860);
     browser.go(&site.at("/"));
     let findings = browser.inner(".findings");
-    assert!(findings.contains("7 jobs became dead letters in the last hour"), "{findings}");
+    assert!(findings.contains("The number of dead letters grows: 7 in the last hour, 7 in total."), "{findings}");
     assert!(findings.contains("Queue imports has been paused"), "{findings}");
     assert!(findings.contains("No worker takes from queue a/b & \"c\", where 1 job waits."), "{findings}");
     let label = browser.text("document.querySelector('svg.chart').getAttribute('aria-label')");

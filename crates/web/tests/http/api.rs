@@ -12,6 +12,10 @@ on_both!(
     lines_of_jobs_are_a_workflow_as_a_whole_or_not_at_all,
     the_trace_context_of_a_request_is_that_of_its_jobs,
     a_repeated_request_with_an_idempotency_key_creates_one_job,
+    another_request_with_the_same_idempotency_key_is_a_conflict,
+    a_list_is_no_object_in_any_body,
+    a_condition_that_selects_everything_by_mistake_is_an_error,
+    a_page_refuses_a_parameter_that_it_does_not_know,
     pages_of_jobs_have_no_gap_and_no_double,
     a_page_without_a_job_says_where_to_look_for_more,
     jobs_are_found_by_what_is_in_them_a_page_at_a_time,
@@ -125,6 +129,113 @@ async fn a_repeated_request_with_an_idempotency_key_creates_one_job(engine: Engi
     assert_eq!((first.status, second.status), (201, 200));
     assert_eq!(second.json(), json!({ "id": first.json()["id"], "is_duplicate": true, "duplicate": "kept" }));
     assert_eq!(send(&[("idempotency-key", "order 8")]).await.status, 201);
+}
+
+async fn another_request_with_the_same_idempotency_key_is_a_conflict(engine: Engine) {
+    let site = Site::open(engine).await;
+    let send = async |body: &str| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", "order 7")];
+        site.client().send("POST", "/api/v1/jobs", &headers, body).await
+    };
+    let first = send(r#"{"job_type": "a", "job_data": {"n": 1, "m": [2]}, "queue": "mail"}"#).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let same = send(r#"{"queue": "mail", "job_data": {"m":[2],"n":1}, "job_type": "a", "priority": "high"}"#).await;
+    assert_eq!((same.status, &same.json()["id"]), (200, &first.json()["id"]), "{same:?}");
+    for other in [
+        r#"{"job_type": "b", "job_data": {"n": 1, "m": [2]}, "queue": "mail"}"#,
+        r#"{"job_type": "a", "job_data": {"n": 2, "m": [2]}, "queue": "mail"}"#,
+        r#"{"job_type": "a", "job_data": {"n": 1, "m": [2]}}"#,
+    ] {
+        let refused = send(other).await;
+        assert_eq!((refused.status, refused.code().as_str()), (409, "idempotency_key_reused"), "{other}");
+    }
+    assert_eq!(site.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 1);
+}
+
+async fn a_list_is_no_object_in_any_body(engine: Engine) {
+    let site = Site::open(engine).await;
+    let id = site.enqueue("a").await;
+    let dead = site.dead_letter().await;
+    let delete = format!("[[{id}], null, false]");
+    let retry = format!("/api/v1/dead/{dead}/retry");
+    for (method, path, body) in [
+        ("POST", "/api/v1/jobs/delete", delete.as_str()),
+        ("POST", "/api/v1/jobs/cancel", r#"{"filter": [["pending"]]}"#),
+        ("POST", "/api/v1/jobs/priority", "[5, [1], null, false]"),
+        ("POST", "/api/v1/jobs", r#"{"jobs": [["a"]]}"#),
+        ("POST", "/api/v1/jobs", r#"[["a"]]"#),
+        ("PUT", "/api/v1/limits/queues/zz", "[3]"),
+        ("POST", "/api/v1/schedules/x/pause", r#"["because"]"#),
+        ("POST", "/api/v1/schedules/x/resume", "[true]"),
+        ("POST", "/api/v1/queues/mail/pause", "[]"),
+        ("POST", "/api/v1/batches/1/signals", r#"["approved"]"#),
+        ("POST", "/api/v1/workers", r#"[["t"], []]"#),
+        ("POST", &retry, "[true]"),
+    ] {
+        let refused = site.client().send(method, path, &[("content-type", "application/json")], body).await;
+        assert_eq!((refused.status, refused.code().as_str()), (422, "invalid_body"), "{method} {path} {body}");
+        assert!(refused.body.contains("expected an object"), "{path}: {refused:?}");
+    }
+    let lines = [("content-type", "application/x-ndjson")];
+    for line in [r#"["a"]"#, r#"{"batch": ["import", true]}"#] {
+        assert_eq!(site.client().send("POST", "/api/v1/jobs", &lines, line).await.status, 422, "{line}");
+    }
+    assert_eq!(site.get(&format!("/api/v1/jobs/{id}")).await.json()["status"], "pending");
+    assert_eq!(site.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 2);
+    let untyped = site.client().send("POST", "/api/v1/jobs", &[], r#"{"job_type": "a"}"#).await;
+    assert_eq!((untyped.status, untyped.code().as_str()), (415, "not_json"));
+    assert!(untyped.json()["error"]["message"].as_str().unwrap().contains("Content-Type: application/json"));
+}
+
+async fn a_condition_that_selects_everything_by_mistake_is_an_error(engine: Engine) {
+    let site = Site::open(engine).await;
+    site.enqueue("a").await;
+    for query in ["type=", "queue=", "status=", "tag=", "error=", "field=", "type=a&type=", "limit=5&limit=6"] {
+        let refused = site.get(&format!("/api/v1/jobs?{query}")).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_request"), "{query}");
+    }
+    let twice = site.get("/api/v1/jobs?limit=5&limit=6").await;
+    assert_eq!(twice.json()["error"]["message"], "the parameter limit is given twice");
+    assert_eq!(site.get("/api/v1/jobs?limit=&after=").await.status, 200);
+    let filter = json!({ "filter": { "type": [""] }, "dry_run": true });
+    assert_eq!(site.post("/api/v1/jobs/cancel", &filter).await.status, 400);
+}
+
+async fn a_page_refuses_a_parameter_that_it_does_not_know(engine: Engine) {
+    let site = Site::open(engine).await;
+    let id = site.enqueue("a").await;
+    let job = format!("/jobs/{id}");
+    for page in [
+        "/",
+        "/jobs",
+        "/jobs/new",
+        &job,
+        "/search",
+        "/dead",
+        "/queues",
+        "/workers",
+        "/types",
+        "/schedules",
+        "/limits",
+        "/batches",
+        "/audit",
+        "/preferences",
+        "/api",
+        "/login",
+    ] {
+        let refused = site.get(&format!("{page}?stauts=dead_letter")).await;
+        assert_eq!(refused.status, 400, "{page}: {refused:?}");
+        assert!(refused.body.starts_with("<!DOCTYPE html>") && refused.body.contains("stauts"), "{page}: {refused:?}");
+    }
+    let long = site.get(&format!("/jobs?type={}", "x".repeat(60_000))).await;
+    assert!(long.status == 400 && long.body.contains("8192 bytes"), "{}", long.status);
+    let twice = site.get("/jobs?type=a&type=b").await;
+    assert!(twice.status == 400 && twice.body.contains("given twice"), "{twice:?}");
+    for known in ["/jobs?status=&type=a&queue=", "/audit?actor=&action=", "/dead?type=a", "/limits?saturated=yes"] {
+        assert_eq!(site.get(known).await.status, 200, "{known}");
+    }
+    let colon = site.get("/search?q=qeue:mail").await;
+    assert!(colon.status == 400 && colon.body.contains("queue:"), "{colon:?}");
 }
 
 async fn pages_of_jobs_have_no_gap_and_no_double(engine: Engine) {

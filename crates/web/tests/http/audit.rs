@@ -1,14 +1,21 @@
 //! Whatever changes something is in the audit trail.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use longshore::Schedule;
+use longshore_core::NewJob;
 use longshore_web::{Scope, Web};
 use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::site::{Engine, Site};
 
-on_both!(a_change_is_in_the_trail_with_its_user_and_its_result, the_trail_is_read_in_pages_and_by_what_was_done);
+on_both!(
+    a_change_is_in_the_trail_with_its_user_and_its_result,
+    the_trail_is_read_in_pages_and_by_what_was_done,
+    a_schedule_that_was_not_paused_is_not_changed_by_a_resume,
+);
 
 /// Whether a route makes or runs jobs. A job is its own record.
 fn is_of_jobs(path: &str) -> bool {
@@ -58,6 +65,29 @@ async fn the_trail_is_read_in_pages_and_by_what_was_done(engine: Engine) {
     assert_eq!(paused["entries"].as_array().unwrap().len(), 2);
     assert_eq!(site.get("/api/v1/audit?actor=bob").await.json()["entries"], json!([]));
     assert_eq!(site.get("/api/v1/audit?after=x").await.status, 400);
+    let misspelt = site.get("/api/v1/audit?action=puase").await;
+    assert_eq!(misspelt.status, 400);
+    assert!(misspelt.body.contains("expected one of retry, "), "{misspelt:?}");
+    assert_eq!(site.get("/api/v1/audit?action=remove%20schedule").await.json()["entries"], json!([]));
+    assert_eq!(site.get("/api/v1/audit?action=").await.status, 400);
+    assert_eq!(site.get("/audit?action=puase").await.status, 400);
+    assert!(site.get("/audit?action=pause&actor=").await.body.contains("queue mail"));
+}
+
+async fn a_schedule_that_was_not_paused_is_not_changed_by_a_resume(engine: Engine) {
+    let site = Site::open(engine).await;
+    let job = NewJob::encode("work", &json!({})).unwrap();
+    let often = Schedule::every("often", Duration::from_secs(3600)).enqueue_job(job);
+    site.queue.schedules().add(&often).await.unwrap();
+    let newest = async || site.get("/api/v1/audit?limit=1").await.json()["entries"][0].clone();
+    let resume = async || site.post("/api/v1/schedules/often/resume", &json!({})).await.status;
+    assert_eq!(resume().await, 200);
+    assert_eq!((&newest().await["action"], &newest().await["changed"]), (&json!("resume"), &json!(0)));
+    assert_eq!(site.post("/api/v1/schedules/often/pause", &json!({ "reason": "work" })).await.status, 200);
+    assert_eq!(resume().await, 200);
+    assert_eq!((&newest().await["action"], &newest().await["changed"]), (&json!("resume"), &json!(1)));
+    let unknown = site.post("/api/v1/schedules/seldom/resume", &json!({})).await;
+    assert_eq!((unknown.status, &newest().await["changed"]), (404, &json!(0)));
 }
 
 /// A new route that changes something fails here until it is in the trail, or is one that makes or runs jobs.

@@ -110,6 +110,10 @@ impl Events {
         let mut name = String::new();
         loop {
             let line = self.line().await?;
+            // The last chunk of HTTP is empty.
+            if line == "0" {
+                return None;
+            }
             if let Some(event) = line.strip_prefix("event: ") {
                 name = event.to_owned();
             }

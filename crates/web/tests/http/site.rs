@@ -163,6 +163,12 @@ impl Site {
         id
     }
 
+    /// Runs SQL on a PostgreSQL server.
+    pub(crate) fn sql(&self, statement: &str) {
+        let Place::Server(database) = &self.place else { panic!("there is no server") };
+        tokio::task::block_in_place(|| database.sql(statement));
+    }
+
     pub(crate) async fn token(&self, name: &str, scopes: &[Scope]) -> String {
         let secret = Secret::random().unwrap();
         let scopes = scopes.iter().map(ToString::to_string).collect();

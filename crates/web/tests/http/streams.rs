@@ -1,4 +1,5 @@
 use longshore::{CurrentAttempt, HandlerError, Payload, Worker};
+use longshore_web::{Scope, Web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ on_both!(
     a_stream_of_events_tells_when_the_counts_change,
     a_followed_log_ends_with_its_job,
     a_followed_log_continues_after_its_last_event,
+    a_stream_ends_when_its_token_is_revoked,
 );
 
 async fn a_stream_of_events_tells_when_the_counts_change(engine: Engine) {
@@ -72,4 +74,39 @@ async fn a_followed_log_continues_after_its_last_event(engine: Engine) {
     let mut events = site.client().events(&format!("/api/v1/jobs/{id}/logs/stream?after={next}")).await;
     let names = [events.next().await.unwrap().0, events.next().await.unwrap().0];
     assert_eq!(names, ["job", "end"]);
+}
+
+async fn a_stream_ends_when_its_token_is_revoked(engine: Engine) {
+    let site = Site::with(engine, Web::tokens).await;
+    let (revoked, kept) = (site.token("ada", &[Scope::Read]).await, site.token("eve", &[Scope::Read]).await);
+    let id = site.enqueue("a").await;
+    let open = async |path: &str, token: &str| {
+        let value = format!("Bearer {token}");
+        site.client().events_of(path, &[("authorization", value.as_str())]).await
+    };
+    let log = format!("/api/v1/jobs/{id}/logs/stream");
+    let mut ended = [open("/api/v1/events", &revoked).await, open(&log, &revoked).await];
+    let mut other = open(&log, &kept).await;
+    site.queue.backend().revoke_token("ada".to_owned()).await.unwrap();
+    for events in &mut ended {
+        while events.next().await.is_some() {}
+    }
+    // The job of another stream is still followed.
+    site.queue.cancel(id).await.unwrap();
+    let mut names = Vec::new();
+    while let Some((name, _)) = other.next().await {
+        names.push(name);
+    }
+    assert_eq!(names.last().map(String::as_str), Some("end"), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_says_that_the_database_does_not_answer_and_that_it_does_again() {
+    let site = Site::open(Engine::Postgres).await;
+    let mut events = site.client().events("/api/v1/events").await;
+    assert_eq!(events.next().await.unwrap().0, "stats");
+    site.sql("ALTER SCHEMA longshore RENAME TO away");
+    assert_eq!(events.next().await.unwrap().0, "trouble");
+    site.sql("ALTER SCHEMA away RENAME TO longshore");
+    assert_eq!(events.next().await.unwrap().0, "stats");
 }

@@ -293,6 +293,8 @@ fn others() -> Vec<Named> {
         ("queue", text()),
         ("paused_at", or_null(instant())),
         ("jobs", json!({ "type": "object", "additionalProperties": whole() })),
+        ("scheduled", whole()),
+        ("has_more_scheduled", flag()),
         ("oldest_waiting_at", or_null(instant())),
         ("depth", whole()),
         ("running", whole()),
@@ -303,6 +305,7 @@ fn others() -> Vec<Named> {
     vec![
         ("Error", object(&[("error", error)], &["error"])),
         ("OpenApi", any()),
+        ("Health", object(&[("status", words(["ok", "unavailable"])), ("code", text())], &["status"])),
         (
             "QueueList",
             object(&[("queues", list(object(&queue, &queue.each_ref().map(|(name, _)| *name))))], &["queues"]),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longshore::remote::ClaimNumber;
-use longshore_core::{FailureType, JobData, JobId, deserialize_duration};
+use longshore_core::{FailureType, JobData, JobId, JsonObject, deserialize_duration};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::ApiError;
@@ -21,6 +21,8 @@ pub(super) const LEASE_MIN: Duration = Duration::from_secs(1);
 pub(super) const LEASE_MAX: Duration = Duration::from_secs(3600);
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 const CONCURRENCY_MAX: u32 = 10_000;
+/// How far a sum of shares may be beside 0 and 1: for so little no worker may lose its heartbeat.
+const ROUNDING: f64 = 1e-6;
 const HOST_BYTES_MAX: usize = 200;
 /// Longer texts of a failure are cut, because an error must not be lost over its length.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
@@ -54,7 +56,7 @@ pub(super) struct Claim {
     pub(super) limit: u32,
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub(super) wait: Option<Duration>,
-    pub(super) holds: Vec<Held>,
+    pub(super) holds: Vec<JsonObject<Held>>,
 }
 
 /// A job that a worker holds.
@@ -68,7 +70,7 @@ pub(super) struct Held {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WorkerHeartbeat {
-    pub(super) jobs: Vec<HeldWithNews>,
+    pub(super) jobs: Vec<JsonObject<HeldWithNews>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,7 +185,20 @@ impl Claim {
 
 impl WorkerHeartbeat {
     pub(super) fn check(&self) -> Result<(), ApiError> {
-        check_count("jobs", self.jobs.len(), HELD_MAX)
+        check_count("jobs", self.jobs.len(), HELD_MAX)?;
+        self.jobs.iter().try_for_each(|JsonObject(job)| job.check())
+    }
+}
+
+impl HeldWithNews {
+    fn check(&self) -> Result<(), ApiError> {
+        match self.progress {
+            Some(progress) if !(-ROUNDING..=1.0 + ROUNDING).contains(&progress) => Err(ApiError::invalid(format!(
+                "the progress of job {} is {progress}, and must be from 0 to 1",
+                self.id
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

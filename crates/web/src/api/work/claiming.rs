@@ -3,6 +3,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::remote::{ClaimedJob, RemoteClaim};
+use longshore_core::JsonObject;
 use serde::Serialize;
 
 use super::bodies::Claim;
@@ -38,7 +39,7 @@ pub(super) async fn claim(
         queues: state.shown().claimable(body.queues)?,
         limit: body.limit,
         wait: body.wait.unwrap_or(Duration::ZERO),
-        holds: body.holds.iter().map(|held| (held.id, held.claim_number)).collect(),
+        holds: body.holds.iter().map(|JsonObject(held)| (held.id, held.claim_number)).collect(),
     };
     let jobs = state.remote().claim(request, state.closed()).await?;
     Ok(json(&ClaimedJobs { jobs }))

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::Response;
 use longshore::remote::{HeldAttempt, NewRemoteWorker, RemoteWorkers, WorkerId};
-use longshore_core::Progress;
+use longshore_core::{JsonObject, Progress};
 use serde::Serialize;
 
 use super::bodies::{HeldWithNews, LEASE, NewWorker, WorkerHeartbeat};
@@ -64,7 +64,7 @@ pub(super) async fn heartbeat(
 ) -> Result<Response, ApiError> {
     query.end()?;
     body.check()?;
-    let jobs = body.jobs.into_iter().map(held).collect::<Result<_, _>>()?;
+    let jobs = body.jobs.into_iter().map(|JsonObject(job)| held(job)).collect::<Result<_, _>>()?;
     Ok(json(&state.remote().heartbeat(&worker_id, jobs).await?))
 }
 

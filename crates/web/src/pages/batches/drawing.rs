@@ -7,11 +7,12 @@ use crate::pages::drawing::table::status_in_words;
 use crate::pages::drawing::text::{counted, line, number, visible};
 use crate::pages::view::View;
 
-const WIDTH: usize = 172;
+/// Five steps fit on a page that is 1280 pixels wide.
+const WIDTH: usize = 166;
 const HEIGHT: usize = 40;
 const GAP: usize = 10;
 /// The room between steps, in which the lines are.
-const LANE: usize = 48;
+const LANE: usize = 36;
 const MARGIN: usize = 4;
 /// How many characters a box has room for.
 const NAME_MAX: usize = 20;
@@ -19,7 +20,7 @@ const NAME_MAX: usize = 20;
 /// A graph as SVG: boxes with links, lines between them, colours by status. Every box also says its status in words.
 pub(super) fn drawn(view: &View, graph: &Graph<'_>) -> Markup {
     let tallest = graph.steps.iter().map(Vec::len).max().unwrap_or(0);
-    let width = graph.steps.len() * (WIDTH + LANE) - LANE + 2 * MARGIN;
+    let width = width_of(graph.steps.len());
     let height = tallest * (HEIGHT + GAP) - GAP + 2 * MARGIN;
     let at = |place: Place| corner(place, graph.steps[place.0].len(), tallest);
     let jobs = graph.steps.iter().flatten().filter(|node| matches!(node, Node::Job(_))).count();
@@ -33,6 +34,10 @@ pub(super) fn drawn(view: &View, graph: &Graph<'_>) -> Markup {
             }
         }
     }
+}
+
+const fn width_of(steps: usize) -> usize {
+    steps * (WIDTH + LANE) - LANE + 2 * MARGIN
 }
 
 /// The upper left corner of a box. Steps with fewer boxes are in the middle.
@@ -115,6 +120,12 @@ mod tests {
         assert_eq!(shortened("short", 22), "short");
         assert_eq!(shortened(&"é".repeat(40), 22), format!("{}…", "é".repeat(21)));
         assert_eq!(shortened("a\u{202e}b\n", 22), "a\\u{202e}b ");
+    }
+
+    #[test]
+    fn five_steps_fit_on_a_page() {
+        // 1280 less the menu, the margins, the edges of a panel and a bar for scrolling.
+        assert!(width_of(5) <= 990);
     }
 
     #[test]

@@ -1,7 +1,9 @@
+use std::collections::BTreeSet;
+
 use axum::http::Uri;
 use longshore_core::{
     BatchId, BatchJob, BatchJobPage, BatchJobsRequest, BatchRecord, BatchRole, BatchStatus, Dependency,
-    DependencyTarget, JobId, Needs, Status, UnknownStatus,
+    DependencyState, DependencyTarget, JobId, Needs, Status, UnknownStatus,
 };
 use maud::{Markup, html};
 
@@ -73,6 +75,7 @@ pub(in crate::pages) async fn show(
         div #batch data-live {
             (head(&view, &batch))
             (tiles(&view, &batch, &part))
+            @if view.may_operate() { (signals(&view, &batch, &page.jobs)) }
             @if part.is_whole() { (graph_panel(&view, &batch, &page.jobs)) (callbacks(&view, &page.jobs)) }
             (jobs_panel(&view, &batch, &page, &part))
         }
@@ -143,6 +146,39 @@ fn tiles(view: &View, batch: &BatchRecord, part: &Part) -> Markup {
             (linked("Dead letters", counts.dead_letter, &[Status::DeadLetter]))
             (tile("Callbacks", batch.callbacks, ""))
         }
+    }
+}
+
+/// The signals that these jobs wait for, each with a button that sends it.
+fn signals(view: &View, batch: &BatchRecord, jobs: &[BatchJob]) -> Markup {
+    let awaited: BTreeSet<&str> = jobs
+        .iter()
+        .filter(|job| job.status == Status::Blocked)
+        .flat_map(|job| &job.dependencies)
+        .filter_map(awaited_signal)
+        .collect();
+    html! {
+        @if !awaited.is_empty() {
+            section.panel #signals aria-labelledby="signals-title" {
+                header { h2 #signals-title { "Awaited signals" } }
+                @for name in awaited.into_iter().take(LISTED as usize) {
+                    form.bulk method="post" action=(view.link("/batches/act")) {
+                        (hidden(view))
+                        input type="hidden" name="id" value=(batch.id);
+                        input type="hidden" name="name" value=(name);
+                        span.what { (line(name)) }
+                        button.small name="action" value="signal" { "Send" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn awaited_signal(dependency: &Dependency) -> Option<&str> {
+    match &dependency.on {
+        DependencyTarget::Signal { signal } if dependency.state == DependencyState::Waiting => Some(signal.as_str()),
+        _ => None,
     }
 }
 

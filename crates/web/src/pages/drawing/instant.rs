@@ -2,7 +2,7 @@ use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use longshore::schedule::find_time_zone;
 use longshore_core::Timestamp;
-use longshore_report::relative_time::relative;
+use longshore_report::relative_time::{relative, span};
 use maud::{Markup, html};
 
 /// The time zone in which a user sees every instant.
@@ -67,9 +67,19 @@ pub(in crate::pages) fn ago_or_dash(at: Option<Timestamp>, now: Timestamp, zone:
     }
 }
 
+/// For how long something has gone on. The instant at which it began is its title.
+pub(in crate::pages) fn lasting(since: Timestamp, now: Timestamp, zone: &Zone) -> Markup {
+    html! { time datetime=(since) title=(zone.full(since)) { "for " (span(now.since(since))) } }
+}
+
+/// An instant with its zone.
+pub(in crate::pages) fn instant(at: Timestamp, zone: &Zone) -> Markup {
+    html! { time datetime=(at) { (zone.full(at)) } }
+}
+
 /// An instant with its zone, and how long ago it was.
 pub(in crate::pages) fn exact(at: Timestamp, now: Timestamp, zone: &Zone) -> Markup {
-    html! { time datetime=(at) { (zone.full(at)) } " " span.muted { "(" (relative(at, now)) ")" } }
+    html! { (instant(at, zone)) " " span.muted { "(" (relative(at, now)) ")" } }
 }
 
 #[cfg(test)]

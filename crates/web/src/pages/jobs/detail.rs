@@ -3,7 +3,10 @@ mod timeline;
 mod workflow;
 
 use axum::http::Uri;
-use longshore_core::{Explanation, Job, JobDetail, LogEntry, LogRequest, Priority, Status, explain};
+use longshore_core::{
+    Attempt, ClaimNumber, DeadLetterCode, Explanation, Job, JobDetail, JobId, LogEndRequest, LogEntry, Priority,
+    Status, StoreError, explain_with,
+};
 use maud::{Markup, html};
 
 use super::table::percent;
@@ -16,6 +19,7 @@ use crate::pages::drawing::table::{badge, job_link, queue_link, type_link};
 use crate::pages::drawing::text::{SHOWN_BYTES_MAX, boxed, bytes, tail, visible};
 use crate::pages::layout::{Page, Section, framed, hidden};
 use crate::pages::view::View;
+use crate::shown::Shown;
 use crate::state::State;
 
 /// One job: why it does not run, its time line, its attempts, what it was given and what came of it.
@@ -27,25 +31,39 @@ pub(in crate::pages) async fn show(
 ) -> Result<Markup, ApiError> {
     let shown = state.shown();
     let detail = shown.job(id).await?.ok_or_else(|| ApiError::no_such_job(id))?;
-    let explanation = shown.waiting_facts(id).await?.as_ref().map(explain);
-    let attempt = attempt_of(&uri, &detail)?;
-    let log = shown.log(LogRequest { id, attempt: Some(attempt), after: None }).await?.entries;
+    let facts = shown.waiting_facts(id).await?;
+    let explanation = facts.as_ref().map(|facts| explain_with(facts, &|at| view.zone.full(at)));
+    let log = match attempt_of(&uri, &detail)? {
+        Some(attempt) => Some(AttemptLog { attempt, entries: log_end(shown, id, attempt.claim_number).await? }),
+        None => None,
+    };
     let dependents = workflow::Dependents::read(shown, id).await?;
     let title = format!("Job {id}");
     let workflow = workflow::panel(&view, &detail, &dependents);
-    let content = draw(&view, &detail, explanation.as_ref(), &workflow, (attempt, &log));
+    let content = draw(&view, &detail, explanation.as_ref(), &workflow, log.as_ref());
     let page =
         Page { title: &title, section: Section::Jobs, aside: actions(&view, &detail.job), content, dead_letters: None };
     Ok(framed(&view, &page))
 }
 
-/// The attempt whose log is shown: the newest one, unless the query names another.
-fn attempt_of(uri: &Uri, detail: &JobDetail) -> Result<u32, ApiError> {
+/// What is shown of the log of an attempt.
+struct AttemptLog<'a> {
+    attempt: &'a Attempt,
+    entries: Vec<LogEntry>,
+}
+
+async fn log_end(shown: &Shown, id: JobId, claim_number: ClaimNumber) -> Result<Vec<LogEntry>, StoreError> {
+    let request = LogEndRequest { id, claim_number, bytes_max: SHOWN_BYTES_MAX };
+    Ok(shown.log_end(request).await?.entries)
+}
+
+/// The attempt whose log is shown: the newest one, unless the query names the claim of another. None before the first.
+fn attempt_of<'a>(uri: &Uri, detail: &'a JobDetail) -> Result<Option<&'a Attempt>, ApiError> {
     let query = Pairs::parse(uri.query().unwrap_or_default().as_bytes()).map_err(ApiError::invalid)?;
-    match query.get("log") {
-        Some(word) => word.parse().map_err(|_| ApiError::invalid("the log must be the number of an attempt")),
-        None => Ok(detail.attempts.iter().map(|attempt| attempt.attempt).max().unwrap_or(1)),
-    }
+    let Some(word) = query.get("log") else { return Ok(detail.newest_attempt()) };
+    let named = detail.attempts.iter().find(|attempt| attempt.claim_number.0.to_string() == word);
+    let named = named.ok_or_else(|| ApiError::invalid("the log must be the claim number of an attempt of this job"));
+    named.map(Some)
 }
 
 fn draw(
@@ -53,7 +71,7 @@ fn draw(
     detail: &JobDetail,
     why: Option<&Explanation>,
     workflow: &Markup,
-    (attempt, log): (u32, &[LogEntry]),
+    log: Option<&AttemptLog<'_>>,
 ) -> Markup {
     let job = &detail.job;
     html! {
@@ -62,8 +80,8 @@ fn draw(
             @if let Some(why) = why { (explanation(why)) }
             div.columns {
                 div {
-                    (attempts::panel(view, detail))
-                    (log_panel(view, detail, attempt, log))
+                    (attempts::panel(view, detail, log.map(|log| log.attempt)))
+                    @if let Some(log) = log { (log_panel(detail, log)) }
                     (document_panel("Payload", job.job_data.as_str()))
                     @if let Some(result) = &job.result { (document_panel("Result", result.as_str())) }
                     @if let Some(metadata) = &job.metadata { (document_panel("Metadata", metadata.as_str())) }
@@ -111,7 +129,8 @@ fn explanation(why: &Explanation) -> Markup {
 
 fn actions(view: &View, job: &Job) -> Markup {
     let retries = job.status.is_retryable();
-    html! {
+    // They follow the job, as the rest of the page does.
+    html! { div.actions #actions data-live {
         @if view.may_operate() {
             form.actions method="post" action=(view.link("/jobs/act")) {
                 (hidden(view))
@@ -127,7 +146,7 @@ fn actions(view: &View, job: &Job) -> Markup {
             }
             a.button href=(view.link_with("/jobs/new", "like", &job.id.to_string())) { "Duplicate" }
         }
-    }
+    } }
 }
 
 fn facts(view: &View, job: &Job) -> Markup {
@@ -153,7 +172,7 @@ fn facts(view: &View, job: &Job) -> Markup {
                     @if let Some(parent) = job.parent_job_id { (fact("Parent", job_link(view, parent))) }
                     @if let Some(key) = &job.unique_key { (fact("Unique key", text(key))) }
                     @if let Some(kind) = &job.failure_type { (fact("Last failure", text(&kind.replace('_', " ")))) }
-                    @if let Some(reason) = &job.dead_letter_reason { (fact("Given up", text(reason))) }
+                    @if let Some(reason) = &job.dead_letter_reason { (fact("Given up", text(DeadLetterCode::sentence_of(reason)))) }
                     @if let Some(path) = &job.log_file_path { (fact("Log file", text(path))) }
                     (fact("Payload", html! { (bytes(job.job_data.len() as u64)) }))
                 }
@@ -190,29 +209,26 @@ fn document_panel(name: &str, text: &str) -> Markup {
     }
 }
 
-fn log_panel(view: &View, detail: &JobDetail, attempt: u32, log: &[LogEntry]) -> Markup {
-    let mut numbers: Vec<u32> = detail.attempts.iter().map(|attempt| attempt.attempt).collect();
-    numbers.dedup();
-    let text: String = log.iter().map(|entry| entry.text.as_str()).collect();
+fn log_panel(detail: &JobDetail, log: &AttemptLog<'_>) -> Markup {
+    let text: String = log.entries.iter().map(|entry| entry.text.as_str()).collect();
     let shown = tail(&text, SHOWN_BYTES_MAX);
-    let cut = log.last().map_or(0, |entry| entry.cut_bytes) + (text.len() - shown.len()) as u64;
+    let dropped = log.entries.last().map_or(0, |entry| entry.cut_bytes);
+    // The first piece has the number 0.
+    let is_end = shown.len() < text.len() || log.entries.first().is_some_and(|first| first.chunk_number > 0);
     html! {
         section.panel aria-labelledby="log" {
-            header {
-                h2 #log { "Log of attempt " (attempt) }
-                @if numbers.len() > 1 {
-                    nav.actions aria-label="Logs of other attempts" {
-                        @for number in numbers.iter().rev().take(10) {
-                            a href=(view.link_with(&format!("/jobs/{}", detail.job.id), "log", &number.to_string())) aria-current=[(*number == attempt).then_some("true")] { (number) }
-                        }
-                    }
-                }
-            }
+            header { h2 #log { "Log of attempt " (attempts::number(log.attempt)) } }
             @if text.is_empty() {
                 p.empty { "This attempt has logged nothing." }
             } @else {
                 div.body {
-                    @if cut > 0 { p.muted { (bytes(cut)) " of the log are not shown." } }
+                    @if is_end {
+                        p.muted #log-cut {
+                            "These are the last " (bytes(shown.len() as u64)) ". "
+                            code { "longshore jobs logs " (detail.job.id) } " prints all that is kept."
+                        }
+                    }
+                    @if dropped > 0 { p.muted { (bytes(dropped)) " from the middle of the log are not kept." } }
                     pre.box #log-text tabindex="0" data-follow { (visible(shown)) }
                 }
             }

@@ -6,6 +6,9 @@ use crate::input::pairs::{Pairs, query};
 use crate::pages::overview::total;
 use crate::search::{Contents, Field};
 
+/// The fields of a filter, as parameters of a page.
+pub(in crate::pages) const PARAMETERS: &[&str] =
+    &["status", "type", "queue", "failure_type", "tag", "error", "field", "after", "look"];
 /// The longest name of a type or queue that is looked for. No job has a longer one.
 const NAME_BYTES_MAX: usize = 1024;
 
@@ -182,7 +185,14 @@ mod tests {
     #[test]
     fn kept_counts_know_statuses_and_queues_alone() {
         let jobs = [(Status::Pending, 2), (Status::Completed, 5)].into_iter().collect();
-        let queues = [QueueStats { queue: "a".to_owned(), paused_at: None, jobs, oldest_waiting_at: None }];
+        let queues = [QueueStats {
+            queue: "a".to_owned(),
+            paused_at: None,
+            jobs,
+            scheduled: 0,
+            has_more_scheduled: false,
+            oldest_waiting_at: None,
+        }];
         let filter = |text| JobFilter::of_query(text).unwrap();
         assert_eq!(filter("").count_of(&queues), Some(7));
         assert_eq!(filter("queue=a&status=pending").count_of(&queues), Some(2));

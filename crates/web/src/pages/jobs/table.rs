@@ -1,8 +1,8 @@
-use longshore_core::{Job, Status};
+use longshore_core::{DeadLetterCode, Job, Status};
 use maud::{Markup, html};
 
 use super::filter::JobFilter;
-use crate::pages::drawing::instant::{ago, ago_or_dash};
+use crate::pages::drawing::instant::{ago, ago_or_dash, lasting};
 use crate::pages::drawing::table::{badge, job_link, queue_link, type_link};
 use crate::pages::drawing::text::{counted, line, number};
 use crate::pages::layout::hidden;
@@ -98,7 +98,12 @@ fn when(view: &View, job: &Job) -> Markup {
         @match job.status {
             Status::Pending if job.run_at > now => (ago(job.run_at, now, zone)),
             Status::Pending | Status::Blocked => (ago(job.created_at, now, zone)),
-            Status::Running => (ago_or_dash(job.started_at, now, zone)),
+            Status::Running => {
+                @match job.started_at {
+                    Some(since) => (lasting(since, now, zone)),
+                    None => (ago_or_dash(None, now, zone)),
+                }
+            },
             Status::Retrying => (ago_or_dash(job.next_retry_at, now, zone)),
             Status::Completed | Status::Cancelled => (ago_or_dash(job.completed_at, now, zone)),
             Status::DeadLetter => (ago_or_dash(job.moved_to_dead_letter_at, now, zone)),
@@ -113,7 +118,7 @@ fn what(job: &Job) -> Markup {
         @if let Some(message) = job.error_message.as_deref().filter(|_| is_failed) {
             span.error title=(line(message)) { (line(message)) }
         } @else if let Some(reason) = job.dead_letter_reason.as_deref().filter(|_| job.status.is_ended()) {
-            span.error { (line(reason)) }
+            span.error { (line(DeadLetterCode::sentence_of(reason))) }
         } @else if let Some(progress) = job.progress.filter(|_| job.status == Status::Running) {
             span.muted { (percent(progress)) "% " (line(job.progress_message.as_deref().unwrap_or_default())) }
         } @else if let Some(parent) = job.parent_job_id.filter(|_| job.status == Status::Blocked) {

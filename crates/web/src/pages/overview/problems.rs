@@ -1,15 +1,21 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::time::Duration;
 
-use longshore_core::{QueueStats, Stats, Status, Timestamp, WorkerRecord};
+use longshore::limits::{LimitRow, LimitScope};
+use longshore_core::{Health, QueueStats, ScheduleRecord, Stats, Status, Timestamp, TypeBacklog, WorkerRecord};
 use longshore_report::relative_time::span;
+use longshore_report::{CountedJobs, HealthProblem, LimitProblem};
 
 use super::total;
-use crate::pages::drawing::text::counted;
+use crate::diagnosis::Diagnosis;
+use crate::input::pairs::{encode, query};
+use crate::pages::drawing::text::number;
 
 /// A job that can run now and has waited longer is told.
 const WAIT_MAX: Duration = Duration::from_secs(300);
-/// How many problems are told.
-const TOLD_MAX: usize = 12;
+/// How many problems of one kind are told, so that no kind hides another.
+const TOLD_MAX: usize = 4;
 
 /// Something that an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,83 +29,251 @@ pub(super) struct Problem {
 /// What the page offers against a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    Look { path: String, words: &'static str },
+    /// It is outside the queue.
+    Nothing,
+    Look {
+        path: String,
+        words: &'static str,
+    },
     RetryDeadLetters,
-    Resume { queue: String },
+    Resume {
+        queue: String,
+    },
 }
 
-/// What is wrong by counts that the store keeps, the worst first. `overdue` are sentences about schedules.
-pub(super) fn problems(stats: &Stats, workers: &[WorkerRecord], overdue: &[String], now: Timestamp) -> Vec<Problem> {
+/// What the page has read.
+pub(super) struct Facts<'a> {
+    pub(super) stats: &'a Stats,
+    pub(super) workers: &'a [WorkerRecord],
+    /// None if it could not be read in time.
+    pub(super) diagnosis: Option<&'a Diagnosis>,
+    /// Whether the user sees all queues, and so all workers.
+    pub(super) sees_all: bool,
+    /// Whether a configuration knows a type.
+    pub(super) is_configured: &'a dyn Fn(&str) -> bool,
+    pub(super) now: Timestamp,
+}
+
+/// What is wrong, the worst kind first, and of a kind what has lasted longest first. It is what `longshore doctor` finds,
+/// and queues that wait.
+pub(super) fn problems(facts: &Facts<'_>) -> Vec<Problem> {
+    let health = facts.health();
     let mut found = Vec::new();
-    found.extend(no_worker(stats, workers));
-    found.extend(dead_workers(workers));
-    found.extend(dead_letters(stats));
-    found.extend(stats.queues.iter().filter_map(|queue| not_taken(queue, workers)));
-    found.extend(overdue.iter().map(|message| Problem { is_bad: true, ..look(message.clone(), "/schedules") }));
-    found.extend(stats.queues.iter().filter_map(|queue| late(queue, workers, now)));
-    found.extend(stats.queues.iter().filter_map(|queue| paused(queue, now)));
-    if found.len() > TOLD_MAX {
-        let more = found.len() - TOLD_MAX;
-        found.truncate(TOLD_MAX);
-        found.push(look(format!("and {} more", counted(more as u64, "problem")), "/queues"));
+    if facts.diagnosis.is_none() {
+        found.push(look("The checks of longshore doctor could not be read in time. They are tried again.", "/"));
     }
+    let (mut types, mut kept, mut paused) = (Vec::new(), Vec::new(), Vec::new());
+    for problem in HealthProblem::all_of(&health, facts.is_configured) {
+        let told = of_health(&problem);
+        match problem {
+            HealthProblem::UnknownType { .. } | HealthProblem::TypeWithoutWorker { .. } => types.push(told),
+            HealthProblem::KeptJobs(_) => kept.push(told),
+            HealthProblem::PausedQueue { .. } => paused.push(told),
+            _ => found.push(told),
+        }
+    }
+    let backlog = Backlog::new(&health);
+    let limits = LimitProblem::all_of(facts.saturated(), &health);
+    found.extend(bounded(types, "types that no worker knows", "/types"));
+    found.extend(bounded(not_taken(facts, &health, &backlog), "queues that no worker takes from", "/queues"));
+    found.extend(bounded(schedules(facts), "problems of schedules", "/schedules"));
+    found.extend(bounded(
+        limits.iter().map(of_limit).collect(),
+        "limits that keep jobs waiting",
+        "/limits?saturated=yes",
+    ));
+    found.extend(bounded(kept, "tables that keep ended jobs", "/jobs"));
+    found.extend(bounded(late(facts, &backlog, &limits), "queues whose jobs wait", "/queues"));
+    found.extend(bounded(paused, "paused queues with jobs", "/queues"));
+    found.extend(bounded(paused_schedules(facts), "paused schedules", "/schedules"));
     found
 }
 
-fn look(message: String, path: &str) -> Problem {
-    Problem { is_bad: false, message, remedy: Remedy::Look { path: path.to_owned(), words: "Look" } }
+impl Facts<'_> {
+    fn is_worked(&self) -> bool {
+        self.workers.iter().any(|worker| worker.is_alive)
+    }
+
+    fn saturated(&self) -> &[LimitRow] {
+        self.diagnosis.map_or(&[][..], |diagnosis| diagnosis.saturated.as_slice())
+    }
+
+    /// The facts of the diagnosis, with what the page has read just now in the place of what may be some seconds old.
+    fn health(&self) -> Health {
+        let mut health = self.diagnosis.map_or_else(|| unread(self.now), |diagnosis| diagnosis.health.clone());
+        let ahead = health.latest_record_at.map(|at| at.since(health.now));
+        // By the clock of the database: that of this process may differ from it.
+        health.latest_record_at = ahead.map(|ahead| self.now.after(ahead));
+        health.now = self.now;
+        health.queues.clone_from(&self.stats.queues);
+        let alive = || self.workers.iter().filter(|worker| worker.is_alive);
+        let dead = self.workers.iter().filter(|worker| !worker.is_alive && !worker.running.is_empty());
+        health.dead_workers = dead.map(|it| (it.worker_id.clone(), it.running.len() as u64)).collect();
+        health.known_job_types.extend(alive().flat_map(|worker| worker.job_types.iter().cloned()));
+        if self.sees_all || self.diagnosis.is_none() {
+            health.living_workers = alive().count() as u64;
+        }
+        health.dead_letters = total(&self.stats.queues, Status::DeadLetter);
+        if !self.sees_all || self.diagnosis.is_none() {
+            health.dead_letters_last_hour = self.stats.minutes.iter().map(|minute| minute.failed).sum();
+        }
+        // Some may have been retried since.
+        health.dead_letters_last_hour = health.dead_letters_last_hour.min(health.dead_letters);
+        health
+    }
 }
 
-fn waiting(queue: &QueueStats) -> u64 {
-    queue.jobs.get(&Status::Pending).copied().unwrap_or(0)
+/// Nothing is known.
+const fn unread(now: Timestamp) -> Health {
+    Health {
+        now,
+        latest_record_at: None,
+        local: None,
+        server: None,
+        queues: Vec::new(),
+        backlog: Vec::new(),
+        dead_workers: Vec::new(),
+        known_job_types: Vec::new(),
+        living_workers: 0,
+        stuck: Vec::new(),
+        keepers: Vec::new(),
+        long_attempts: Vec::new(),
+        dead_letters: 0,
+        dead_letters_last_hour: 0,
+        moving: None,
+    }
 }
 
-fn wait(jobs: u64) -> String {
-    format!("{} {}", counted(jobs, "job"), if jobs == 1 { "waits" } else { "wait" })
+/// The jobs that could run now, by their queue.
+struct Backlog<'a> {
+    queues: BTreeMap<&'a str, Vec<&'a TypeBacklog>>,
+    known_job_types: BTreeSet<&'a str>,
 }
 
-fn no_worker(stats: &Stats, workers: &[WorkerRecord]) -> Option<Problem> {
-    let waiting: u64 = stats.queues.iter().map(waiting).sum();
-    let is_worked = workers.iter().any(|worker| worker.is_alive);
-    (waiting > 0 && !is_worked).then(|| {
-        let message = format!("No worker is running, and {}.", wait(waiting));
-        Problem { is_bad: true, ..look(message, "/workers") }
-    })
+impl<'a> Backlog<'a> {
+    fn new(health: &'a Health) -> Self {
+        let mut queues: BTreeMap<&str, Vec<&TypeBacklog>> = BTreeMap::new();
+        for of_type in &health.backlog {
+            queues.entry(&of_type.queue).or_default().push(of_type);
+        }
+        Self { queues, known_job_types: health.known_job_types.iter().map(String::as_str).collect() }
+    }
+
+    fn of(&self, queue: &str) -> &[&'a TypeBacklog] {
+        self.queues.get(queue).map_or(&[], Vec::as_slice)
+    }
+
+    /// The jobs whose type a worker knows: the others have a problem of their own.
+    fn known(&self, queue: &str) -> impl Iterator<Item = &'a TypeBacklog> {
+        let is_known = move |of_type: &&TypeBacklog| self.known_job_types.contains(of_type.job_type.as_str());
+        self.of(queue).iter().copied().filter(is_known)
+    }
 }
 
-fn dead_workers(workers: &[WorkerRecord]) -> Option<Problem> {
-    let dead: Vec<&WorkerRecord> = workers.iter().filter(|it| !it.is_alive && !it.running.is_empty()).collect();
-    let jobs: u64 = dead.iter().map(|worker| worker.running.len() as u64).sum();
-    (jobs > 0).then(|| {
-        let (who, holds) = (counted(dead.len() as u64, "dead worker"), if dead.len() == 1 { "holds" } else { "hold" });
-        let message = format!("{who} still {holds} {}. A living worker takes them back.", counted(jobs, "job"));
-        Problem { is_bad: true, ..look(message, "/workers") }
-    })
+/// The first of a kind, and how many more there are.
+fn bounded(mut problems: Vec<Problem>, kind: &str, path: &str) -> Vec<Problem> {
+    if problems.len() > TOLD_MAX {
+        let (more, is_bad) = (problems.len() - TOLD_MAX, problems[TOLD_MAX].is_bad);
+        problems.truncate(TOLD_MAX);
+        problems.push(Problem { is_bad, ..look(format!("And {} more {kind}.", number(more as u64)), path) });
+    }
+    problems
 }
 
-fn dead_letters(stats: &Stats) -> Option<Problem> {
-    let grown: u64 = stats.minutes.iter().map(|minute| minute.failed).sum();
-    let all = total(&stats.queues, Status::DeadLetter);
-    (grown > 0 && all > 0).then(|| Problem {
-        is_bad: true,
-        message: format!(
-            "{} became {} in the last hour. There are {} now.",
-            counted(grown, "job"),
-            if grown == 1 { "a dead letter" } else { "dead letters" },
-            counted(all, "dead letter")
-        ),
-        remedy: Remedy::RetryDeadLetters,
-    })
+fn look(message: impl Into<String>, path: &str) -> Problem {
+    Problem { is_bad: false, message: message.into(), remedy: Remedy::Look { path: path.to_owned(), words: "Look" } }
 }
 
-/// Workers run, and none of them takes from this queue.
-fn not_taken(queue: &QueueStats, workers: &[WorkerRecord]) -> Option<Problem> {
-    let jobs = waiting(queue);
-    let is_worked = workers.iter().any(|worker| worker.is_alive);
-    (jobs > 0 && is_worked && queue.paused_at.is_none() && !is_taken(queue, workers)).then(|| {
-        let message = format!("No worker takes from queue {}, where {}.", queue.queue, wait(jobs));
-        Problem { is_bad: true, ..look(message, "/workers") }
-    })
+fn bad(message: impl Into<String>, path: &str) -> Problem {
+    Problem { is_bad: true, ..look(message, path) }
+}
+
+/// What begins in lower case and has no full stop.
+fn sentence(words: &impl Display) -> String {
+    let words = words.to_string();
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        None => words,
+    }
+}
+
+fn of_health(problem: &HealthProblem) -> Problem {
+    let path = match problem {
+        HealthProblem::Moving(_)
+        | HealthProblem::DiskAlmostFull { .. }
+        | HealthProblem::ClockJumped { .. }
+        | HealthProblem::KeptJobs(_)
+        | HealthProblem::InvalidNames { .. }
+        | HealthProblem::LogDoesNotShrink { .. } => None,
+        HealthProblem::DeadWorkers { .. } | HealthProblem::NoWorker { .. } => Some("/workers".to_owned()),
+        HealthProblem::StuckJobs { first, .. } => Some(format!("/jobs/{}", first.id)),
+        HealthProblem::LongAttempts { first, .. } => Some(format!("/jobs/{}", first.id)),
+        HealthProblem::UnknownType { job_type, .. } | HealthProblem::TypeWithoutWorker { job_type, .. } => {
+            Some(format!("/jobs{}", query([("status", Some("pending")), ("type", Some(job_type))])))
+        }
+        HealthProblem::PausedQueue { queue, .. } => {
+            let remedy = Remedy::Resume { queue: queue.clone() };
+            return Problem { is_bad: false, message: sentence(problem), remedy };
+        }
+        HealthProblem::DeadLettersGrow { .. } => {
+            return Problem { is_bad: true, message: sentence(problem), remedy: Remedy::RetryDeadLetters };
+        }
+    };
+    let is_bad = !matches!(
+        problem,
+        HealthProblem::LongAttempts { .. } | HealthProblem::KeptJobs(_) | HealthProblem::LogDoesNotShrink { .. }
+    );
+    match path {
+        Some(path) => Problem { is_bad, ..look(sentence(problem), &path) },
+        None => Problem { is_bad, message: sentence(problem), remedy: Remedy::Nothing },
+    }
+}
+
+fn of_limit(problem: &LimitProblem) -> Problem {
+    let limit = &problem.limit;
+    let scope = if limit.scope == LimitScope::Queue { "queue" } else { "type" };
+    look(sentence(problem), &format!("/limits{}", query([("scope", Some(scope)), ("name", Some(&limit.name))])))
+}
+
+fn schedules(facts: &Facts<'_>) -> Vec<Problem> {
+    let found = facts.diagnosis.iter().flat_map(|diagnosis| &diagnosis.schedules);
+    let found = found.flat_map(|(record, found)| found.iter().map(move |finding| (record, finding)));
+    found.map(|(record, finding)| bad(sentence(&finding.message), &of_schedule(&record.name))).collect()
+}
+
+fn paused_schedules(facts: &Facts<'_>) -> Vec<Problem> {
+    let records = facts.diagnosis.iter().flat_map(|diagnosis| &diagnosis.schedules).map(|(record, _)| record);
+    let mut paused: Vec<_> = records.filter_map(|record| Some((record.paused_at?, record))).collect();
+    paused.sort_by_key(|(since, _)| *since);
+    let problem = |(since, record): (Timestamp, &ScheduleRecord)| {
+        let reason = record.pause_reason.as_deref().unwrap_or("its definition says so");
+        let since = span(facts.now.since(since));
+        look(format!("Schedule {} has been paused for {since}: {reason}.", record.name), &of_schedule(&record.name))
+    };
+    paused.into_iter().map(problem).collect()
+}
+
+fn of_schedule(name: &str) -> String {
+    format!("/schedules/{}", encode(name))
+}
+
+/// Workers run, and none of them takes from these queues.
+fn not_taken(facts: &Facts<'_>, health: &Health, backlog: &Backlog<'_>) -> Vec<Problem> {
+    if !facts.is_worked() {
+        return Vec::new();
+    }
+    let mut found: Vec<(Timestamp, Problem)> = Vec::new();
+    for queue in health.queues.iter().filter(|queue| queue.paused_at.is_none() && !is_taken(queue, facts.workers)) {
+        let of_queue = backlog.of(&queue.queue);
+        let Some(oldest) = of_queue.iter().map(|of_type| of_type.oldest_ready_at).min() else { continue };
+        let jobs = CountedJobs::of(of_queue.iter().copied());
+        let wait = if jobs.jobs == 1 { "waits" } else { "wait" };
+        let message = format!("No worker takes from queue {}, where {jobs} {wait}.", queue.queue);
+        found.push((oldest, bad(message, "/workers")));
+    }
+    found.sort_by_key(|(oldest, _)| *oldest);
+    found.into_iter().map(|(_, problem)| problem).collect()
 }
 
 fn is_taken(queue: &QueueStats, workers: &[WorkerRecord]) -> bool {
@@ -107,126 +281,52 @@ fn is_taken(queue: &QueueStats, workers: &[WorkerRecord]) -> bool {
     workers.iter().any(|worker| worker.is_alive && takes(worker))
 }
 
-fn late(queue: &QueueStats, workers: &[WorkerRecord], now: Timestamp) -> Option<Problem> {
-    let waited = now.since(queue.oldest_waiting_at?);
-    let is_open = queue.paused_at.is_none() && is_taken(queue, workers);
-    (is_open && waited > WAIT_MAX).then(|| Problem {
-        is_bad: false,
-        message: format!("The oldest job of queue {} has waited {}.", queue.queue, span(waited)),
-        remedy: Remedy::Look {
-            path: format!(
-                "/jobs{}",
-                crate::input::pairs::query([("status", Some("pending")), ("queue", Some(&queue.queue))])
-            ),
-            words: "Look",
-        },
-    })
+/// Queues that a worker takes from, and whose oldest job has waited for long.
+fn late(facts: &Facts<'_>, backlog: &Backlog<'_>, told: &[LimitProblem]) -> Vec<Problem> {
+    let is_told =
+        |queue: &QueueStats| told.iter().any(|it| it.limit.scope == LimitScope::Queue && it.limit.name == queue.queue);
+    let mut found: Vec<(Timestamp, Problem)> = Vec::new();
+    for queue in facts.stats.queues.iter().filter(|queue| queue.paused_at.is_none() && !is_told(queue)) {
+        let Some((oldest, oldest_of)) = oldest(queue, facts, backlog) else { continue };
+        let waited = facts.now.since(oldest);
+        if waited > WAIT_MAX && is_taken(queue, facts.workers) {
+            let why = limit_of(&queue.queue, oldest_of, facts.saturated());
+            let message = format!("The oldest job of queue {} has waited {}{why}.", queue.queue, span(waited));
+            let path = query([("status", Some("pending")), ("queue", Some(&queue.queue))]);
+            found.push((oldest, look(message, &format!("/jobs{path}"))));
+        }
+    }
+    found.sort_by_key(|(oldest, _)| *oldest);
+    found.into_iter().map(|(_, problem)| problem).collect()
 }
 
-fn paused(queue: &QueueStats, now: Timestamp) -> Option<Problem> {
-    let (since, jobs) = (queue.paused_at?, waiting(queue));
-    (jobs > 0).then(|| Problem {
-        is_bad: false,
-        message: format!(
-            "Queue {} has been paused for {}, and {} in it.",
-            queue.queue,
-            span(now.since(since)),
-            wait(jobs)
-        ),
-        remedy: Remedy::Resume { queue: queue.queue.clone() },
-    })
+/// When the oldest job of a queue became claimable, and its type. Jobs of types that no worker knows do not count.
+fn oldest<'a>(
+    queue: &QueueStats,
+    facts: &Facts<'_>,
+    backlog: &Backlog<'a>,
+) -> Option<(Timestamp, Option<&'a TypeBacklog>)> {
+    let oldest = queue.oldest_waiting_at?;
+    if facts.diagnosis.is_none() {
+        return Some((oldest, None));
+    }
+    let of_type = backlog.known(&queue.queue).min_by_key(|of_type| of_type.oldest_ready_at)?;
+    // What the diagnosis found may have run since.
+    Some((of_type.oldest_ready_at.max(oldest), Some(of_type)))
+}
+
+/// The limit that lets the jobs wait, in words that follow "has waited".
+fn limit_of(queue: &str, oldest: Option<&TypeBacklog>, saturated: &[LimitRow]) -> String {
+    let of = |scope: LimitScope, name: &str| saturated.iter().find(|row| row.scope == scope && row.name == name);
+    let job_type = oldest.map(|oldest| oldest.job_type.as_str());
+    let limit = of(LimitScope::Queue, queue).or_else(|| job_type.and_then(|name| of(LimitScope::Type, name)));
+    let Some(limit) = limit else { return String::new() };
+    let state = if limit.is_full() { "full" } else { "closed" };
+    match limit.scope {
+        LimitScope::Queue => format!(": the limit of the queue is {state}"),
+        _ => format!(": the limit of type {} is {state}", limit.name),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use longshore_core::{JobId, MinuteStats, RunningJob, WorkerId};
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_ms(10_000_000);
-
-    fn queue(name: &str, jobs: &[(Status, u64)]) -> QueueStats {
-        let jobs = jobs.iter().copied().collect();
-        QueueStats { queue: name.to_owned(), paused_at: None, jobs, oldest_waiting_at: None }
-    }
-
-    fn worker(queues: &[&str], is_alive: bool) -> WorkerRecord {
-        WorkerRecord {
-            worker_id: WorkerId::from_stored("w"),
-            host: "h".to_owned(),
-            pid: 1,
-            started_at: NOW,
-            heartbeat_at: NOW,
-            queues: queues.iter().map(|name| (*name).to_owned()).collect(),
-            job_types: Vec::new(),
-            concurrency: 1,
-            is_alive,
-            running: Vec::new(),
-        }
-    }
-
-    fn told(stats: &Stats, workers: &[WorkerRecord]) -> Vec<String> {
-        problems(stats, workers, &[], NOW).into_iter().map(|problem| problem.message).collect()
-    }
-
-    fn stats(queues: Vec<QueueStats>) -> Stats {
-        Stats { queues, ..Stats::default() }
-    }
-
-    #[test]
-    fn where_all_is_well_nothing_is_told() {
-        let idle = stats(vec![queue("a", &[(Status::Completed, 9), (Status::DeadLetter, 3)])]);
-        assert_eq!(told(&idle, &[]), Vec::<String>::new());
-        let busy = stats(vec![queue("a", &[(Status::Pending, 9)])]);
-        assert_eq!(told(&busy, &[worker(&[], true)]), Vec::<String>::new());
-    }
-
-    #[test]
-    fn jobs_that_nobody_takes_are_told_first() {
-        let waits = stats(vec![queue("a", &[(Status::Pending, 1)]), queue("b", &[(Status::Pending, 1)])]);
-        assert_eq!(told(&waits, &[worker(&[], false)]), ["No worker is running, and 2 jobs wait."]);
-        let other = [worker(&["b"], true)];
-        assert_eq!(told(&waits, &other), ["No worker takes from queue a, where 1 job waits."]);
-    }
-
-    #[test]
-    fn new_dead_letters_are_told_and_old_ones_are_not() {
-        let minute = MinuteStats {
-            minute: NOW,
-            queue: "a".to_owned(),
-            completed: 0,
-            failed: 1,
-            retried: 0,
-            cancelled: 0,
-            waited_ms: 0,
-            ran_ms: 0,
-        };
-        let grown = Stats { minutes: vec![minute], ..stats(vec![queue("a", &[(Status::DeadLetter, 1200)])]) };
-        let found = problems(&grown, &[], &[], NOW);
-        assert_eq!(found[0].message, "1 job became a dead letter in the last hour. There are 1,200 dead letters now.");
-        assert_eq!(found[0].remedy, Remedy::RetryDeadLetters);
-    }
-
-    #[test]
-    fn a_paused_queue_is_told_only_if_something_waits_in_it() {
-        let paused = |jobs| QueueStats { paused_at: Some(Timestamp::from_ms(9_940_000)), ..queue("a", jobs) };
-        let workers = [worker(&[], true)];
-        assert_eq!(told(&stats(vec![paused(&[])]), &workers), Vec::<String>::new());
-        let told = told(&stats(vec![paused(&[(Status::Pending, 2)])]), &workers);
-        assert_eq!(told, ["Queue a has been paused for 1m, and 2 jobs wait in it."]);
-    }
-
-    #[test]
-    fn a_long_wait_and_a_dead_worker_with_jobs_are_told() {
-        let late = QueueStats { oldest_waiting_at: Some(Timestamp::from_ms(9_000_000)), ..queue("a", &[]) };
-        let running = vec![RunningJob { id: JobId(1), job_type: "t".to_owned(), started_at: NOW }];
-        let dead = WorkerRecord { running, ..worker(&[], false) };
-        assert_eq!(
-            told(&stats(vec![late]), &[worker(&[], true), dead]),
-            [
-                "1 dead worker still holds 1 job. A living worker takes them back.",
-                "The oldest job of queue a has waited 16m."
-            ]
-        );
-    }
-}
+mod tests;

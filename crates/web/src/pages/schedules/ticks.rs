@@ -33,14 +33,14 @@ pub(super) fn panel(view: &View, page: &TickPage) -> Markup {
 fn row(view: &View, tick: &Tick) -> Markup {
     html! {
         tr {
-            td.nowrap {
+            td.nowrap data-label="Due" {
                 (exact(tick.due_at, view.now, &view.zone))
                 @if tick.ticks > 1 { div.muted { (counted(tick.ticks, "tick")) @if let Some(until) = tick.until_at { " until " (view.zone.full(until)) } } }
             }
-            td { (outcome(tick.outcome)) }
-            td { @if let Some(id) = tick.job_id { (job_link(view, id)) } }
-            td { (line(&tick.why)) }
-            td.nowrap title=(line(&tick.decided_by)) { (ago(tick.decided_at, view.now, &view.zone)) }
+            td data-label="Outcome" { (outcome(tick.outcome)) }
+            td data-label="Job" { @if let Some(id) = tick.job_id { (job_link(view, id)) } }
+            td data-label="Why" { (line(&tick.why)) }
+            td.nowrap data-label="Decided" title=(line(&tick.decided_by)) { (ago(tick.decided_at, view.now, &view.zone)) }
         }
     }
 }

@@ -1,16 +1,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore_core::{Job, Status, Timestamp, WorkerRecord};
+use longshore_core::{Job, Status, Timestamp, TypeBacklog, WorkerRecord};
+use longshore_report::CountedJobs;
 
-/// The newest ended jobs of one type.
+/// The newest jobs of one type that have ended or are retried, and what waits and runs.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct TypeRuns {
     pub(super) job_type: String,
     /// How many living workers can run it.
     pub(super) workers: u64,
+    /// Jobs that could run now. None if there are none, or if that could not be read.
+    pub(super) waiting: Option<CountedJobs>,
+    pub(super) running: u64,
     pub(super) ended: u64,
-    failed: u64,
+    /// How many of these were given up.
+    pub(super) given_up: u64,
+    attempts: u64,
+    failed_attempts: u64,
     /// How long the last attempts of completed jobs ran, shortest first.
     ran: Vec<Duration>,
     /// When the first and the last of them ended.
@@ -24,10 +31,10 @@ impl TypeRuns {
         self.ran.get(place.checked_sub(1)?).copied()
     }
 
-    /// How many of a hundred ended as dead letters.
+    /// How many of a hundred attempts failed.
     pub(super) fn failed_percent(&self) -> Option<u64> {
         // One of a thousand is not none.
-        (self.ended > 0).then(|| (self.failed * 100).div_ceil(self.ended))
+        (self.attempts > 0).then(|| (self.failed_attempts * 100).div_ceil(self.attempts))
     }
 
     /// How many ended in a minute, on average. None where a few jobs or a moment say nothing.
@@ -38,27 +45,51 @@ impl TypeRuns {
     }
 
     fn add(&mut self, job: &Job) {
-        self.ended += 1;
-        let ended_at = job.completed_at.or(job.moved_to_dead_letter_at);
+        let retried = u64::from(job.retry_count);
+        // A job may be given up before its first attempt, for example because its parent was.
+        let last = u64::from(job.status == Status::Completed || job.started_at.is_some());
         match job.status {
-            Status::DeadLetter => self.failed += 1,
-            _ => self.ran.extend(job.started_at.zip(job.completed_at).map(|(from, to)| to.since(from))),
+            Status::Retrying => return self.add_attempts(retried, retried),
+            Status::DeadLetter => {
+                self.given_up += 1;
+                self.add_attempts(retried + last, retried + last);
+            }
+            _ => {
+                self.add_attempts(retried + last, retried);
+                self.ran.extend(job.started_at.zip(job.completed_at).map(|(from, to)| to.since(from)));
+            }
         }
-        if let Some(at) = ended_at {
+        self.ended += 1;
+        if let Some(at) = job.completed_at.or(job.moved_to_dead_letter_at) {
             let (first, last) = self.between.unwrap_or((at, at));
             self.between = Some((first.min(at), last.max(at)));
         }
     }
+
+    const fn add_attempts(&mut self, attempts: u64, failed: u64) {
+        self.attempts += attempts;
+        self.failed_attempts += failed;
+    }
 }
 
-/// The types of these ended jobs and of the living workers, by name.
-pub(super) fn runs_by_type(jobs: &[Job], workers: &[WorkerRecord]) -> Vec<TypeRuns> {
+/// The types of these jobs, of the living workers and of the jobs that wait, by name.
+pub(super) fn runs_by_type(jobs: &[Job], workers: &[WorkerRecord], backlog: &[TypeBacklog]) -> Vec<TypeRuns> {
     let mut types: BTreeMap<&str, TypeRuns> = BTreeMap::new();
     for job in jobs {
         types.entry(&job.job_type).or_default().add(job);
     }
     for job_type in workers.iter().filter(|worker| worker.is_alive).flat_map(|worker| &worker.job_types) {
         types.entry(job_type).or_default().workers += 1;
+    }
+    for job in workers.iter().flat_map(|worker| &worker.running) {
+        types.entry(&job.job_type).or_default().running += 1;
+    }
+    let mut waiting: BTreeMap<&str, Vec<&TypeBacklog>> = BTreeMap::new();
+    for of_queue in backlog {
+        waiting.entry(&of_queue.job_type).or_default().push(of_queue);
+    }
+    for (job_type, of_type) in waiting {
+        types.entry(job_type).or_default().waiting = Some(CountedJobs::of(of_type.into_iter()));
     }
     let named = |(name, mut runs): (&str, TypeRuns)| {
         runs.ran.sort_unstable();
@@ -84,10 +115,25 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_nothing_has_ended_of_has_no_share() {
+    fn a_type_without_an_attempt_has_no_share() {
         assert_eq!(TypeRuns::default().failed_percent(), None);
-        assert_eq!(TypeRuns { ended: 1000, failed: 1, ..TypeRuns::default() }.failed_percent(), Some(1));
-        assert_eq!(TypeRuns { ended: 3, ..TypeRuns::default() }.failed_percent(), Some(0));
+        assert_eq!(TypeRuns { attempts: 1000, failed_attempts: 1, ..TypeRuns::default() }.failed_percent(), Some(1));
+        assert_eq!(TypeRuns { attempts: 3, ..TypeRuns::default() }.failed_percent(), Some(0));
+    }
+
+    #[test]
+    fn a_type_that_only_waits_is_listed_with_its_jobs_in_all_queues() {
+        let waiting = |queue: &str, jobs| TypeBacklog {
+            queue: queue.to_owned(),
+            job_type: "mail".to_owned(),
+            jobs,
+            oldest_ready_at: Timestamp::from_ms(0),
+            has_valid_names: true,
+        };
+        let types = runs_by_type(&[], &[], &[waiting("a", 2), waiting("b", 3)]);
+        assert_eq!(types.len(), 1);
+        assert_eq!((types[0].job_type.as_str(), types[0].workers), ("mail", 0));
+        assert_eq!(types[0].waiting, Some(CountedJobs { jobs: 5, is_at_least: false }));
     }
 
     #[test]

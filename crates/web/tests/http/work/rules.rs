@@ -32,6 +32,12 @@ async fn everything_that_a_worker_sends_is_bounded(engine: Engine) {
         assert_eq!(worker.post("claim", &body).await.status, 422, "{body}");
     }
     assert_eq!(worker.post("heartbeat", &json!({ "jobs": held })).await.status, 400);
+    for (progress, status) in [(5.0, 400), (-1.0, 400), (0.0, 200), (1.000_000_1, 200)] {
+        let body = json!({ "jobs": [{ "id": 1, "claim_number": 1, "progress": progress }] });
+        assert_eq!(worker.post("heartbeat", &body).await.status, status, "{progress}");
+    }
+    assert_eq!(worker.post("heartbeat", &json!({ "jobs": [[1, 1]] })).await.status, 422);
+    assert_eq!(worker.post("claim", &json!({ "job_types": ["a"], "holds": [[1, 1]] })).await.status, 422);
     for body in [
         json!({ "job_types": ["a"], "lease": "500ms" }),
         json!({ "job_types": ["a"], "lease": "2h" }),

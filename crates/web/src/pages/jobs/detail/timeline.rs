@@ -2,6 +2,7 @@ use longshore_core::{AttemptOutcome, Job, JobDetail, Status, Timestamp};
 use longshore_report::relative_time::short;
 use maud::{Markup, html};
 
+use super::attempts;
 use crate::pages::view::View;
 
 /// How many events are shown, the newest ones.
@@ -48,7 +49,7 @@ fn events(detail: &JobDetail) -> Vec<Event> {
     let event = |at, class, words: String| Event { at, class, words };
     let mut events = vec![event(job.created_at, "pending", "enqueued".to_owned())];
     for attempt in &detail.attempts {
-        let number = attempt.attempt;
+        let number = attempts::number(attempt);
         if let Some(at) = attempt.started_at {
             events.push(event(at, "running", format!("attempt {number} started")));
         }
