@@ -26,6 +26,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use longshore_core::parse_duration;
 
+use self::value::one_or_more;
+
 pub(crate) use self::adopt::AdoptArguments;
 pub(crate) use self::audit::AuditArguments;
 pub(crate) use self::batches::{BatchListArguments, BatchesArguments, BatchesCommand, SignalArguments};
@@ -40,7 +42,7 @@ pub(crate) use self::moving::MoveArguments;
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::schedules::{AddArguments, SchedulesArguments, SchedulesCommand, TicksArguments};
 #[cfg(feature = "web")]
-pub(crate) use self::serve::{BesideWorkArguments, LISTEN, ServeArguments, SiteArguments, base_path};
+pub(crate) use self::serve::{BesideWorkArguments, LISTEN, ServeArguments, SiteArguments, base_path, listen_address};
 #[cfg(feature = "web")]
 pub(crate) use self::token::TokenCommand;
 pub(crate) use self::value::{CONCURRENCY_MAX, QueueSlots};
@@ -112,7 +114,8 @@ pub(crate) enum Command {
             A command job gets SIGTERM shortly before the grace period ends, or at once if its type has \
             on_shutdown = \"terminate\", and then SIGKILL. A job that has not finished is returned to the queue; the \
             attempt is not counted. A second signal ends everything at once.\n\nIf nobody reads standard error, log \
-            lines may be lost, but jobs never are. Claims nothing if the schema is not the expected one (exit 5) or \
+            lines may be lost, but jobs never are. Creates the database if there is none, unless the configuration \
+            declares nothing to run. Claims nothing if the schema is not the expected one (exit 5) or \
             the \
             migration history is broken (exit 4).",
         after_help = "Example: longshore work --queue media:2 --queue mail --drain"
@@ -126,7 +129,7 @@ pub(crate) enum Command {
             /metrics, and /healthz and /readyz say whether the server and the database answer. On a loopback address, \
             whoever can connect may do everything, as with the database itself; a request with a token has only the \
             rights of that token. Any other address, and a host name given with --host, needs a token: see \"longshore \
-            token add\". Runs no jobs; ends on SIGTERM, SIGINT or SIGHUP.",
+            token add\". Creates the database if there is none. Runs no jobs; ends on SIGTERM, SIGINT or SIGHUP.",
         after_help = "Example: longshore serve --listen 127.0.0.1:7070"
     )]
     Serve(ServeArguments),
@@ -291,7 +294,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
     /// Run this many jobs in each measurement
-    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = one_or_more)]
     pub(crate) jobs: u64,
 
     /// Measure the drain also with this many jobs waiting, with this many ended, and with half as many behind limits
@@ -300,7 +303,7 @@ pub(crate) struct BenchArguments {
     pub(crate) backlog: Option<u64>,
 
     /// Repeat the measurements this often, and print the median of each
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = one_or_more)]
     pub(crate) rounds: u64,
 
     /// On PostgreSQL, run at full load for this long while another session holds a snapshot

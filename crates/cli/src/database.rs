@@ -5,7 +5,7 @@ use std::thread;
 
 use longshore::backend::{Actor, Backend, Deed, Touched, Via, audited};
 use longshore::{DatabaseUrl, Queue};
-use longshore_combined::{CombinedStore, NamedDatabase, Numbering, Opener, Opening};
+use longshore_combined::{CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening};
 use longshore_core::{JobId, Moving, OutsideCause, StoreError};
 use longshore_migrate::Author;
 use longshore_migrate::target::TargetError;
@@ -73,6 +73,7 @@ impl Database {
             let created = if origin == Origin::Created { vec![url.clone()] } else { Vec::new() };
             return Ok((Self { queue: Queue::from_backend(backend), combined: None }, created));
         }
+        check_distinct(databases)?;
         let (mut named, mut created) = (Vec::new(), Vec::new());
         let mut missed = None;
         for (placed, opened) in databases.all.iter().zip(open_at_once(databases, durability, prepare)) {
@@ -173,6 +174,17 @@ fn open_one(url: &DatabaseUrl, durability: Durability, prepare: Prepare) -> Open
             (Arc::new(store), origin)
         }
     })
+}
+
+/// Before anything is opened: otherwise the one database takes the number that is for the other one.
+fn check_distinct(databases: &Databases) -> Result<(), CombineError> {
+    for (place, second) in databases.all.iter().enumerate() {
+        if let Some(first) = databases.all[..place].iter().find(|first| first.url.is_same_database(&second.url)) {
+            let [first, second] = [first, second].map(|placed| Arc::<str>::from(placed.name.as_str()));
+            return Err(CombineError::SameDatabase { first, second });
+        }
+    }
+    Ok(())
 }
 
 /// Opens each on a thread of its own, so that one that does not answer delays no other one.

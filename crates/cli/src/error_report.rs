@@ -20,7 +20,7 @@ pub(crate) mod migration;
 mod outside;
 
 /// An error as it is printed: the exit code and the text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorReport {
     /// The exit code.
     pub(crate) exit: Exit,
@@ -194,7 +194,11 @@ impl ErrorReport {
     fn of_combination(error: &CombineError) -> Self {
         match error {
             CombineError::Store(error) => Self::of_store(error),
-            CombineError::SameName { .. } | CombineError::SameQueue { .. } | CombineError::TooMany => {
+            CombineError::InvalidName { .. }
+            | CombineError::SameName { .. }
+            | CombineError::SameQueue { .. }
+            | CombineError::SameDatabase { .. }
+            | CombineError::TooMany => {
                 Self::new(Exit::Usage, "invalid_config", error).hint("correct [databases] in the configuration file")
             }
             _ => Self::new(Exit::Failed, "databases_do_not_fit", error)
@@ -264,11 +268,7 @@ impl ErrorReport {
         match error {
             WorkerError::Store(error) => Self::of_store(error),
             WorkerError::Schedule(error) => Self::of_schedule(error),
-            WorkerError::NothingHandled => {
-                let message = "no job type is declared, so this worker could never run a job";
-                let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"], serve = [\"PROGRAM\"] or post = \"URL\" in longshore.toml";
-                Self::new(Exit::Usage, "no_job_types", &message).hint(hint)
-            }
+            WorkerError::NothingHandled => Self::of_command(&CommandError::NoJobTypes),
             WorkerError::GivenUp { .. } => {
                 Self::new(Exit::Failed, "jobs_left", error).hint("mend it and run the command again; the jobs wait")
             }

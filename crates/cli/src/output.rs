@@ -1,3 +1,4 @@
+mod database_options;
 pub(crate) mod live_line;
 pub(crate) mod log_fields;
 pub(crate) mod log_format;
@@ -20,6 +21,7 @@ use serde::Serialize;
 
 use crate::arguments::Globals;
 use crate::error_report::ErrorReport;
+use crate::output::database_options::DatabaseOptions;
 use crate::output::table::{Screen, Table};
 
 /// The only code that writes to standard output and standard error. Standard output is only for results.
@@ -30,6 +32,7 @@ pub(crate) struct Output {
     stdout: Style,
     stderr: Style,
     parts: Parts,
+    database: DatabaseOptions,
 }
 
 /// The documents of a command that runs on several databases: they become one.
@@ -82,6 +85,7 @@ impl Output {
             stdout: style(io::stdout().is_terminal()),
             stderr: style(io::stderr().is_terminal()),
             parts: Parts::default(),
+            database: DatabaseOptions::of(globals),
         }
     }
 
@@ -171,15 +175,28 @@ impl Output {
         Some(Screen { width: usize::from(columns).max(COLUMNS_MIN), has_colour: self.stdout == Style::Lively })
     }
 
+    /// The sentence, in which every command acts on the database of this run.
+    pub(crate) fn hint(&self, sentence: &str) -> String {
+        self.database.in_commands(sentence)
+    }
+
     /// Prints a note on standard error, unless `-q` was given.
     pub(crate) fn note(&self, words: impl fmt::Display) {
         if self.noise == Noise::Normal {
-            self.stderr(&format!("{words}\n"));
+            self.stderr(&format!("{}\n", self.hint(&words.to_string())));
+        }
+    }
+
+    /// Says for people that a list is empty: below a table without rows nobody sees whether something went wrong.
+    pub(crate) fn note_empty(&self, words: &str) {
+        if self.format == Format::Words {
+            self.note(words);
         }
     }
 
     /// Prints an error, as JSON on standard output or as text on standard error.
     pub(crate) fn error(&self, report: &ErrorReport) {
+        let report = ErrorReport { hint: report.hint.as_deref().map(|hint| self.hint(hint)), ..report.clone() };
         // If standard output cannot be written, use standard error.
         if self.format == Format::Json && self.document(&report.document()).is_ok() {
             return;

@@ -1,5 +1,8 @@
 use clap::Args;
-use longshore_core::{AuditId, AuditRequest};
+use longshore_core::{AuditId, AuditRequest, DeedAction};
+
+use crate::arguments::value::whole_number;
+use crate::arguments::word::WordParser;
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
@@ -9,11 +12,11 @@ pub(crate) struct AuditArguments {
     actor: Option<String>,
 
     /// Only this action, such as retry or pause
-    #[arg(long, value_name = "ACTION")]
-    action: Option<String>,
+    #[arg(long, value_name = "ACTION", value_parser = WordParser::<DeedAction>::new())]
+    action: Option<DeedAction>,
 
     /// How many entries
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole_number(1, 1000))]
     limit: u32,
 
     /// Continue after this entry: the "next" of the page before
@@ -24,6 +27,7 @@ pub(crate) struct AuditArguments {
 impl AuditArguments {
     pub(crate) fn request(self) -> AuditRequest {
         let Self { actor, action, limit, after } = self;
+        let action = action.map(|action| action.as_str().to_owned());
         AuditRequest { before: after.map(AuditId), actor, action, limit }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use longshore_core::{BatchId, BatchStatus, Status, parse_duration};
 
+use super::value::whole_number;
 use super::word::WordParser;
 
 /// The batches, and what to do with them.
@@ -37,7 +38,7 @@ pub(crate) enum BatchesCommand {
         status: Option<Vec<Status>>,
 
         /// Show at most this many jobs
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = whole_number(1, 100_000))]
         limit: u32,
     },
 
@@ -58,7 +59,7 @@ pub(crate) enum BatchesCommand {
 
     /// Retry the members that are dead letters or were cancelled
     #[command(
-        long_about = "Retry the members that are dead letters or were cancelled\n\nThe batch is open again until they \
+        long_about = "Retry the members that are dead letters or were cancelled\n\nThe batch is running again until they \
             have ended. Jobs that were given up because of them come back, and so do callbacks that could no longer run.",
         after_help = "Example: longshore batches retry 9"
     )]
@@ -103,7 +104,7 @@ pub(crate) struct BatchListArguments {
 
     /// List at most this many
     #[arg(long, value_name = "N", default_value_t = Self::LIMIT,
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
+        value_parser = whole_number(1, 1000))]
     pub(crate) limit: u32,
 
     /// Only batches before this one, the "next" of another page

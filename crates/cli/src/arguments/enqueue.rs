@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::Args;
 use longshore_core::{JobId, OnDuplicate, Priority, Timestamp, UniqueWhile, parse_duration};
 
+use super::value::whole_number;
 use super::word::WordParser;
 use crate::completion::{Names, completer};
 
@@ -56,7 +57,7 @@ pub(crate) struct EnqueueArguments {
     pub(crate) at: Option<Timestamp>,
 
     /// Retry at most this many times after a failure [default: that of its handler, else 15]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = whole_number(0, u32::MAX), allow_negative_numbers = true)]
     pub(crate) max_retries: Option<u32>,
 
     /// Stop an attempt that runs longer than this, such as 5m [default: the limit that its handler sets]

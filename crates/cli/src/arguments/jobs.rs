@@ -5,6 +5,7 @@ use longshore_core::{Due, InvalidId, InvalidPriority, JobId, PageCursor, Priorit
 use thiserror::Error;
 
 use super::filter::{FilterArguments, KindArguments, RetryArguments, ScopeArguments, TargetArguments};
+use super::value::whole_number;
 use super::word::closest_priority;
 use crate::completion::{Names, completer};
 
@@ -47,8 +48,8 @@ pub(crate) enum JobsCommand {
         #[arg(long, short)]
         follow: bool,
 
-        /// Only this attempt; the first is 1
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+        /// Only this attempt; the first is 1. If several have this number, as after a retry by hand, the newest
+        #[arg(long, value_name = "N", value_parser = whole_number(1, u32::MAX), allow_negative_numbers = true)]
         attempt: Option<u32>,
     },
 
@@ -200,7 +201,7 @@ impl EditArguments {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ListArguments {
     /// Show at most this many jobs; the maximum is 1000
-    #[arg(long, value_name = "N", default_value_t = Self::default().limit, value_parser = clap::value_parser!(u32).range(1..=1000),
+    #[arg(long, value_name = "N", default_value_t = Self::default().limit, value_parser = whole_number(1, 1000),
         allow_negative_numbers = true)]
     pub(crate) limit: u32,
 

@@ -1,6 +1,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 use longshore_core::{KeyPointer, LimitSubject, Rate};
 
+use super::value::whole_number;
 use crate::completion::{Names, completer};
 
 /// The limits, and what to do with them.
@@ -22,7 +23,7 @@ pub(crate) enum LimitsCommand {
         saturated: bool,
 
         /// Show at most this many
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = whole_number(1, 100_000))]
         limit: u32,
     },
 

@@ -4,6 +4,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use longshore_migrate::import::LAYOUTS;
 
+use super::value::whole_number;
+
 /// The arguments of `migrate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: longshore migrate status && longshore migrate up")]
@@ -164,7 +166,7 @@ pub(crate) enum MigrateCommand {
         dry_run: bool,
     },
 
-    /// Check the migration files, without a database
+    /// Check the migration files without changing a database; those for PostgreSQL are tried on its server
     #[command(after_help = "Example: longshore migrate lint --dir migrations")]
     Lint,
 
@@ -186,12 +188,12 @@ fn formats() -> PossibleValuesParser {
 /// How many migrations to run, and with which checks.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArguments {
-    /// Migrate up or down to this migration, SOURCE:NUMBER
+    /// End with this migration, SOURCE:NUMBER; other sources are not touched
     #[arg(long, value_name = "ID", conflicts_with = "steps")]
     pub(crate) to: Option<String>,
 
     /// Run at most this many migrations
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = whole_number(1, u32::MAX), allow_negative_numbers = true)]
     pub(crate) steps: Option<u32>,
 
     #[command(flatten)]

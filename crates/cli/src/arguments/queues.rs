@@ -14,6 +14,8 @@ pub(crate) struct QueuesArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueuesCommand {
     /// List queues with their depth, running jobs and the age of the oldest waiting job
+    ///
+    /// SCHEDULED says how many of the waiting jobs are due later; a + after it says that there may be more.
     #[command(after_help = "Example: longshore queues list")]
     List,
 

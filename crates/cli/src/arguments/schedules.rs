@@ -3,6 +3,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand};
 use longshore_core::{Missed, Overlap, Priority, TickOutcome, Timestamp, parse_duration};
 
+use super::value::whole_number;
 use super::word::WordParser;
 use crate::completion::{Names, completer};
 
@@ -37,7 +38,7 @@ pub(crate) enum SchedulesCommand {
         name: Option<String>,
 
         /// Show this many ticks of each schedule
-        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole_number(1, 1000))]
         count: u32,
 
         /// Show only ticks before this time, such as 2026-05-04T12:30:00Z
@@ -52,7 +53,8 @@ pub(crate) enum SchedulesCommand {
     /// Add a schedule, or replace the one of this name
     #[command(
         long_about = "Add a schedule, or replace the one of this name\n\nIt starts now: there is no run for the past. A \
-            setting of its jobs that is not given is taken from [jobs.TYPE] in the configuration file.",
+            setting of its jobs that is not given is taken from [jobs.TYPE] in the configuration file. Creates the \
+            database if there is none.",
         after_help = "Example: longshore schedules add nightly --cron '30 2 * * mon-fri' --time-zone Europe/Berlin --type report"
     )]
     Add(Box<AddArguments>),
@@ -66,7 +68,11 @@ pub(crate) enum SchedulesCommand {
     },
 
     /// Apply the schedules of the configuration file, as "work" and "up" do when they start
-    #[command(after_help = "Example: longshore schedules apply --prune --dry-run")]
+    #[command(
+        long_about = "Apply the schedules of the configuration file, as \"work\" and \"up\" do when they start\n\nCreates \
+            the database if there is none, except with --dry-run.",
+        after_help = "Example: longshore schedules apply --prune --dry-run"
+    )]
     Apply {
         /// Also remove schedules that came from a configuration file and are not in this one
         #[arg(long)]
@@ -161,7 +167,7 @@ pub(crate) struct TicksArguments {
     pub(crate) outcome: Vec<TickOutcome>,
 
     /// Show at most this many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole_number(1, 1000))]
     pub(crate) limit: u32,
 
     /// Only ticks before this time: "next" of the page before
@@ -207,7 +213,7 @@ pub(crate) struct AddArguments {
     pub(crate) priority: Option<Priority>,
 
     /// Retry its jobs at most this many times after a failure
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number(0, u32::MAX), allow_negative_numbers = true)]
     pub(crate) max_retries: Option<u32>,
 
     /// Stop an attempt that runs longer than this
@@ -219,7 +225,7 @@ pub(crate) struct AddArguments {
     pub(crate) missed: Option<Missed>,
 
     /// With --missed all, make at most this many jobs [default: 100]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number(0, u32::MAX), allow_negative_numbers = true)]
     pub(crate) catch_up_max: Option<u32>,
 
     /// A tick older than this makes no job [default: 1d]

@@ -9,7 +9,7 @@ pub(crate) const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4A
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     /// Listen at this address; port 0 takes any free one [default: 127.0.0.1:7070]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
     pub(crate) listen: Option<SocketAddr>,
 
     #[command(flatten)]
@@ -32,6 +32,15 @@ pub(crate) struct SiteArguments {
     pub(crate) read_only: bool,
 }
 
+/// The name `localhost` is looked up nowhere: elsewhere it could be another machine.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => format!("{}:{port}", LISTEN.ip()),
+        None => text.to_owned(),
+    };
+    address.parse().map_err(|_| format!("{text:?} is not an address: expected one such as {LISTEN}"))
+}
+
 /// It becomes part of links and of a cookie.
 pub(crate) fn base_path(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
@@ -50,7 +59,7 @@ pub(crate) fn base_path(text: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 pub(crate) struct BesideWorkArguments {
     /// Serve the HTTP API and the dashboard at this address [default: 127.0.0.1:7070; without them if that is taken]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
     pub(crate) listen: Option<SocketAddr>,
 
     #[command(flatten)]

@@ -6,7 +6,10 @@ use longshore_web::Scope;
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     /// Make a token, and print it once; only its hash is stored
-    #[command(after_help = "Example: longshore token add deploy --scope enqueue --scope read")]
+    #[command(
+        long_about = "Make a token, and print it once; only its hash is stored\n\nCreates the database if there is none.",
+        after_help = "Example: longshore token add deploy --scope enqueue --scope read"
+    )]
     Add {
         /// The name of the token
         #[arg(value_name = "NAME", value_parser = token_name)]

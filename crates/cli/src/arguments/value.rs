@@ -57,6 +57,28 @@ fn read_count(word: &str, count: &str) -> Result<u32, InvalidQueueSlots> {
     slots.ok_or_else(|| InvalidQueueSlots::Count { word: word.to_owned() })
 }
 
+/// Reads a whole number of a range. Its errors name the range as people write one.
+pub(crate) fn whole_number(min: u32, max: u32) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
+    move |word: &str| {
+        let number = word.parse::<u64>().ok();
+        let fitting = number.and_then(|number| u32::try_from(number).ok());
+        if let Some(number) = fitting.filter(|number| (min..=max).contains(number)) {
+            return Ok(number);
+        }
+        let is_too_large = number.is_some_and(|number| number > u64::from(max));
+        Err(match max == u32::MAX && !is_too_large {
+            true => format!("it must be a whole number, {min} or higher"),
+            false => format!("it must be a whole number from {min} to {max}"),
+        })
+    }
+}
+
+/// Reads a number that is not zero.
+pub(crate) fn one_or_more(word: &str) -> Result<u64, String> {
+    let number = word.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "it must be a whole number, 1 or higher".to_owned())
+}
+
 /// A list of names separated by commas. `\,` is a comma inside a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameList(pub(crate) Vec<String>);
@@ -119,6 +141,21 @@ mod tests {
         for word in ["", ":3", "a\nb", &"x".repeat(201)] {
             assert!(matches!(word.parse::<QueueSlots>(), Err(InvalidQueueSlots::Name(_))), "{word}");
         }
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused_with_the_range() {
+        let limit = whole_number(1, 1000);
+        assert_eq!((limit("1"), limit("1000")), (Ok(1), Ok(1000)));
+        for word in ["0", "1001", "-5", "ten", "", "99999999999999999999"] {
+            assert_eq!(limit(word), Err("it must be a whole number from 1 to 1000".to_owned()), "{word}");
+        }
+        let retries = whole_number(0, u32::MAX);
+        assert_eq!(retries("0"), Ok(0));
+        assert_eq!(retries("-1"), Err("it must be a whole number, 0 or higher".to_owned()));
+        assert_eq!(retries("4294967296"), Err("it must be a whole number from 0 to 4294967295".to_owned()));
+        assert_eq!(one_or_more("7"), Ok(7));
+        assert!(one_or_more("0").is_err() && one_or_more("-1").is_err());
     }
 
     #[test]

@@ -7,7 +7,8 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 use longshore_core::{
-    BatchStatus, DeadLetterCode, FailureType, Missed, OnDuplicate, Overlap, Priority, Status, TickOutcome, UniqueWhile,
+    BatchStatus, DeadLetterCode, DeedAction, FailureType, Missed, OnDuplicate, Overlap, Priority, Status, TickOutcome,
+    UniqueWhile,
 };
 
 use crate::suggestion::closest;
@@ -55,6 +56,14 @@ impl Word for DeadLetterCode {
     fn words() -> Vec<&'static str> {
         Self::ALL.map(Self::as_str).into()
     }
+}
+
+impl Word for DeedAction {
+    fn words() -> Vec<&'static str> {
+        Self::ALL.into()
+    }
+
+    const OTHERWISE: &'static [(&'static str, &'static str)] = &[("priority", "reprioritise"), ("remove", "delete")];
 }
 
 impl Word for TickOutcome {
@@ -190,6 +199,7 @@ mod tests {
         parses::<Priority>();
         parses::<OnDuplicate>();
         parses::<UniqueWhile>();
+        parses::<DeedAction>();
         assert_eq!(message::<Priority>("-3"), "parsed");
     }
 }

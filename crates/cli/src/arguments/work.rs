@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::completion::{Names, completer};
 
-use super::value::{CONCURRENCY_MAX, QueueSlots};
+use super::value::{CONCURRENCY_MAX, QueueSlots, whole_number};
 
 /// The arguments of `up`.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct WorkArguments {
 
     /// Run at most this many jobs at once [default: the number of processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(CONCURRENCY_MAX)))]
+        value_parser = whole_number(1, CONCURRENCY_MAX))]
     pub(crate) concurrency: Option<u32>,
 
     /// Exit when no job is left that could run now or later without help

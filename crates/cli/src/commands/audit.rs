@@ -16,6 +16,9 @@ pub(crate) fn run(context: &Context, arguments: AuditArguments) -> anyhow::Resul
         let limit = request.limit;
         let page = AuditPage::new(database.audit_page(request).await?, limit);
         context.output.result(&page, |output| output.table(&table(context, &page)))?;
+        if page.entries.is_empty() {
+            context.output.note_empty("no entry matches: nobody has changed anything by hand");
+        }
         Ok(Exit::Done)
     })
 }

@@ -2,6 +2,7 @@ use longshore_migrate::Agreement;
 use longshore_migrate::report::StatusReport;
 use serde::Serialize;
 
+use super::enqueue::misspelt_of_schedules;
 use super::migrate;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -29,16 +30,28 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
         let database = Database::open(context, Prepare::Nothing).await?;
         let (mut findings, now) = examine(&database, &configured).await?;
         findings.extend(programs::examine(&database, &config).await?);
+        let misspelt = misspelt_of_schedules(&database, &config, &config.types_of_schedules()).await;
+        findings.extend(misspelt.into_iter().map(of_misspelt));
         Ok((findings, now))
     });
-    let (findings, exit) = match facts {
+    let (mut findings, exit) = match facts {
         Ok((findings, _)) => with_application(context, findings),
         Err(error) => schema_finding(error)?,
     };
+    for finding in &mut findings {
+        finding.hint = context.output.hint(&finding.hint);
+    }
     let retention = config.worker.retention_words();
     let diagnosis = Diagnosis { ok: findings.is_empty(), findings, retention };
-    tell(context, &diagnosis)?;
+    // A database that cannot be used has other worries, and a choice of the user needs no reminder.
+    let is_default = config.worker.retention.is_none() || config.worker.dead_letter_retention.is_none();
+    let retention = (diagnosis.ok || exit == Exit::NotYet) && is_default;
+    tell(context, &diagnosis, retention.then_some(&diagnosis.retention))?;
     Ok(if diagnosis.ok { Exit::Done } else { exit })
+}
+
+fn of_misspelt(sentence: String) -> Finding {
+    Finding::new("misspelt_schedule", sentence, "correct job in [schedules.NAME], or declare the type")
 }
 
 /// Adds what is wrong with the application's own migrations. One that waits to be applied is nothing wrong.
@@ -86,7 +99,7 @@ fn schema_finding(error: anyhow::Error) -> anyhow::Result<(Vec<Finding>, Exit)> 
     Ok((vec![Finding::new(code, report.message, hint)], report.exit))
 }
 
-fn tell(context: &Context, diagnosis: &Diagnosis) -> anyhow::Result<()> {
+fn tell(context: &Context, diagnosis: &Diagnosis, retention: Option<&String>) -> anyhow::Result<()> {
     context.output.result(diagnosis, |output| {
         for finding in &diagnosis.findings {
             let [message, hint] = [&finding.message, &finding.hint].map(|text| one_line(text, usize::MAX));
@@ -95,7 +108,7 @@ fn tell(context: &Context, diagnosis: &Diagnosis) -> anyhow::Result<()> {
         if diagnosis.ok {
             output.line("no problems found")?;
         }
-        output.line(&diagnosis.retention)
+        retention.map_or(Ok(()), |words| output.line(words))
     })?;
     Ok(())
 }

@@ -2,6 +2,7 @@ use longshore::trace::EnqueueSpan;
 use longshore_core::{Due, Duplicate, Enqueued, JobId, Limits, NewJob, ValidJob};
 use longshore_report::EnqueuedJob;
 
+pub(super) use self::misspelt::misspelt_of_schedules;
 use self::misspelt::{UnknownTypes, warn_of_queue};
 use crate::arguments::EnqueueArguments;
 use crate::context::Context;

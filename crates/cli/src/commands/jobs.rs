@@ -49,7 +49,7 @@ const RETRY: Verb =
 const CANCEL: Verb = Verb {
     action: Action::Cancel,
     word: "cancel",
-    done: "cancelled; running jobs were asked to stop",
+    done: "cancelled, or asked to stop",
     statuses: Action::Cancel.usual_statuses(),
 };
 const DELETE: Verb =

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{Deed, InvalidJob, QueueChange, Status};
+use longshore_core::{Deed, InvalidJob, QueueChange, QueueStats, Status};
 use longshore_report::{ChangedQueue, QueueList, QueueSummary};
 
 use crate::arguments::{QueuesArguments, QueuesCommand};
@@ -28,12 +28,15 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
     let stats = database.stats(0).await?.queues;
     let queues = QueueList::new(stats, now);
     context.output.result(&queues, |output| output.table(&table(&queues.queues)))?;
+    if queues.queues.is_empty() {
+        context.output.note_empty("there is no queue; the first job of one makes it");
+    }
     Ok(database.exit_when_shown(context))
 }
 
 /// One row a queue.
 pub(super) fn table(queues: &[QueueSummary]) -> Table {
-    let mut table = Table::new(&["QUEUE", "STATE", "WAITING", "RUNNING", "OLDEST", "DEAD LETTERS"]);
+    let mut table = Table::new(&["QUEUE", "STATE", "WAITING", "RUNNING", "OLDEST", "DEAD LETTERS", "SCHEDULED"]);
     for queue in queues {
         let oldest = queue.oldest_waiting_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         table.row(&[
@@ -43,9 +46,19 @@ pub(super) fn table(queues: &[QueueSummary]) -> Table {
             queue.running.to_string(),
             oldest.map_or_else(|| "-".to_owned(), span),
             queue.stats.jobs.get(&Status::DeadLetter).copied().unwrap_or(0).to_string(),
+            scheduled(&queue.stats),
         ]);
     }
-    table.right(&[2, 3, 4, 5]).text(&[0]).optional(&[5]).state(1)
+    table.right(&[2, 3, 4, 5, 6]).text(&[0]).optional(&[5, 6]).state(1)
+}
+
+/// How many of the waiting jobs are due later.
+fn scheduled(queue: &QueueStats) -> String {
+    match (queue.scheduled, queue.has_more_scheduled) {
+        (0, false) => "-".to_owned(),
+        (scheduled, false) => scheduled.to_string(),
+        (scheduled, true) => format!("{scheduled}+"),
+    }
 }
 
 /// The queue that was probably meant instead of one that never had a job, in words.

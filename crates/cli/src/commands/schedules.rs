@@ -6,6 +6,7 @@ mod ticks;
 use longshore::schedule::ScheduleError;
 use longshore_core::ScheduleRecord;
 
+use super::enqueue::misspelt_of_schedules;
 use crate::arguments::{SchedulesArguments, SchedulesCommand};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -39,6 +40,15 @@ pub(crate) fn run(context: &Context, arguments: SchedulesArguments) -> anyhow::R
 /// The database of a command that only looks, or that needs what is there.
 async fn existing(context: &Context) -> anyhow::Result<Database> {
     Database::open(context, Prepare::Nothing).await
+}
+
+/// Warns about types of the jobs of schedules that are probably misspelt.
+async fn warn_of_types(context: &Context, database: &Database, schedules: &[(&str, &str)]) -> anyhow::Result<()> {
+    let config = context.config()?;
+    for sentence in misspelt_of_schedules(database, &config, schedules).await {
+        context.output.note(format!("warning: {sentence}"));
+    }
+    Ok(())
 }
 
 async fn one(database: &Database, name: &str) -> anyhow::Result<ScheduleRecord> {

@@ -83,7 +83,10 @@ async fn report(context: &Context) -> anyhow::Result<(Report, Database)> {
     let name = context.databases()?.to_string();
     let database = Database::open(context, Prepare::Nothing).await?;
     let (stats, workers) = (database.stats(MINUTES).await?, database.workers().await?);
-    let (findings, now) = examine(&database, &configured).await?;
+    let (mut findings, now) = examine(&database, &configured).await?;
+    for finding in &mut findings {
+        finding.hint = context.output.hint(&finding.hint);
+    }
     let mut report = Report::new(name, stats, &workers, findings, now);
     report.unreachable = database.unreachable();
     Ok((report, database))
@@ -227,7 +230,8 @@ fn hour(hour: &Hour, width: usize) -> String {
     };
     line("  completed", |minute| minute.completed);
     line("  failed", |minute| minute.retried + minute.dead_letters);
-    if completed > 0 {
+    // Fewer would be shown as none.
+    if completed * 10 >= u64::from(MINUTES) {
         text += &format!("  rate      {:.1} completed a minute\n", completed as f64 / f64::from(MINUTES));
     }
     if let (Some(waited), Some(ran)) = (hour.waited_ms, hour.ran_ms) {

@@ -68,6 +68,9 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
         }
         output.table(&table.text(&[0, 1]))
     })?;
+    if list.tokens.is_empty() {
+        context.output.note_empty("there is no token; \"longshore token add\" makes one");
+    }
     Ok(Exit::Done)
 }
 

@@ -20,6 +20,7 @@ use super::queues;
 use crate::arguments::{CONCURRENCY_MAX, QueueSlots, UpArguments, WorkArguments};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::ErrorReport;
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::log_format::WORKER;
@@ -55,12 +56,18 @@ fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: if it is not supported, nothing else matters.
-        let database = Database::open(context, prepare).await?;
+        let nothing = nothing_to_run(&config, up.is_some() && !arguments.drain);
+        // No database is made for a worker that could never run a job.
+        let prepare = if nothing.is_some() && prepare == Prepare::New { Prepare::Nothing } else { prepare };
+        let database = match (Database::open(context, prepare).await, nothing) {
+            (Err(error), Some(nothing)) if is_missing(&error) => return end_idle(context, arguments, nothing),
+            (opened, None) => opened?,
+            (opened, Some(nothing)) => {
+                opened?;
+                return end_idle(context, arguments, nothing);
+            }
+        };
         let types: Vec<&str> = config.own_types().map(String::as_str).collect();
-        if types.is_empty() && config.schedules.is_empty() && arguments.drain {
-            context.output.note("no job type is declared, so this worker could not run any job");
-            return anyhow::Ok("drained");
-        }
         #[cfg(feature = "web")]
         let lines = Arc::new(JobLines::redacting(config.serve.redact.clone()));
         #[cfg(not(feature = "web"))]
@@ -104,6 +111,31 @@ fn run(
         CommandError::after(format_args!("the worker has {ended}"), told)?;
     }
     Ok(Exit::Done)
+}
+
+/// Why a worker could never run a job, if that is so. Beside a server it has something to do for types of others.
+fn nothing_to_run(config: &Config, is_beside_server: bool) -> Option<CommandError> {
+    if config.own_types().next().is_some() || !config.schedules.is_empty() {
+        return None;
+    }
+    match some_of(config.jobs.keys()) {
+        None => Some(CommandError::NoJobTypes),
+        Some(_) if is_beside_server => None,
+        Some(others) => Some(CommandError::NoOwnJobTypes { others }),
+    }
+}
+
+/// A queue that is drained has no job that could run, so a drain ends well.
+fn end_idle(context: &Context, arguments: &WorkArguments, nothing: CommandError) -> anyhow::Result<&'static str> {
+    if arguments.drain {
+        context.output.note(nothing);
+        return Ok("drained");
+    }
+    Err(nothing.into())
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    ErrorReport::of(error).code == "database_missing"
 }
 
 /// Warns about queues that are probably misspelt.

@@ -17,6 +17,9 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
     let workers = WorkerList { workers: database.workers().await? };
     let now = context.now();
     context.output.result(&workers, |output| output.table(&table(&workers.workers, now)))?;
+    if workers.workers.is_empty() {
+        context.output.note_empty("there is no worker; start one with \"longshore work\"");
+    }
     Ok(database.exit_when_shown(context))
 }
 
@@ -32,8 +35,25 @@ fn table(workers: &[WorkerRecord], now: Timestamp) -> Table {
             relative(worker.started_at, now),
             relative(worker.heartbeat_at, now),
             if worker.queues.is_empty() { "all".to_owned() } else { worker.queues.join(", ") },
-            format!("{} of {}: {}", running.len(), worker.concurrency, running.join(", ")),
+            in_words(worker.concurrency, &running),
         ]);
     }
     table.right(&[2]).text(&[0, 7]).optional(&[1, 2, 6, 4, 5]).state(3)
+}
+
+/// How many jobs a worker runs, and which.
+fn in_words(slots: u32, running: &[String]) -> String {
+    let count = format!("{} of {slots}", running.len());
+    if running.is_empty() { count } else { format!("{count}: {}", running.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_running_jobs_are_listed() {
+        assert_eq!(in_words(2, &[]), "0 of 2");
+        assert_eq!(in_words(2, &["7 (mail)".to_owned(), "9 (mail)".to_owned()]), "2 of 2: 7 (mail), 9 (mail)");
+    }
 }

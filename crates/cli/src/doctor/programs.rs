@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use longshore::declared::DeclaredKind;
 use longshore::program::why_closed;
-use longshore_core::{AttemptOutcome, Filter, Job, JobPageRequest, LogRequest, Selection, Status, StoreError};
+use longshore_core::{AttemptOutcome, Filter, Job, JobPageRequest, LogEndRequest, Selection, Status, StoreError};
 
 use super::Finding;
 use crate::database::Database;
@@ -62,7 +62,8 @@ async fn why_deferred(database: &Database, job: &Job) -> Result<Option<String>, 
     let Some(detail) = database.job(job.id).await? else { return Ok(None) };
     let last = detail.attempts.last().filter(|attempt| attempt.outcome == AttemptOutcome::Deferred);
     let Some(last) = last else { return Ok(None) };
-    let log = database.log(LogRequest { id: job.id, attempt: Some(last.attempt), after: None }).await?;
+    let end = LogEndRequest { id: job.id, claim_number: last.claim_number, bytes_max: 1 };
+    let log = database.log_end(end).await?;
     Ok(log.entries.last().and_then(|entry| why_closed(&entry.text)).map(str::to_owned))
 }
 

@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use longshore_core::{LimitRow, LimitRule, LimitScope, LimitSource, LimitSubject, LocalHealth, Timestamp, WorkerId};
+use longshore_core::{
+    LimitRow, LimitRule, LimitScope, LimitSource, LimitSubject, LocalHealth, LongAttempt, QueueStats, Timestamp,
+    TypeBacklog, WorkerId,
+};
 
 use super::*;
 
+const MIB: u64 = 1024 * 1024;
 const NOW: Timestamp = Timestamp::from_ms(1_000_000_000);
 
 const LOCAL: LocalHealth = LocalHealth {
@@ -24,6 +29,8 @@ fn healthy() -> Health {
             queue: "default".to_owned(),
             paused_at: None,
             jobs: BTreeMap::from([(Status::Pending, 3)]),
+            scheduled: 0,
+            has_more_scheduled: false,
             oldest_waiting_at: Some(NOW),
         }],
         backlog: vec![backlog("mail", 3)],

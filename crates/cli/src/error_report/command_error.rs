@@ -105,7 +105,7 @@ pub(crate) enum CommandError {
     JobSetting {
         /// The configuration file.
         path: PathBuf,
-        /// The line of the job type; the first is 1.
+        /// The line of the key, or of the job type; the first is 1.
         line: usize,
         /// What is wrong.
         problem: String,
@@ -209,6 +209,15 @@ pub(crate) enum CommandError {
         /// The number of jobs.
         jobs: u64,
     },
+    /// The configuration declares nothing that a worker could do.
+    #[error("no job type is declared, so this worker could never run a job")]
+    NoJobTypes,
+    /// It declares only types whose jobs other programs run.
+    #[error("other programs run the jobs of {others}, so this worker could never run a job")]
+    NoOwnJobTypes {
+        /// The names of some of them.
+        others: String,
+    },
     /// A full-screen command has no terminal, or must print JSON.
     #[error("this command needs a terminal, and prints no JSON")]
     NeedsTerminal,
@@ -274,6 +283,8 @@ impl CommandError {
             | Self::PayloadTooLong { .. }
             | Self::Line { .. }
             | Self::NeedsTerminal
+            | Self::NoJobTypes
+            | Self::NoOwnJobTypes { .. }
             | Self::ServeWithoutToken { .. }
             | Self::Job(_) => Exit::Usage,
             Self::Untold { .. }
@@ -315,6 +326,7 @@ impl CommandError {
             Self::NotADeadLetter { .. } => "not_a_dead_letter",
             Self::NotMoved { .. } => "not_moved",
             Self::Unconfirmed { .. } => "not_confirmed",
+            Self::NoJobTypes | Self::NoOwnJobTypes { .. } => "no_job_types",
             Self::NeedsTerminal => "no_terminal",
         }
     }
@@ -368,6 +380,13 @@ impl CommandError {
                 "the other jobs were changed; see the state of a job with \"longshore jobs show ID\""
             }
             Self::Unconfirmed { .. } => "add --yes to confirm",
+            Self::NoJobTypes => {
+                "declare [jobs.NAME] with run = [\"PROGRAM\"], serve = [\"PROGRAM\"] or post = \"URL\" in longshore.toml"
+            }
+            Self::NoOwnJobTypes { .. } => {
+                "start \"longshore serve\" or \"longshore up\", from which workers over HTTP get their jobs; to run a type \
+                 here, declare run = [\"PROGRAM\"], serve = [\"PROGRAM\"] or post = \"URL\" for it"
+            }
             Self::NeedsTerminal => "\"longshore status\" prints the same once, with --json as JSON",
         }
     }

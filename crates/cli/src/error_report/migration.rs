@@ -8,14 +8,16 @@ use longshore_migrate::import::ImportError;
 use longshore_migrate::report::NextStep;
 use longshore_migrate::report::finding::{Finding, FindingKind, Remedy};
 use longshore_migrate::target::TargetError;
-use longshore_migrate::{Direction, Loss, LossKind, MigrateError};
+use longshore_migrate::{Bounds, Direction, Loss, LossKind, MigrateError, MigrationId};
 
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::output::quoted::shell_word;
 
 /// What takes over the table of another program.
 pub(super) const ADOPT: &str =
     "longshore adopt --dry-run shows what it would do, longshore adopt --reason TEXT takes the table over";
+const CHECK_DIR: &str = "check --dir, or dir in [migrate] of the configuration file";
 const LEAVE_OUT: &str =
     "longshore adopt --leave-out --reason TEXT, to continue without these jobs, whose rows are kept";
 
@@ -65,7 +67,7 @@ fn of_import(error: &ImportError) -> Exit {
 /// The next step after a failed import.
 fn hint_of_import(error: &ImportError) -> String {
     match error {
-        ImportError::Source(_) | ImportError::Nothing { .. } => "check --dir".to_owned(),
+        ImportError::Source(_) | ImportError::Nothing { .. } => CHECK_DIR.to_owned(),
         ImportError::IsOurs { directory } => {
             format!("longshore migrate status --dir {}", shell_word(&directory.display().to_string()))
         }
@@ -146,6 +148,8 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::Failed { id, .. } => {
             format!("correct {id} or the data that it fails on, then run the command again")
         }
+        MigrateError::DidNotDo { id, bounds: Bounds::Statements, .. } => not_finished(id, "does"),
+        MigrateError::DidNotUndo { id, bounds: Bounds::Statements, .. } => not_finished(id, "undoes"),
         MigrateError::DidNotDo { id, .. } | MigrateError::DidNotUndo { id, .. } => {
             format!("correct {id}; all of its changes were undone")
         }
@@ -153,18 +157,30 @@ pub(super) fn hint(error: &MigrateError) -> String {
             format!("write a down file for {id}, or a new migration that undoes it")
         }
         MigrateError::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
+        MigrateError::AlreadyPast { to, .. } => {
+            format!("to roll back what comes after it: longshore migrate down --to {to}")
+        }
         MigrateError::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
         MigrateError::AmbiguousId { ids, .. } => {
             ids.first().map(|id| format!("write {id}, with its source")).unwrap_or_default()
         }
         MigrateError::NoReason => "add --reason TEXT".to_owned(),
         MigrateError::NoDirectory => "add --dir DIR".to_owned(),
-        MigrateError::Source { .. } => "check --dir".to_owned(),
+        MigrateError::Source { .. } => CHECK_DIR.to_owned(),
         MigrateError::Target { error: TargetError::ForeignKeys { .. } } => {
             "delete or correct those rows, then run the command again".to_owned()
         }
         _ => "longshore doctor".to_owned(),
     }
+}
+
+/// After statements without a transaction. All of them have run, so the same command only looks at the schema again, and
+/// runs what has been added at the end.
+fn not_finished(id: &MigrationId, verb: &str) -> String {
+    format!(
+        "{id} runs without a transaction, so its changes stay; add at the end of its file a statement that {verb} the \
+         rest, or do that by hand, then run the command again"
+    )
 }
 
 /// A loss that the runner itself can prevent, and else the two ways to say that it is meant.
@@ -231,9 +247,9 @@ fn of_remedy(remedy: &Remedy) -> Option<String> {
 }
 
 /// Replaces the hints of the findings with commands.
-pub(crate) fn with_commands(findings: &mut [Finding]) {
+pub(crate) fn with_commands(output: &Output, findings: &mut [Finding]) {
     for finding in findings {
-        finding.hint = of_finding(finding);
+        finding.hint = of_finding(finding).map(|hint| output.hint(&hint));
     }
 }
 

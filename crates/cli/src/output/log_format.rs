@@ -16,6 +16,7 @@ use tracing_subscriber::{Layer, Registry, fmt as format};
 
 use crate::output::log_fields::LogFields;
 use crate::output::log_sink::LogSink;
+use crate::output::table::printable;
 
 /// The target of a worker's lines about its jobs. They are sentences already.
 pub(crate) const WORKER: &str = "longshore_worker";
@@ -119,6 +120,8 @@ struct Sentence {
     message: String,
     error: Option<String>,
     hint: Option<String>,
+    /// Lines of another program.
+    output: Option<String>,
     facts: String,
 }
 
@@ -132,7 +135,7 @@ impl Sentence {
                 _ => text.to_owned(),
             }
         };
-        let Self { message, error, hint, facts } = self;
+        let Self { message, error, hint, output, facts } = self;
         let mut line = match (target == WORKER, level) {
             // The first word says what has become of the job.
             (true, _) => {
@@ -148,6 +151,9 @@ impl Sentence {
         }
         line.push_str(facts);
         line.push('\n');
+        for of_program in output.iter().flat_map(|output| output.lines()) {
+            let _ = writeln!(line, "  | {}", printable(of_program));
+        }
         if let Some(hint) = hint {
             let _ = writeln!(line, "hint: {hint}");
         }
@@ -159,6 +165,7 @@ impl Sentence {
             "message" => self.message = value,
             "error" => self.error = Some(value),
             "hint" => self.hint = Some(value),
+            "output" => self.output = Some(value),
             // For programs, and for tracing systems.
             "code" => {}
             name if name.contains('.') => {}
@@ -221,6 +228,12 @@ warning: the store fails: it is locked (job_id=7)
 hint: wait
 ";
         assert_eq!(logged(LogLevel::Usual, some_events), expected);
+    }
+
+    #[test]
+    fn the_lines_of_a_program_follow_the_sentence() {
+        let log = || tracing::warn!(output = "Traceback:\n  x", pause = "1s", "the program died");
+        assert_eq!(logged(LogLevel::Usual, log), "warning: the program died pause=1s\n  | Traceback:\n  |   x\n");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use longshore::Schedule;
 use longshore::declared::DeclaredJob;
 use longshore::handler::HandlerPolicy;
 use longshore_core::{
-    DurationWord, InvalidLimit, JobData, LimitRule, LimitSubject, NewJob, Retention, deserialize_duration,
+    DurationWord, InvalidJob, InvalidLimit, JobData, LimitRule, LimitSubject, NewJob, Retention, deserialize_duration,
     format_duration, parse_duration,
 };
 use longshore_report::in_plain_words;
@@ -20,6 +20,7 @@ use crate::settings::databases::DatabaseConfig;
 use crate::settings::schedules::{ScheduleConfig, ScheduleMistake};
 #[cfg(feature = "web")]
 use crate::settings::serve::ServeConfig;
+use crate::suggestion::closest;
 
 /// The configuration file. Unknown keys are an error, so that a misspelt `timeuot` is noticed. Relative paths are
 /// relative to the working directory, as everywhere on the command line.
@@ -34,9 +35,9 @@ pub(crate) struct Config {
     /// Job types, with what does their work.
     #[serde(default)]
     pub(crate) jobs: BTreeMap<String, Spanned<DeclaredJob>>,
-    /// The line of each job type.
+    /// The file, to find the lines of its keys.
     #[serde(skip)]
-    pub(crate) lines: BTreeMap<String, usize>,
+    text: String,
     /// Schedules, each with its job.
     #[serde(default)]
     pub(crate) schedules: BTreeMap<String, Spanned<ScheduleConfig>>,
@@ -173,14 +174,15 @@ impl Config {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let words: Vec<&str> = error.message().split_whitespace().collect();
-            Self::problem(path, line_of(text.as_bytes(), at), &in_plain_words(&words.join(" "), "a table"))
+            let (line, words) = (line_of(text.as_bytes(), at), words.join(" "));
+            Self::problem(path, line_of_named(text, line, &words), &explained(text, line, &words))
         })?;
+        text.clone_into(&mut config.text);
         for (job_type, declared) in &config.jobs {
-            let line = line_of(text.as_bytes(), declared.span().start);
             if let Err(error) = declared.get_ref().validate(job_type) {
-                return Err(Self::problem(path, line, &error.to_string()));
+                let lines = job_keys(&error).iter().map(|key| config.line_of(job_type, key));
+                return Err(Self::problem(path, lines.max().unwrap_or(1), &error.to_string()));
             }
-            config.lines.insert(job_type.clone(), line);
         }
         for (job_type, declared) in &config.jobs {
             let subject = LimitSubject::Type(job_type.clone());
@@ -211,6 +213,12 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// The line of a key of a job type, or that of the type if the key is not at the start of a line.
+    pub(crate) fn line_of(&self, job_type: &str, key: &str) -> usize {
+        let start = self.jobs.get(job_type).map_or(0, |declared| declared.span().start);
+        line_of_key(&self.text, line_of(self.text.as_bytes(), start), key)
     }
 
     /// The limits of every declared type and queue. Those without one have none any more.
@@ -256,6 +264,11 @@ impl Config {
         self.schedules.iter().map(checked).collect()
     }
 
+    /// The names of the schedules with the types of their jobs.
+    pub(crate) fn types_of_schedules(&self) -> Vec<(&str, &str)> {
+        self.schedules.iter().map(|(name, schedule)| (name.as_str(), schedule.get_ref().job.as_str())).collect()
+    }
+
     fn schedule(&self, name: &str, schedule: &ScheduleConfig) -> Result<Schedule, ScheduleMistake> {
         schedule.schedule(name, self.new_job(&schedule.job))
     }
@@ -289,8 +302,64 @@ const fn limit_key(error: &InvalidLimit) -> Option<&'static str> {
     }
 }
 
+/// The keys of a job type that may hold what is refused.
+fn job_keys(error: &InvalidJob) -> &[&str] {
+    match error {
+        InvalidJob::Span { what: "deadline_in", .. } => &["deadline_in", "deadline"],
+        InvalidJob::Span { what, .. } | InvalidJob::OutOfRange { what, .. } => std::slice::from_ref(what),
+        InvalidJob::Name { what: "queue name", .. } => &["queue"],
+        _ => &[""],
+    }
+}
+
+/// What the parser said, in the words of those who write the file.
+fn explained(text: &str, line: usize, words: &str) -> String {
+    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map_or("", |(key, _)| key.trim());
+    let plain = in_plain_words(words, "a table");
+    match (meant_key(words), given_list(key, words)) {
+        (Some(meant), _) => meant,
+        (None, Some(list)) => format!("{plain} such as {list}"),
+        (None, None) => plain,
+    }
+}
+
+/// An unknown key with the known one that was probably meant, instead of all known ones.
+fn meant_key(words: &str) -> Option<String> {
+    let (found, expected) = words.strip_prefix("unknown field `")?.split_once("`, expected ")?;
+    let meant = closest(found, names_in(expected))?;
+    Some(format!("unknown field \"{found}\": did you mean \"{meant}\"?"))
+}
+
+/// How a list is written of which only a text was given.
+fn given_list(key: &str, words: &str) -> Option<String> {
+    let given = words.strip_prefix("invalid type: string \"")?.strip_suffix("\", expected a sequence")?;
+    let is_program = ["run", "serve"].contains(&key);
+    let needs_shell = given.contains(['\\', '\'', '|', '&', ';', '<', '>', '$', '*', '(']);
+    Some(match (is_program, needs_shell) {
+        (true, true) => format!("[\"sh\", \"-c\", \"{given}\"]"),
+        (true, false) => format!("[\"{}\"]", given.split_whitespace().collect::<Vec<_>>().join("\", \"")),
+        (false, _) => format!("[\"{given}\"]"),
+    })
+}
+
+/// The names between backticks.
+fn names_in(words: &str) -> impl Iterator<Item = &str> {
+    words.split('`').skip(1).step_by(2)
+}
+
+/// The line of the first key that the words name in the table that begins at `line`, or that line.
+fn line_of_named(text: &str, line: usize, words: &str) -> usize {
+    if words.starts_with("unknown field") {
+        return line;
+    }
+    names_in(words).map(|key| line_of_key(text, line, key)).find(|at| *at != line).unwrap_or(line)
+}
+
 /// The line of a key in the table that begins at `line`, or that line if the key is not at the start of a line.
 fn line_of_key(text: &str, line: usize, key: &str) -> usize {
+    if !text.lines().nth(line - 1).is_some_and(|header| header.trim_start().starts_with('[')) {
+        return line;
+    }
     let is_key =
         |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
     let table = text.lines().enumerate().skip(line - 1);
@@ -472,14 +541,68 @@ mod tests {
     }
 
     #[test]
+    fn the_key_and_the_list_that_were_meant_are_shown() {
+        let error = |text: &str| parse(text).unwrap_err();
+        assert_eq!(
+            error("[jobs.a]\nrunn = [\"true\"]"),
+            "longshore.toml, line 2: unknown field \"runn\": did you mean \"run\"?"
+        );
+        let list =
+            "longshore.toml, line 2: invalid type: string \"echo hi\", expected a list such as [\"echo\", \"hi\"]";
+        assert_eq!(error("[jobs.a]\nrun = \"echo hi\""), list);
+        assert!(error("[jobs.a]\nrun = \"ls | wc\"").ends_with("such as [\"sh\", \"-c\", \"ls | wc\"]"));
+        assert!(error("[databases.mail]\nqueues = \"mail\"").ends_with("expected a list such as [\"mail\"]"));
+        assert!(error("[jobs.a]\nzebra = 1").contains("expected one of \"run\", "));
+    }
+
+    #[test]
+    fn the_page_of_the_configuration_file_has_every_key_and_its_examples_are_read() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let examples: Vec<&str> =
+            page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert!(examples.len() >= 5);
+        for example in examples {
+            parse(example).unwrap_or_else(|error| panic!("{error}\n{example}"));
+        }
+        for table in [
+            "",
+            "[worker]",
+            "[serve]",
+            "[migrate]",
+            "[databases.a]",
+            "[queues.a]",
+            "[schedules.a]",
+            "[jobs.a]",
+            "[jobs]\na.run = [\"true\"]\na.retry.policy = \"fixed\"\na.retry",
+        ] {
+            let unknown = if table.ends_with("retry") { ".zz = 1" } else { "\nzz = 1" };
+            let error = parse(&format!("{table}{unknown}")).unwrap_err();
+            let (_, known) = error.split_once("expected ").unwrap_or_else(|| panic!("{table}: {error}"));
+            for key in known.split('"').skip(1).step_by(2) {
+                let places = [format!("\n{key} = "), format!("\n[{key}"), format!(" {key} = "), format!("`{key}`")];
+                assert!(places.iter().any(|place| page.contains(place)), "{key} of {table:?} is not in the page");
+            }
+        }
+    }
+
+    #[test]
     fn a_value_of_the_wrong_kind_is_refused_with_its_line() {
         for (line, text) in [
             (2, "[jobs.mail]\nrun = \"true\""),
             (1, "[jobs.mail]\n"),
             (3, "[jobs.mail]\nrun = [\"true\"]\ntimeout = \"soon\""),
             (3, "[jobs.mail]\nrun = [\"true\"]\nmax_retries = -1"),
-            (1, "[jobs.mail]\nrun = []"),
-            (2, "\n[jobs.mail]\nrun = [\"true\"]\nmax_retries = 4000000000"),
+            (2, "[jobs.mail]\nrun = []"),
+            (4, "\n[jobs.mail]\nrun = [\"true\"]\nmax_retries = 4000000000"),
+            (3, "[jobs.mail]\nrun = [\"true\"]\ntimeout = \"0s\""),
+            (3, "[jobs.mail]\nrun = [\"true\"]\nexpires_in = \"0s\""),
+            (3, "[jobs.mail]\nrun = [\"true\"]\ndeadline = \"0s\""),
+            (3, "[jobs.mail]\nrun = [\"true\"]\nqueue = \"\""),
+            (3, "[jobs.mail]\nserve = [\"true\"]\nstart_timeout = \"0s\""),
+            (3, "[jobs.mail]\nrun = [\"true\"]\nmax_jobs = 5"),
+            (3, "[jobs.mail]\npost = \"http://a/\"\nheaders = { \"a b\" = \"c\" }"),
+            (2, "[jobs]\nmail = { run = [] }\nrun = { run = [\"true\"] }"),
             (1, "database = 7"),
             (1, "database"),
         ] {

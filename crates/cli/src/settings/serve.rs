@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use longshore_web::Redaction;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::arguments::{LISTEN, SiteArguments, base_path};
+use crate::arguments::{LISTEN, SiteArguments, base_path, listen_address};
 
 /// The server section of the configuration file. A flag overrides its setting.
 #[derive(Debug, Default, Deserialize)]
@@ -62,9 +62,7 @@ impl ServeSettings {
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    let expected = || de::Error::custom(format!("{word:?} is not an address: expected one such as {LISTEN}"));
-    word.parse().map(Some).map_err(|_| expected())
+    listen_address(&String::deserialize(deserializer)?).map(Some).map_err(de::Error::custom)
 }
 
 fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -96,6 +94,16 @@ mod tests {
         assert!(settings.read_only, "there is no flag that permits changes");
         let usual = ServeSettings::new(None, &SiteArguments::default(), &ServeConfig::default());
         assert_eq!((usual.listen(), usual.names_address()), (LISTEN, false));
+    }
+
+    #[test]
+    fn localhost_is_an_address_of_this_machine() {
+        for text in ["localhost:8080", "127.0.0.1:8080"] {
+            let config: ServeConfig = toml::from_str(&format!("listen = \"{text}\"")).unwrap();
+            assert_eq!(config.listen.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:8080"));
+        }
+        let unknown = listen_address("example:80").unwrap_err();
+        assert_eq!(unknown, "\"example:80\" is not an address: expected one such as 127.0.0.1:7070");
     }
 
     #[test]

@@ -208,6 +208,8 @@ fn an_open_batch_takes_more_jobs_until_it_is_closed() {
         assert_eq!(site.json(&["batches", "show", &batch])["status"], "open");
         assert_eq!(site.json(&["batches", "close", &batch])["is_open"], false);
         assert_eq!(site.json(&["batches", "wait", &batch, "--timeout", "60s"])["completed"], 3);
+        let again = site.run(&["batches", "close", &batch]).stdout;
+        assert_eq!(again, format!("batch {batch} is closed, and all members have ended\n"));
         let refused = site.json_with_exit(&["batches", "add", &batch, "more.ndjson"], 1);
         assert_eq!(refused["error"]["code"], "batch_closed");
     }

@@ -33,6 +33,24 @@ fn a_command_that_only_looks_creates_no_database() {
 }
 
 #[test]
+fn a_hint_acts_on_the_database_of_the_command() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.toml", "");
+    let there = ["--database", "my shop.db", "--config", "a.toml"];
+    let with = "longshore --database 'my shop.db' --config a.toml";
+    let ran = sandbox.run(&[&there[..], &["status"]].concat());
+    assert!(ran.stderr.contains(&format!("create it with \"{with} migrate up\"")), "{ran:?}");
+    let ran = sandbox.run(&[&there[..], &["migrate", "status"]].concat());
+    assert!(ran.stdout.ends_with(&format!("next: {with} migrate up\n")), "{ran:?}");
+    sandbox.json(&[&there[..], &["migrate", "up", "--to", "longshore:2"]].concat());
+    let ran = sandbox.run(&[&there[..], &["status"]].concat());
+    assert!(ran.exit == 5 && ran.stderr.contains(&format!("hint: {with} migrate up")), "{ran:?}");
+    let found = sandbox.json_with_exit(&[&there[..], &["doctor"]].concat(), 5);
+    assert_eq!(found["findings"][0]["hint"], format!("{with} migrate up"));
+    assert!(!sandbox.path("longshore.db").exists());
+}
+
+#[test]
 fn an_empty_file_is_no_database_to_look_at_and_one_to_enqueue_into() {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.db", "");
@@ -81,6 +99,8 @@ fn incident_068_no_worker_starts_and_the_way_out_is_told() {
     assert!(status.starts_with("Applied migrations: 0\n"), "{status}");
     let plan = sandbox.json(&["migrate", "repair"]);
     assert_eq!(plan["steps"][0]["action"], "mark_applied");
+    let words = sandbox.run(&["migrate", "repair"]).stdout;
+    assert!(words.contains("lines of SQL, which --json prints") && words.lines().count() < 200, "{words}");
     assert_eq!(sandbox.json(&["migrate", "repair", "--apply", "--reason", "log entry 068"])["applied"], true);
     assert_eq!(sandbox.run(&["migrate", "verify"]).exit, 0);
     assert_eq!(sandbox.run(&["migrate", "up"]).exit, 0);

@@ -48,6 +48,8 @@ fn a_schema_that_is_not_understood_is_found_and_keeps_its_exit_code() {
     assert_eq!(ran.exit, 5);
     let finding = &ran.document()["findings"][0];
     assert_eq!((&finding["code"], &finding["hint"]), (&json!("schema_disagrees"), &json!("longshore migrate up")));
+    let told = sandbox.run(&["doctor"]).stdout;
+    assert!(!told.contains("removed after"), "a database that cannot be used needs no word about retention: {told}");
 }
 
 #[test]

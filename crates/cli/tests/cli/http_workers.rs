@@ -51,6 +51,33 @@ fn the_shell_block_of_the_guide_is_a_worker() {
 }
 
 #[test]
+fn the_python_worker_retires_over_a_second_connection_if_the_first_is_closed() {
+    let sandbox = Sandbox::new();
+    let script = "
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+from longshore_http import Refused, Worker
+for second in (None, Refused(410, {'message': 'gone', 'code': 'worker_gone'})):
+    worker, asked = Worker('http://127.0.0.1:1'), []
+    def ask(method, path):
+        asked.append(method)
+        if len(asked) == 1:
+            raise ConnectionResetError('reset by peer')
+        if second:
+            raise second
+    worker.server.ask = ask
+    worker.retire()
+    assert asked == ['DELETE', 'DELETE'], asked
+";
+
+    let ran = shell(&sandbox, &["-euc", "exec python3 -c \"$0\" \"$1\"", script, &example("")], &[]);
+
+    assert!(ran.status.success(), "{ran:?}");
+    assert!(!String::from_utf8_lossy(&ran.stderr).contains("could not retire"), "{ran:?}");
+}
+
+#[test]
 fn the_python_example_scans_a_directory() {
     let sandbox = Sandbox::new();
     for name in ["music/a", "music/b c/d", "music/ü"] {

@@ -193,3 +193,21 @@ fn nothing_is_moved_where_nothing_was_named() {
     assert_eq!(sandbox.run(&["jobs", "list", "--type", ""]).exit, 2);
     assert_eq!(statuses(&sandbox), ["pending"; 5]);
 }
+
+#[test]
+fn an_empty_list_says_that_it_is_empty() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up"]);
+    for (list, words) in [
+        (&["jobs", "list"][..], "no job matches"),
+        (&["batches"], "no batch matches"),
+        (&["workers"], "there is no worker"),
+        (&["queues"], "there is no queue"),
+        (&["token", "list"], "there is no token"),
+        (&["audit"], "no entry matches"),
+    ] {
+        let listed = sandbox.run(list);
+        assert!(listed.exit == 0 && listed.stderr.starts_with(words), "{list:?}: {listed:?}");
+        assert_eq!(sandbox.run(&[list, &["--json"]].concat()).stderr, "", "{list:?}");
+    }
+}

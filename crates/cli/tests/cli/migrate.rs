@@ -256,6 +256,18 @@ fn a_mark_of_a_migration_without_files_needs_the_flag_and_says_that_nothing_coul
 }
 
 #[test]
+fn up_to_an_earlier_migration_names_the_command_that_goes_back() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up"]);
+    let ran = sandbox.run(&["migrate", "up", "--to", "longshore:3", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (1, "already_past"));
+    let hint = ran.document()["error"]["hint"].as_str().unwrap().to_owned();
+    assert!(hint.ends_with("longshore migrate down --to longshore:3"), "{hint}");
+    let same = format!("longshore:{QUEUE_MIGRATIONS}");
+    assert_eq!(sandbox.run(&["migrate", "up", "--to", &same]).stdout, "nothing to do\n");
+}
+
+#[test]
 fn a_baseline_that_the_schema_does_not_show_offers_only_words_that_exist() {
     let sandbox = library();
     sandbox.json(&["migrate", "up", "--to", "longshore:4"]);

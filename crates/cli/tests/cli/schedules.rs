@@ -25,6 +25,22 @@ fn office() -> Sandbox {
     sandbox
 }
 
+#[test]
+fn a_misspelt_type_of_a_schedule_is_noticed_wherever_schedules_are_looked_at() {
+    let sandbox = office();
+    sandbox.write("longshore.toml", CONFIG.replace("job = \"report\"", "job = \"reprot\""));
+    let words = "the configuration does not declare the type reprot of the jobs of schedule";
+    for command in [&["apply"][..], &["check"], &["add", "hourly", "--every", "1h", "--type", "reprot"]] {
+        let ran = sandbox.run(&[&["schedules"][..], command].concat());
+        assert!(ran.stderr.contains(words) && ran.stderr.contains("did you mean report?"), "{ran:?}");
+    }
+    let found = sandbox.run(&["doctor", "--json"]).document();
+    let codes: Vec<&Value> = found["findings"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
+    assert!(codes.contains(&&json!("misspelt_schedule")), "{found}");
+    sandbox.write("longshore.toml", CONFIG);
+    assert_eq!(sandbox.run(&["schedules", "apply"]).stderr, "");
+}
+
 fn schedule(sandbox: &Sandbox, name: &str) -> Value {
     let list = sandbox.json(&["schedules", "list"]);
     let schedules = list["schedules"].as_array().unwrap();
@@ -303,7 +319,7 @@ fn a_pause_needs_a_reason_and_a_resume_says_if_there_was_no_pause() {
     let resume = || sandbox.run(&["schedules", "resume", "nightly"]).stdout;
     assert_eq!(resume(), "schedule nightly was not paused\n");
     sandbox.json(&["schedules", "pause", "nightly", "--reason", "on holiday"]);
-    assert_eq!(resume(), "schedule nightly is not paused; the ticks of the pause stay skipped\n");
+    assert_eq!(resume(), "schedule nightly is resumed; the ticks of the pause stay skipped\n");
 }
 
 #[test]

@@ -119,6 +119,32 @@ fn a_database_that_does_not_answer_is_named_and_the_others_go_on() {
 }
 
 #[test]
+fn the_schedules_of_a_database_that_does_not_answer_are_missed() {
+    let sandbox = two_files();
+    sandbox.run(&["enqueue", "mail"]);
+    let nightly = "\n[schedules.nightly]\ncron = \"30 2 * * *\"\njob = \"note\"\n";
+    sandbox.write("longshore.toml", databases_with_mail_at("sqlite:mail.db") + JOBS + nightly);
+    let applied = sandbox.run(&["schedules", "apply"]);
+    assert_eq!(applied.exit, 0, "{applied:?}");
+    sandbox.write("longshore.toml", databases_with_mail_at(NOBODY) + JOBS + nightly);
+    for arguments in [
+        ["schedules", "list"].as_slice(),
+        &["schedules", "next"],
+        &["schedules", "show", "nightly"],
+        &["schedules", "ticks", "nightly"],
+        &["schedules", "check"],
+    ] {
+        let ran = sandbox.run(arguments);
+        assert!(ran.exit == 1 && ran.stderr.contains("database mail does not answer"), "{ran:?}");
+        assert!(!ran.stdout.contains("nothing is overdue\n"), "nobody knows that: {ran:?}");
+    }
+    // Perhaps the one that does not answer has it.
+    let unknown = sandbox.run(&["schedules", "show", "other"]);
+    assert!(unknown.exit == 1 && unknown.stderr.contains("database mail"), "{unknown:?}");
+    assert!(!unknown.stderr.contains("no schedule"), "{unknown:?}");
+}
+
+#[test]
 fn what_no_transaction_covers_is_refused_in_one_sentence() {
     let sandbox = two_files();
     let parent = id(&sandbox.run(&["enqueue", "note"])).to_string();
@@ -173,6 +199,10 @@ fn a_configuration_that_names_a_database_wrongly_says_where() {
         ("[databases.mail]\nqueues = [\"a\"]", "LONGSHORE_DATABASE_MAIL"),
         ("[databases.mail]\nurl = \"mysql://a\"\nqueues = [\"a\"]", "database mail"),
         ("[databases.a]\nurl = \"a.db\"\nqueues = [\"x\"]\n[databases.b]\nurl = \"b.db\"\nqueues = [\"x\"]", "a and b"),
+        (
+            "[databases.a]\nurl = \"a.db\"\nqueues = [\"x\"]\n[databases.b]\nurl = \"./a.db\"\nqueues = [\"y\"]",
+            "the same",
+        ),
     ] {
         sandbox.write("longshore.toml", lines);
         let ran = sandbox.run(&["enqueue", "note"]);

@@ -1,4 +1,4 @@
-use longshore_core::{Actioned, BatchChange, BatchId, ChangeBatch, Deed, NewSignal, StoreError};
+use longshore_core::{Actioned, BatchChange, BatchId, BatchStatus, ChangeBatch, Deed, NewSignal, StoreError};
 use longshore_report::{ChangedMembers, ClosedBatch, SentSignal};
 
 use crate::arguments::SignalArguments;
@@ -51,7 +51,13 @@ pub(super) async fn close(context: &Context, id: BatchId) -> anyhow::Result<Exit
     let closing =
         async { anyhow::Ok(database.change_batch(close).await?.ok_or(CommandError::NoSuchBatch { id })?.actioned) };
     database.audited(deed, closing).await?;
-    let done = format!("batch {id} is closed; it ends when its members have ended");
+    let status = database.batch(id).await.ok().flatten().map(|batch| batch.status);
+    let done = match status {
+        Some(BatchStatus::Completed | BatchStatus::Failed) => {
+            format!("batch {id} is closed, and all members have ended")
+        }
+        _ => format!("batch {id} is closed; it ends when its members have ended"),
+    };
     let closed = ClosedBatch { batch_id: id, is_open: false };
     CommandError::after(&done, context.output.result(&closed, |output| output.line(&done)))?;
     Ok(Exit::Done)

@@ -22,6 +22,9 @@ pub(super) async fn list(context: &Context, arguments: BatchListArguments) -> an
     let now = context.now();
     let page = BatchList { batches, next: next.map(|id| id.to_string()) };
     context.output.result(&page, |output| output.table(&table(&page.batches, now)))?;
+    if page.batches.is_empty() {
+        context.output.note_empty("no batch matches; \"longshore enqueue --batch\" makes one");
+    }
     if let Some(next) = next {
         context.output.note(format!("there are more: add --after {next}"));
     }

@@ -233,7 +233,7 @@ mod tests {
             (b"{\"job_type\":\"a\"}\n\xff\n", "jobs, line 2: it is not UTF-8 from byte 1 on"),
             (b"{\"job_type\":\"\"}", "jobs, line 1: the job type must be 1 to 200 bytes"),
             (b"{\"job_type\":\"a\",\"prio\":1}", "jobs, line 1: unknown field \"prio\""),
-            (b"{\"job_type\":\"a\",\"delay\":\"9999999d\"}", "jobs, line 1: the delay in seconds must be from 0 to"),
+            (b"{\"job_type\":\"a\",\"delay\":\"9999999d\"}", "jobs, line 1: delay must be from 0s to"),
             (
                 b"{\"job_type\":\"a\",\"delay\":\"1s\",\"run_at\":\"2099-01-01T00:00:00Z\"}",
                 "jobs, line 1: run_at and delay cannot both be given: remove one of them",

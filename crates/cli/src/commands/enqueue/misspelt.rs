@@ -4,6 +4,7 @@ use longshore_core::JobId;
 
 use crate::context::Context;
 use crate::database::Database;
+use crate::output::names::some_of;
 use crate::output::quoted::{argument, flag_with_name, shell_word};
 use crate::settings::config::Config;
 use crate::suggestion::closest;
@@ -28,15 +29,7 @@ impl UnknownTypes {
     /// Warns about those that are like a declared one. The jobs were made all the same, because a program that the
     /// configuration does not know may handle them; if a worker has named the type, it is not misspelt.
     pub(super) async fn warn(&self, context: &Context, database: &Database, config: &Config, id: Option<JobId>) {
-        let meant = |job_type: &String| closest(job_type, config.jobs.keys().map(String::as_str)).map(str::to_owned);
-        let misspelt: Vec<(&String, String)> =
-            self.0.iter().filter_map(|job_type| Some((job_type, meant(job_type)?))).collect();
-        if misspelt.is_empty() {
-            return;
-        }
-        // The jobs are stored, so an error here is none of theirs.
-        let known = database.health().await.map(|health| health.known_job_types).unwrap_or_default();
-        for (job_type, meant) in misspelt.into_iter().filter(|(job_type, _)| !known.contains(job_type)) {
+        for (job_type, meant) in self.misspelt(database, config).await {
             let fix = match id {
                 Some(id) => format!("longshore jobs edit {id} {}", flag_with_name("--type", &meant)),
                 None => format!("longshore jobs list {}", flag_with_name("--type", job_type)),
@@ -48,6 +41,43 @@ impl UnknownTypes {
             ));
         }
     }
+
+    /// Those that are like a declared one, with that one.
+    async fn misspelt(&self, database: &Database, config: &Config) -> Vec<(&String, String)> {
+        let meant = |job_type: &String| closest(job_type, config.jobs.keys().map(String::as_str)).map(str::to_owned);
+        let misspelt: Vec<(&String, String)> =
+            self.0.iter().filter_map(|job_type| Some((job_type, meant(job_type)?))).collect();
+        if misspelt.is_empty() {
+            return misspelt;
+        }
+        // What was asked for is done, so an error here is none of its.
+        let known = database.health().await.map(|health| health.known_job_types).unwrap_or_default();
+        misspelt.into_iter().filter(|(job_type, _)| !known.contains(job_type)).collect()
+    }
+}
+
+/// A sentence for each type of the jobs of schedules that is like a declared one. Schedules are given by their name and
+/// the type of their jobs.
+pub(in crate::commands) async fn misspelt_of_schedules(
+    database: &Database,
+    config: &Config,
+    schedules: &[(&str, &str)],
+) -> Vec<String> {
+    let mut types = UnknownTypes::default();
+    for (_, job_type) in schedules {
+        types.note(config, job_type);
+    }
+    let mut sentences = Vec::new();
+    for (job_type, meant) in types.misspelt(database, config).await {
+        let named = schedules.iter().filter(|(_, of)| *of == job_type.as_str()).map(|(name, _)| *name);
+        sentences.push(format!(
+            "the configuration does not declare the type {} of the jobs of schedule {}; did you mean {}?",
+            shell_word(job_type),
+            some_of(named).unwrap_or_default(),
+            shell_word(&meant)
+        ));
+    }
+    sentences
 }
 
 /// Warns about a queue that has only the new job, if it is like another queue.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 use std::{fmt, io};
 
-use longshore_core::{JobId, LogEntry, LogRequest};
+use longshore_core::{ClaimNumber, JobId, LogEntry, LogRequest};
 use longshore_report::JobLog;
 
 use super::show::read_detail;
@@ -15,7 +15,7 @@ use crate::output::{Format, Output};
 pub(super) struct LogsRequest {
     /// The job id.
     pub(super) id: JobId,
-    /// Only this attempt.
+    /// Only this attempt; the newest one with the number.
     pub(super) attempt: Option<u32>,
     /// When to stop.
     pub(super) until: Until,
@@ -36,8 +36,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Prints the output and log of a job's attempts.
 pub(super) async fn run(context: &Context, request: LogsRequest) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    read_detail(&database, request.id).await?;
-    let mut reader = Reader { request: LogRequest { id: request.id, attempt: request.attempt, after: None } };
+    let detail = read_detail(&database, request.id).await?;
+    let log = LogRequest { id: request.id, attempt: request.attempt, after: None }.from_newest(&detail);
+    let mut reader = Reader { request: log };
     match (context.output.format(), request.until) {
         (Format::Json, Until::Now) => {
             let mut entries = Vec::new();
@@ -90,25 +91,26 @@ impl Reader {
 /// Prints pieces in order: as text, or as one JSON document a line.
 struct Printer<'a> {
     output: &'a Output,
-    attempt: Option<u32>,
+    /// The claim of the attempt that was printed last: numbers of attempts come again.
+    claim_number: Option<ClaimNumber>,
     cut_bytes: u64,
     is_within_line: bool,
 }
 
 impl<'a> Printer<'a> {
     fn new(output: &'a Output) -> Self {
-        Self { output, attempt: None, cut_bytes: 0, is_within_line: false }
+        Self { output, claim_number: None, cut_bytes: 0, is_within_line: false }
     }
 
     fn print(&mut self, entry: &LogEntry) -> anyhow::Result<()> {
         if self.output.format() == Format::Json {
             return Ok(self.output.document(entry)?);
         }
-        if self.attempt != Some(entry.attempt) {
-            if self.attempt.is_some() {
+        if self.claim_number != Some(entry.claim_number) {
+            if self.claim_number.is_some() {
                 self.mark(format_args!("--- attempt {} ---", entry.attempt))?;
             }
-            (self.attempt, self.cut_bytes) = (Some(entry.attempt), 0);
+            (self.claim_number, self.cut_bytes) = (Some(entry.claim_number), 0);
         }
         if entry.cut_bytes > self.cut_bytes {
             self.mark(format_args!("--- {} bytes are missing here ---", entry.cut_bytes - self.cut_bytes))?;

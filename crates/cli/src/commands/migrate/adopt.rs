@@ -66,7 +66,9 @@ fn print(output: &Output, report: &AdoptReport) -> std::io::Result<()> {
         return output.line("nothing to do");
     }
     match (report.applied, report.can_be_undone) {
-        (true, true) => output.line("undo: longshore adopt --undo --reason TEXT, as long as no job has run"),
+        (true, true) => {
+            output.line(output.hint("undo: longshore adopt --undo --reason TEXT, as long as no job has run"))
+        }
         (true, false) => Ok(()),
         (false, _) => {
             output.line("nothing was changed; carry it out with the same command without --dry-run, with --reason TEXT")

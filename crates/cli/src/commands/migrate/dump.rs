@@ -37,7 +37,8 @@ pub(super) fn check(site: &Site<'_>, file: &Path) -> anyhow::Result<Exit> {
         if ok {
             return output.line(format!("the schema matches {name}"));
         }
-        output.line(format!("the schema does not match {name}; see: longshore migrate dump | diff {name} -"))
+        let see = output.hint("longshore migrate dump");
+        output.line(format!("the schema does not match {name}; see: {see} | diff {name} -"))
     })?;
     Ok(if ok { Exit::Done } else { Exit::SchemaDisagrees })
 }

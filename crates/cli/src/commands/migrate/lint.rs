@@ -6,7 +6,7 @@ use crate::exit::Exit;
 /// Checks the migration files without a database.
 pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
     let mut report = site.offline()?.lint()?;
-    with_commands(&mut report.findings);
+    with_commands(&site.context.output, &mut report.findings);
     site.context.output.result(&report, |output| {
         for finding in &report.findings {
             output.line(finding)?;

@@ -7,6 +7,9 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
 
+/// Longer SQL would hide the steps.
+const SQL_LINES_MAX: usize = 12;
+
 /// Plans how to make ledger, files and schema agree again. With a reason, runs the plan.
 pub(super) fn run(site: &Site<'_>, reason: Option<&str>) -> anyhow::Result<Exit> {
     let (access, mode) = match reason {
@@ -34,7 +37,12 @@ fn print(output: &Output, report: &RepairReport) -> std::io::Result<()> {
     for (number, step) in (1..).zip(&report.steps) {
         let subject = step.id.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
         output.line(format!("{number}. {}{subject}: {}", action_in_words(step.action), step.why))?;
-        for line in step.sql.iter().flat_map(|sql| sql.lines()) {
+        let lines: Vec<&str> = step.sql.iter().flat_map(|sql| sql.lines()).collect();
+        if lines.len() > SQL_LINES_MAX {
+            output.line(format!("     {} lines of SQL, which --json prints", lines.len()))?;
+            continue;
+        }
+        for line in lines {
             output.line(format!("     {line}"))?;
         }
     }
@@ -44,7 +52,8 @@ fn print(output: &Output, report: &RepairReport) -> std::io::Result<()> {
     if report.applied {
         return output.line("repaired: the schema matches the ledger");
     }
-    output.line("nothing was changed; apply this plan with: longshore migrate repair --apply --reason TEXT")
+    let next = "nothing was changed; apply this plan with: longshore migrate repair --apply --reason TEXT";
+    output.line(output.hint(next))
 }
 
 pub(super) const fn action_in_words(action: RepairAction) -> &'static str {

@@ -21,8 +21,9 @@ pub(super) enum Verdict {
 /// Prints ledger, available migrations and schema side by side.
 pub(super) fn run(site: &Site<'_>, verdict: Verdict) -> anyhow::Result<Exit> {
     let mut report = site.migrator(Access::Inspect, Absent::Empty)?.status()?;
-    with_commands(&mut report.findings);
-    let status = Status { hint: report.next.as_ref().and_then(of_next_step), report: &report };
+    with_commands(&site.context.output, &mut report.findings);
+    let hint = report.next.as_ref().and_then(of_next_step).map(|hint| site.context.output.hint(&hint));
+    let status = Status { hint, report: &report };
     site.context.output.result(&status, |output| print(output, &status))?;
     Ok(match verdict {
         Verdict::Shown => Exit::Done,

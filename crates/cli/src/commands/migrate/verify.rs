@@ -9,7 +9,7 @@ use crate::output::Output;
 /// Compares the real schema with what the ledger records.
 pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
     let mut report = site.migrator(Access::Inspect, Absent::Refused)?.verify()?;
-    with_commands(&mut report.findings);
+    with_commands(&site.context.output, &mut report.findings);
     site.context.output.result(&report, |output| print(output, &report))?;
     Ok(report.agreement().into())
 }
@@ -40,6 +40,8 @@ pub(crate) fn discrepancy_in_words(discrepancy: &Discrepancy) -> String {
     match (&discrepancy.expected, &discrepancy.found) {
         (Some(expected), Some(found)) => words.push_str(&format!(": expected {expected}, found {found}")),
         (Some(expected), None) => words.push_str(&format!(": missing, expected {expected}")),
+        // Where nothing is to be said of an object, this is its kind, which its name says already.
+        (None, Some(found)) if found.starts_with("the ") => words.push_str(": not expected"),
         (None, Some(found)) => words.push_str(&format!(": not expected, found {found}")),
         (None, None) => words.push_str(": differs"),
     }

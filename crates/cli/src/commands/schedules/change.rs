@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use longshore::Schedule;
+use longshore::backend::ResumedSchedule;
 use longshore::schedule::ScheduleError;
 use longshore_core::{AppliedSchedules, ApplySchedules, Deed, JobId, ScheduleSource, StoreError};
 use longshore_schedule::TickPlanner;
 use serde::Serialize;
 
-use super::{existing, explained, no_such};
+use super::{existing, explained, no_such, warn_of_types};
 use crate::arguments::AddArguments;
 use crate::commands::enqueue::payload;
 use crate::context::Context;
@@ -43,11 +44,13 @@ impl Applied {
 /// Adds or replaces a schedule.
 pub(super) async fn add(context: &Context, arguments: AddArguments) -> anyhow::Result<Exit> {
     let deed = Deed::on_schedule("add_schedule", &arguments.name);
+    let (name, job_type) = (arguments.name.clone(), arguments.job_type.clone());
     let schedule = schedule_of(context, arguments)?;
     schedule.definition()?;
     let database = Database::open(context, Prepare::New).await?;
     let schedules = database.queue().schedules();
     let applied = database.audited(deed, schedules.add(&schedule)).await?;
+    warn_of_types(context, &database, &[(name.as_str(), job_type.as_str())]).await?;
     tell_applied(context, &Applied::new(applied, false))
 }
 
@@ -97,6 +100,7 @@ pub(super) async fn apply(context: &Context, prune: bool, dry_run: bool) -> anyh
             database.audited(deed, database.apply_schedules(apply)).await?
         }
     };
+    warn_of_types(context, &database, &context.config()?.types_of_schedules()).await?;
     tell_applied(context, &Applied::new(applied, dry_run))
 }
 
@@ -156,14 +160,18 @@ pub(super) async fn resume(context: &Context, name: &str, catch_up: bool) -> any
     let schedules = database.queue().schedules();
     let was_paused = schedules.get(name).await?.is_some_and(|record| record.paused_at.is_some());
     let deed = Deed::on_schedule("resume", name);
-    let found = match catch_up {
-        true => database.audited(deed, schedules.resume_and_catch_up(name)).await,
-        false => database.audited(deed, schedules.resume(name)).await,
+    let resume = async {
+        let is_known = match catch_up {
+            true => schedules.resume_and_catch_up(name).await?,
+            false => schedules.resume(name).await?,
+        };
+        Ok::<_, StoreError>(ResumedSchedule { is_known, was_paused })
     };
+    let found = database.audited(deed, resume).await.map(|resumed| resumed.is_known);
     let done = match (was_paused, catch_up) {
         (false, _) => format!("schedule {name} was not paused"),
-        (true, true) => format!("schedule {name} is not paused; the ticks of the pause are decided anew"),
-        (true, false) => format!("schedule {name} is not paused; the ticks of the pause stay skipped"),
+        (true, true) => format!("schedule {name} is resumed; `missed` decides which ticks of the pause make jobs"),
+        (true, false) => format!("schedule {name} is resumed; the ticks of the pause stay skipped"),
     };
     let changed = Changed { is_paused: Some(false), ..Changed::new(name) };
     tell(context, &database, found, &changed, &done).await

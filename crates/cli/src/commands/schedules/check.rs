@@ -1,7 +1,7 @@
 use longshore::schedule::Finding;
 use serde::Serialize;
 
-use super::{existing, explained};
+use super::{existing, explained, warn_of_types};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -19,12 +19,22 @@ pub(super) async fn check(context: &Context, name: Option<&str>) -> anyhow::Resu
         Ok(findings) => findings,
         Err(error) => return Err(explained(&database, error).await),
     };
+    warn_of_types(context, &database, &context.config()?.types_of_schedules()).await?;
+    let is_whole = database.unreachable().is_empty();
     let checked = Checked { ok: findings.is_empty(), findings };
     context.output.result(&checked, |output| {
         for finding in &checked.findings {
             output.line(&finding.message)?;
         }
-        if checked.ok { output.line("nothing was missed, and nothing is overdue") } else { Ok(()) }
+        if !checked.ok {
+            return Ok(());
+        }
+        let of_those = if is_whole { "" } else { " in the databases that answer" };
+        output.line(format!("nothing was missed, and nothing is overdue{of_those}"))
     })?;
-    Ok(if checked.ok { Exit::Done } else { Exit::NotYet })
+    // A database that is left out may have missed ticks, too, so this comes before what was found.
+    match database.exit_when_shown(context) {
+        Exit::Done if !checked.ok => Ok(Exit::NotYet),
+        shown => Ok(shown),
+    }
 }

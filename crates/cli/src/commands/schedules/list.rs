@@ -17,7 +17,7 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Exit> {
     let schedules = ScheduleList::new(&records);
     context.output.result(&schedules, |output| output.table(&table(&schedules.schedules, context.now())))?;
     note_what_is_missing(context, &records)?;
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }
 
 /// Says which declared schedules are not in the database yet, or how to declare one.
@@ -83,7 +83,7 @@ pub(super) async fn show(context: &Context, name: &str) -> anyhow::Result<Exit> 
         }
         Ok(())
     })?;
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }
 
 fn lines(shown: &ScheduleDetail, record: &ScheduleRecord, now: Timestamp) -> Vec<(&'static str, String)> {
@@ -170,5 +170,5 @@ pub(super) async fn next(
     if name.is_none() {
         note_what_is_missing(context, &records)?;
     }
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use longshore::schedule::BackfilledTick;
-use longshore_core::{Tick, TickPage, TicksRequest, Timestamp};
+use longshore_core::{Deed, Tick, TickPage, TicksRequest, Timestamp};
 use serde::Serialize;
 
 use super::{existing, explained, no_such};
@@ -31,7 +31,7 @@ pub(super) async fn ticks(context: &Context, arguments: TicksArguments) -> anyho
     if let Some(next) = page.next {
         context.output.note(format!("there are more: add --before {next}"));
     }
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }
 
 fn table(ticks: &[Tick], now: Timestamp) -> Table {
@@ -70,7 +70,10 @@ pub(super) async fn backfill(
     let schedules = database.queue().schedules();
     let filled = match dry_run {
         true => schedules.backfill_dry_run(name, span.start, span.end).await,
-        false => schedules.backfill(name, span.start, span.end).await,
+        false => {
+            let deed = Deed::backfill(name, span.start, span.end);
+            database.audited(deed, schedules.backfill(name, span.start, span.end)).await
+        }
     };
     let filled = match filled {
         Ok(filled) => filled,

@@ -33,6 +33,8 @@ pub(in crate::commands) fn busy() -> Report {
         queue: name.to_owned(),
         paused_at: paused.then_some(NOW),
         jobs: BTreeMap::from([(Status::Pending, waiting), (Status::DeadLetter, 1)]),
+        scheduled: 0,
+        has_more_scheduled: false,
         oldest_waiting_at: (waiting > 0).then(|| Timestamp::from_ms(99_997 * 60_000)),
     };
     let queues = [queue("mail", 12, false), queue("thumbnails-of-large-pictures", 0, true)];

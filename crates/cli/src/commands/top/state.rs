@@ -65,7 +65,8 @@ pub(super) enum JobPage {
 pub(super) struct JobLog {
     pub(super) lines: Vec<String>,
     is_within_line: bool,
-    attempt: Option<u32>,
+    /// The claim of the newest attempt in it: numbers of attempts come again.
+    claim_number: Option<longshore_core::ClaimNumber>,
     cut_bytes: u64,
     /// The position to read from.
     pub(super) after: Option<(longshore_core::ClaimNumber, u32)>,
@@ -249,11 +250,11 @@ impl JobLog {
     /// Adds pieces, in order. An attempt and a cut begin with a line of ours.
     pub(super) fn add(&mut self, entries: &[LogEntry]) {
         for entry in entries {
-            if self.attempt != Some(entry.attempt) {
-                if self.attempt.is_some() {
+            if self.claim_number != Some(entry.claim_number) {
+                if self.claim_number.is_some() {
                     self.mark(format!("--- attempt {} ---", entry.attempt));
                 }
-                (self.attempt, self.cut_bytes) = (Some(entry.attempt), 0);
+                (self.claim_number, self.cut_bytes) = (Some(entry.claim_number), 0);
             }
             if entry.cut_bytes > self.cut_bytes {
                 self.mark(format!("--- {} bytes are missing here ---", entry.cut_bytes - self.cut_bytes));

@@ -46,16 +46,16 @@ fn push(
     mut spec: PushSpec,
     secret_env: Option<&str>,
 ) -> anyhow::Result<PushHandler> {
-    let refused = |problem: String| {
-        let line = config.lines.get(job_type).copied().unwrap_or(1);
+    let refused = |key: &str, problem: String| {
+        let line = config.line_of(job_type, key);
         CommandError::JobSetting { path: context.config_path().unwrap_or_default(), line, problem }
     };
     if let Some(name) = secret_env {
         let text = context.variable(name)?.ok_or_else(|| {
-            refused(format!("the variable {name}, which \"secret_env\" of {job_type} names, is not set"))
+            refused("secret_env", format!("the variable {name}, which \"secret_env\" of {job_type} names, is not set"))
         })?;
-        spec.secrets =
-            SigningSecret::parse_all(&text).map_err(|error| refused(format!("{name} cannot be used: {error}")))?;
+        spec.secrets = SigningSecret::parse_all(&text)
+            .map_err(|error| refused("secret_env", format!("{name} cannot be used: {error}")))?;
     }
-    Ok(PushHandler::new(spec).map_err(|error| refused(error.to_string().replace('`', "\"")))?)
+    Ok(PushHandler::new(spec).map_err(|error| refused("ca_file", error.to_string().replace('`', "\"")))?)
 }

@@ -12,6 +12,23 @@ fn a_queue_is_listed_with_its_depth_and_the_age_of_what_waits() {
 }
 
 #[test]
+fn jobs_that_are_due_later_are_listed_apart() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["enqueue", "a"]);
+    for _ in 0..2 {
+        sandbox.json(&["enqueue", "a", "--delay", "1h"]);
+    }
+    for command in [&["queues", "list"][..], &["status"]] {
+        let queue = &sandbox.json(command)["queues"][0];
+        assert_eq!((&queue["depth"], &queue["scheduled"]), (&json!(3), &json!(2)), "{queue}");
+        assert_eq!(queue["has_more_scheduled"], json!(false));
+    }
+    let told = sandbox.run(&["queues", "list"]).stdout;
+    let cells: Vec<Vec<&str>> = told.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!((cells[0][6], cells[1][6]), ("SCHEDULED", "2"), "{told}");
+}
+
+#[test]
 fn a_queue_is_paused_and_resumed() {
     let sandbox = Sandbox::new();
     sandbox.json(&["enqueue", "a"]);

@@ -218,6 +218,22 @@ fn the_status_of_an_interrupted_file_names_up() {
 }
 
 #[test]
+fn what_a_file_without_a_transaction_has_done_stays_and_its_rest_can_be_added() {
+    let down = "-- longshore: no transaction\nDROP TABLE b;\n";
+    let sandbox = with(&[
+        ("001_pair.up.sql", "CREATE TABLE a (id INTEGER);\nCREATE TABLE b (id INTEGER);\n"),
+        ("001_pair.down.sql", down),
+    ]);
+    sandbox.json(&["migrate", "up"]);
+
+    let ran = sandbox.run(&["migrate", "down", "--json"]);
+
+    assert_eq!((ran.exit, hint(&ran).contains("its changes stay")), (5, true), "{ran:?}");
+    sandbox.write("migrations/001_pair.down.sql", format!("{down}DROP TABLE a;\n"));
+    assert_eq!(sandbox.run(&["migrate", "down"]).exit, 0);
+}
+
+#[test]
 fn lint_runs_each_down_and_runs_each_up_with_foreign_keys_as_they_act() {
     let lint = |files: &[(&str, &str)]| {
         let ran = with(files).run(&["migrate", "lint", "--json"]);

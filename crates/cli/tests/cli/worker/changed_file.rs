@@ -112,6 +112,46 @@ fn a_worker_whose_log_was_deleted_ends_and_the_file_has_every_job() {
     sandbox.json(&["enqueue", "mail"]);
 }
 
+/// SQLite keeps the locks of the log in its index. A second index would let two programs write to the same place.
+#[test]
+fn a_worker_whose_index_of_the_log_was_deleted_ends_and_every_acknowledged_job_is_kept() {
+    const AFTER: usize = 5;
+    let working = Working::begin();
+    fs::remove_file(working.sandbox.path("longshore.db-shm")).unwrap();
+    // Nobody has to wait for the end of the worker.
+    let ids: Vec<Value> = (0..AFTER).map(|_| working.sandbox.json(&["enqueue", "mail"])["id"].clone()).collect();
+
+    let (sandbox, code) = working.end();
+
+    assert_eq!(code, "database_log_gone");
+    assert_eq!(jobs_in(&sandbox.path("longshore.db")), BEFORE + AFTER);
+    assert_eq!(ids, (BEFORE + 1..=BEFORE + AFTER).map(Value::from).collect::<Vec<_>>());
+    assert_eq!(sandbox.run(&["work", "--drain"]).exit, 0);
+    assert_eq!(completed(&sandbox), BEFORE + AFTER);
+}
+
+/// The other program makes a new index and writes to the same log, so the worker must not empty that.
+#[test]
+fn what_another_program_commits_after_the_index_of_the_log_was_deleted_is_kept() {
+    let working = Working::begin();
+    let signal = |name: &str| {
+        let process = working.worker.id().to_string();
+        assert!(Command::new("kill").args([name, &process]).status().unwrap().success());
+    };
+    signal("-STOP");
+    fs::remove_file(working.sandbox.path("longshore.db-shm")).unwrap();
+    let other = Connection::open(working.sandbox.path("longshore.db")).unwrap();
+    other.execute("INSERT INTO job_queue (job_type) VALUES ('mail')", []).unwrap();
+    signal("-CONT");
+
+    let (sandbox, code) = working.end();
+
+    assert_eq!(code, "database_log_gone");
+    drop(other);
+    assert_eq!(jobs_in(&sandbox.path("longshore.db")), BEFORE + 1);
+    assert_eq!(completed(&sandbox), BEFORE);
+}
+
 #[test]
 fn a_file_with_a_second_name_is_used_by_nobody_until_the_name_is_gone() {
     let working = Working::begin();

@@ -22,8 +22,10 @@ fn workshop() -> Sandbox {
     sandbox
 }
 
+/// The pages of all attempts.
 fn log(sandbox: &Sandbox) -> String {
-    sandbox.run(&["jobs", "logs", "1"]).stdout.replace("page ", "").replace('\n', " ")
+    let log = sandbox.run(&["jobs", "logs", "1"]).stdout;
+    log.lines().filter_map(|line| line.strip_prefix("page ")).map(|page| format!("{page} ")).collect()
 }
 
 #[test]
@@ -42,6 +44,20 @@ fn a_program_continues_from_its_checkpoint_when_its_job_is_retried() {
     let job = sandbox.json(&["jobs", "show", "1"]);
     assert_eq!((&job["status"], &job["checkpoint"]), (&json!("completed"), &json!(5)));
     assert!(job["checkpoint_at"].is_string(), "{job}");
+}
+
+#[test]
+fn the_log_of_an_attempt_is_that_of_the_newest_with_its_number() {
+    let sandbox = workshop();
+    sandbox.write("mended", "");
+    sandbox.json(&["jobs", "retry", "1"]);
+    sandbox.json(&["work", "--drain", "-q"]);
+
+    let logs = |attempt: &[&str]| sandbox.run(&[&["jobs", "logs", "1"][..], attempt].concat()).stdout;
+
+    assert_eq!(logs(&["--attempt", "1"]), "page 4\npage 5\n");
+    assert_eq!(logs(&[]), "page 1\npage 2\npage 3\n--- attempt 1 ---\npage 4\npage 5\n");
+    assert_eq!(logs(&["--attempt", "2"]), "");
 }
 
 #[test]

@@ -69,6 +69,29 @@ fn doctor_says_why_a_program_does_not_become_ready() {
 }
 
 #[test]
+fn the_log_shows_the_type_and_the_last_lines_of_a_program_that_does_not_become_ready() {
+    let sandbox = Sandbox::new();
+    let declared =
+        "[jobs.resize]\nserve = [\"python3\", \"worker.py\"]\n[jobs.crop]\nserve = [\"python3\", \"crop.py\"]\n";
+    sandbox.write("longshore.toml", declared);
+    sandbox.write("worker.py", "def begin(): raise OSError('no disk')\nbegin()\n");
+    sandbox.write("crop.py", "print('no licence')\nraise SystemExit(3)\n");
+    sandbox.json(&["enqueue", "resize", "{}"]);
+    sandbox.json(&["enqueue", "crop", "{}"]);
+
+    let drained = sandbox.run(&["work", "--drain"]);
+
+    let log = &drained.stderr;
+    let resize =
+        "warning: the program of resize exited with status 1 before it was ready: OSError: no disk; its jobs wait";
+    let lines = format!("{resize} program=python3 pause=1s\n  | Traceback (most recent call last):\n");
+    assert!(log.contains(&lines), "{log}");
+    let crop = "warning: the program of crop exited with status 3 before it was ready: no licence; its jobs wait";
+    assert!(log.contains(crop), "{log}");
+    assert_eq!((drained.exit, log.matches("are left, because").count()), (1, 1), "{log}");
+}
+
+#[test]
 fn a_program_that_is_not_found_is_named_with_its_setting() {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", "[jobs.resize]\nserve = [\"./worker\"]\n");

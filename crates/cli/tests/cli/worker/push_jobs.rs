@@ -134,7 +134,7 @@ fn a_secret_that_is_missing_or_invalid_is_an_error_before_a_job_runs() {
         let mut command = sandbox.command(&["work", "--drain"]);
         let ran = crate::sandbox::Ran::of(command.env("S", value).output().unwrap());
         assert_eq!(ran.exit, 2, "{ran:?}");
-        assert!(ran.stderr.contains(&format!("longshore.toml, line 3: {expected}")), "{ran:?}");
+        assert!(ran.stderr.contains(&format!("longshore.toml, line 6: {expected}")), "{ran:?}");
         assert!(!ran.stderr.contains("pass%word"), "{ran:?}");
     }
     assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "pending");
@@ -146,5 +146,5 @@ fn a_file_of_certificates_that_is_missing_is_an_error_before_a_job_runs() {
     sandbox.write("longshore.toml", "[jobs.receipt]\npost = \"https://shop.internal/\"\nca_file = \"none.pem\"\n");
     let ran = sandbox.run(&["work", "--drain"]);
     assert_eq!(ran.exit, 2, "{ran:?}");
-    assert!(ran.stderr.contains("line 1: \"ca_file\" cannot be used: none.pem cannot be read"), "{ran:?}");
+    assert!(ran.stderr.contains("line 3: \"ca_file\" cannot be used: none.pem cannot be read"), "{ran:?}");
 }

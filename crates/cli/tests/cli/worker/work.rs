@@ -75,6 +75,22 @@ fn a_worker_without_any_type_says_so() {
     assert_eq!(ran.exit, 2);
     assert!(ran.stderr.contains("declare [jobs.NAME]"), "{ran:?}");
     assert!(!ran.stderr.contains("running jobs of"), "{ran:?}");
+    assert!(sandbox.files().is_empty(), "no database is made for it");
+}
+
+#[test]
+fn a_worker_names_the_types_whose_jobs_others_run_and_how_they_get_them() {
+    for declared in ["http = true", "concurrency = 2"] {
+        let sandbox = Sandbox::new();
+        sandbox.write("longshore.toml", format!("[jobs.resize]\n{declared}\n"));
+        let ran = sandbox.run(&["work"]);
+        assert_eq!((ran.exit, sandbox.files()), (2, vec!["longshore.toml".to_owned()]), "{ran:?}");
+        assert!(ran.stderr.contains("other programs run the jobs of resize"), "{ran:?}");
+        assert!(ran.stderr.contains("\"longshore serve\" or \"longshore up\""), "{ran:?}");
+        assert_eq!(sandbox.run(&["work", "--drain"]).exit, 0);
+        sandbox.json(&["enqueue", "resize"]);
+        assert_eq!(sandbox.run(&["work"]).exit, 2);
+    }
 }
 
 #[test]
