@@ -121,7 +121,9 @@ fn a_database_that_does_not_answer_is_named_and_the_others_go_on() {
 #[test]
 fn the_schedules_of_a_database_that_does_not_answer_are_missed() {
     let sandbox = two_files();
+    // Afterwards both have their numbers.
     sandbox.run(&["enqueue", "mail"]);
+    sandbox.run(&["enqueue", "note"]);
     let nightly = "\n[schedules.nightly]\ncron = \"30 2 * * *\"\njob = \"note\"\n";
     sandbox.write("longshore.toml", databases_with_mail_at("sqlite:mail.db") + JOBS + nightly);
     let applied = sandbox.run(&["schedules", "apply"]);

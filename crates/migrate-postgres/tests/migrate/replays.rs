@@ -1,7 +1,5 @@
 //! The replay: it touches nothing that is there, and nothing of it stays.
 
-use longshore_migrate::{RepairMode, RepairRequest};
-
 use crate::support::{database, migrator, rows, up};
 
 #[test]
@@ -156,19 +154,5 @@ fn a_file_without_a_transaction_can_use_the_value_that_it_adds() {
         migrator.lint().unwrap().findings.into_iter().filter(|one| one.kind.breaks_history()).collect();
     assert_eq!(broken, []);
     assert_eq!(up(&mut migrator), [1, 2]);
-    assert!(migrator.verify().unwrap().ok);
-}
-
-#[test]
-fn a_column_and_the_value_of_its_default_are_repaired_together() {
-    let database = database();
-    let mut migrator = migrator(&database, &MOODS);
-    up(&mut migrator);
-    database.sql(
-        "ALTER TABLE o ALTER COLUMN m DROP DEFAULT; ALTER TABLE o ALTER COLUMN m TYPE text; DROP TYPE mood;
-         CREATE TYPE mood AS ENUM ('sad', 'ok'); ALTER TABLE o ALTER COLUMN m TYPE mood USING m::mood;",
-    );
-    let request = RepairRequest { mode: RepairMode::Apply { reason: "a test".to_owned() } };
-    migrator.repair(&request).unwrap_or_else(|error| panic!("{error}"));
     assert!(migrator.verify().unwrap().ok);
 }
