@@ -1,7 +1,5 @@
 -- The queue is checked with the fence, because the writer updates the counts of the queue that it remembers.
--- OR FAIL: the statement need not be undone by itself, because its request is undone if it fails. Otherwise SQLite copies
--- each page that the triggers of lanes change, in case one of them fails.
-UPDATE OR FAIL job_queue
+UPDATE job_queue
 SET status = 'completed',
     started_at = COALESCE(?5, started_at),
     completed_at = ?6,
