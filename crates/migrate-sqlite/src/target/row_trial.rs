@@ -120,7 +120,7 @@ fn insertion(copy: &Connection, table: &str, columns: &[String]) -> rusqlite::Re
         let name = quoted(column);
         // RETURNING shows 5 for what a column of reals holds as 5.0.
         stored.push(if holds_reals(&declared) {
-            format!("CASE typeof({name}) WHEN 'integer' THEN CAST({name} AS REAL) ELSE {name} END")
+            format!("CASE WHEN typeof({name}) IN ('integer', 'real') THEN CAST({name} AS REAL) ELSE {name} END")
         } else {
             name
         });
