@@ -20,8 +20,10 @@ pub(super) fn constraint(row: &Fields<'_>, names: &Names, owners: &mut Owners, d
     let columns = row.optional("columns").unwrap_or_default();
     let comment = row.optional("comment").map(literal);
     let owner = owners.of(&owner_name, base);
-    let base_definition =
-        Definition::new().with_optional(Facet::Validity, validity).with_optional(Facet::Comment, comment);
+    let base_definition = Definition::new()
+        .with_optional(Facet::Validity, validity)
+        .with_optional(Facet::Enabled, row.optional("enabled").map(str::to_owned))
+        .with_optional(Facet::Comment, comment);
     let (object, rank) = match row.text("kind") {
         "p" => {
             primary_key(owner, &owner_name, columns, &valid);

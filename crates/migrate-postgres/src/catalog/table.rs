@@ -48,14 +48,17 @@ pub(super) fn relation(row: &Fields<'_>, names: &Names, owners: &mut Owners) -> 
     let comment_sql = |word: &str| comment.map(|text| format!("COMMENT ON {word} {sql} IS {}", literal(text)));
     if let Some(query) = row.optional("query") {
         let query = names.meaning(query.trim().trim_end_matches(';'));
+        let defaults = names.optional(row.optional("view_defaults"));
         let definition = Definition::new()
             .with(Facet::Query, &query)
+            .with_optional(Facet::Default, defaults.clone())
             .with_optional(Facet::Options, options.clone())
             .with_optional(Facet::Comment, comment.map(literal));
         owner.add(object.clone(), definition);
         let word = if kind == "v" { "VIEW" } else { "MATERIALIZED VIEW" };
         let with = options.map(|options| format!(" WITH ({options})")).unwrap_or_default();
-        let made = [Some(format!("CREATE {word} {sql}{with} AS\n{query}")), comment_sql(word)];
+        let defaults = defaults.map(|defaults| format!("ALTER TABLE {sql} {defaults}"));
+        let made = [Some(format!("CREATE {word} {sql}{with} AS\n{query}")), defaults, comment_sql(word)];
         owner.make(Rank::View, object, joined(made.into_iter().flatten()));
         return None;
     }

@@ -60,6 +60,7 @@ ALTER TABLE accounts REPLICA IDENTITY FULL;
 
 CREATE VIEW open_invoices AS
     SELECT i.id, a.name, a.state FROM billing.invoices i JOIN accounts a ON a.id = i.account_id WHERE NOT i.paid;
+ALTER VIEW open_invoices ALTER COLUMN id SET DEFAULT 7;
 CREATE MATERIALIZED VIEW totals AS SELECT account_id, count(*) AS n FROM billing.invoices GROUP BY account_id;
 CREATE UNIQUE INDEX totals_account ON totals (account_id);
 CREATE TRIGGER accounts_touched BEFORE UPDATE OF name, status ON accounts

@@ -1,12 +1,14 @@
 //! Single changes to a migrated schema: each is found, named by its kind and its object, and nothing else is.
 
+use std::collections::BTreeSet;
+
 use longshore_migrate::{
     schema::{Schema, differences},
     target::{ForeignKeys, Session, Target},
 };
 use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
 
-use crate::fixture::{SQL, look, made_by, migrated};
+use crate::fixture::{SQL, compared, look, made_by, migrated};
 
 /// A change, the kind of the difference and the object that it is on.
 pub(crate) type Row = (&'static str, &'static str, &'static str);
@@ -88,7 +90,7 @@ pub(crate) const TABLES: [Row; 36] = [
 ];
 
 #[rustfmt::skip]
-pub(crate) const OTHERS: [Row; 54] = [
+pub(crate) const OTHERS: [Row; 56] = [
     ("DROP INDEX accounts_search", "index_missing", "index accounts_search on accounts"),
     ("CREATE INDEX by_hand ON accounts (note)", "index_extra", "index by_hand on accounts"),
     ("DROP INDEX accounts_search; CREATE INDEX accounts_search ON accounts (upper(name), score DESC NULLS LAST)", "index_columns", "index accounts_search on accounts"),
@@ -107,6 +109,8 @@ pub(crate) const OTHERS: [Row; 54] = [
     ("DROP VIEW open_invoices", "view_missing", "view open_invoices"),
     ("CREATE OR REPLACE VIEW open_invoices AS SELECT i.id, a.name, a.state FROM billing.invoices i JOIN accounts a ON a.id = i.account_id WHERE i.paid", "view_changed", "view open_invoices"),
     ("ALTER VIEW open_invoices SET (security_barrier = true)", "options", "view open_invoices"),
+    ("ALTER VIEW open_invoices ALTER COLUMN name SET DEFAULT 'by hand'", "default", "view open_invoices"),
+    ("ALTER VIEW open_invoices ALTER COLUMN id DROP DEFAULT", "default", "view open_invoices"),
     ("DROP MATERIALIZED VIEW totals", "view_missing", "materialized view totals"),
     ("DROP MATERIALIZED VIEW totals; CREATE MATERIALIZED VIEW totals AS SELECT account_id, sum(number) AS n FROM billing.invoices GROUP BY account_id; CREATE UNIQUE INDEX totals_account ON totals (account_id)", "view_changed", "materialized view totals"),
     ("DROP TRIGGER accounts_touched ON accounts", "trigger_missing", "trigger accounts_touched on accounts"),
@@ -204,4 +208,21 @@ fn what_no_migration_made_is_only_named() {
     assert_eq!(comparison.differences, []);
     let foreign: Vec<String> = comparison.foreign.iter().map(ToString::to_string).collect();
     assert_eq!(foreign, ["function f()", "sequence lone", "view titles", "type tone", "table tracks"]);
+}
+
+#[test]
+fn a_key_that_nothing_enforces_any_more_is_found() {
+    let database = migrated();
+    let found = |change: &str| {
+        database.admin_sql(change);
+        let found = compared(&database, SQL).into_iter().map(|one| format!("{:?} {}", one.kind, one.object));
+        found.collect::<BTreeSet<_>>()
+    };
+    let set = |all: &[&str]| all.iter().map(|one| format!("EnabledChanged {one}")).collect::<BTreeSet<_>>();
+    let (account, parent) = ("foreign key billing.invoices (account_id)", "foreign key billing.invoices (parent_id)");
+    assert_eq!(found("ALTER TABLE billing.invoices DISABLE TRIGGER ALL"), set(&[account, parent]));
+    assert_eq!(found("ALTER TABLE billing.invoices ENABLE TRIGGER ALL"), set(&[]));
+    // The other half of a key stands on the table that it refers to.
+    let of_accounts = set(&[account, "trigger accounts_touched on accounts"]);
+    assert_eq!(found("ALTER TABLE accounts DISABLE TRIGGER ALL"), of_accounts);
 }

@@ -175,6 +175,19 @@ fn every_single_change_of_what_stands_on_tables_or_beside_them_is_repaired_or_le
 }
 
 #[test]
+fn a_key_that_nothing_enforced_is_enforced_again_once_all_rows_fit() {
+    let database = filled();
+    database.admin_sql("ALTER TABLE billing.invoices DISABLE TRIGGER ALL");
+    let mut migrator = migrator(&database);
+    migrator.repair(&apply()).unwrap();
+    assert_eq!(migrator.verify().unwrap().differences, []);
+    database.admin_sql("ALTER TABLE billing.invoices DISABLE TRIGGER ALL");
+    database.sql("INSERT INTO billing.invoices (account_id, paid) VALUES (4711, true)");
+    let error = migrator.repair(&apply()).map(|report| report.steps).expect_err("a row has no account");
+    assert!(error.to_string().contains("4711"), "{error}");
+}
+
+#[test]
 fn what_a_cascade_has_taken_along_comes_back_in_its_order() {
     each_is_repaired(&WIDE);
 }

@@ -23,7 +23,7 @@ use crate::{
     plan::{Conflicts, Materials, Planned, repair},
     report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairReport},
-    schema::{Difference, ObjectName, Schema},
+    schema::{Difference, DifferenceKind, ObjectName, Schema},
     survey::Survey,
     target::{ForeignKeys, Progress, Session},
 };
@@ -175,7 +175,15 @@ impl Migrator<'_> {
             }
         }
         let observed = scratch.observe()?;
-        let left = self.left_over(survey, plan, &observed);
+        let mut left = self.left_over(survey, plan, &observed);
+        // Only a superuser could switch off the triggers of a key in the copy, too.
+        let real = self.left_over(survey, plan, &survey.observed).into_iter();
+        let is_touched = |difference: &Difference| {
+            plan.iter().filter_map(|planned| planned.alteration.as_ref()).any(|one| one.because == difference.object)
+        };
+        left.extend(real.filter(|one| {
+            one.kind == DifferenceKind::EnabledChanged && one.object.kind.is_constraint() && !is_touched(one)
+        }));
         self.reasons(survey, plan, &left)
     }
 

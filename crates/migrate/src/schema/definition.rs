@@ -88,7 +88,7 @@ pub enum Facet {
     Routine,
     /// Policy: command, roles and conditions.
     Policy,
-    /// Trigger or rule: when it fires, unless always on the origin.
+    /// Trigger, rule or key that triggers enforce: when it fires, unless always on the origin.
     Enabled,
     /// Rule, statistics: the statement that makes it.
     Statement,

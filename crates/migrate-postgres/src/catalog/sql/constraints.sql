@@ -13,6 +13,14 @@ SELECT
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = key.number
     ) AS columns,
     k.convalidated AS is_valid,
+    -- A key is enforced by internal triggers, which DISABLE TRIGGER ALL of a superuser switches off.
+    (
+        SELECT string_agg(
+            DISTINCT CASE g.tgenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'ENABLED REPLICA' ELSE 'ENABLED ALWAYS' END, ', '
+        )
+        FROM pg_catalog.pg_trigger g
+        WHERE g.tgconstraint = k.oid AND g.tgisinternal AND g.tgenabled <> 'O'
+    ) AS enabled,
     pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment
 FROM pg_catalog.pg_constraint k
 LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid

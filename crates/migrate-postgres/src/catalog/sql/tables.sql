@@ -33,6 +33,16 @@ SELECT
         WHERE h.inhrelid = c.oid
     ) AS parents,
     CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS query,
+    -- What an INSERT into a view leaves out; in the words of ALTER TABLE, which takes several at once.
+    CASE WHEN c.relkind = 'v' THEN (
+        SELECT string_agg(
+            format('ALTER COLUMN %I SET DEFAULT %s', a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid)),
+            ', ' ORDER BY a.attnum
+        )
+        FROM pg_catalog.pg_attrdef d
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE d.adrelid = c.oid
+    ) END AS view_defaults,
     (
         SELECT quote_ident(s.srvname) || coalesce(' OPTIONS (' || array_to_string(f.ftoptions, ', ') || ')', '')
         FROM pg_catalog.pg_foreign_table f JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
