@@ -1,3 +1,4 @@
+mod claim_mark;
 mod shared_holdings;
 mod slots;
 mod unstored_outcomes;
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, RequestId, WorkerId};
 use tokio::time::Instant;
 
 use super::attempt::ended_attempt::EndedAttempt;
@@ -21,6 +22,7 @@ use slots::Start;
 use unstored_outcomes::UnstoredOutcomes;
 use wait_state::WaitState;
 
+pub(crate) use claim_mark::ClaimMark;
 pub(crate) use shared_holdings::{HoldingsGuard, SharedHoldings};
 pub(crate) use slots::{Slots, Taken};
 pub(crate) use unstored_outcomes::{Conclusion, Ended};
@@ -45,6 +47,7 @@ pub(crate) struct Holdings {
     /// Whether new leases may run. They may not while the worker does not know which leases it has lost, or after the
     /// shutdown began.
     admission: Admission,
+    claim_mark: ClaimMark,
     wait_state: WaitState,
 }
 
@@ -76,6 +79,7 @@ impl Holdings {
             starts: 0,
             starts_seen: 0,
             admission: Admission::Open,
+            claim_mark: ClaimMark::default(),
             wait_state: WaitState::new(until),
         }
     }
@@ -248,7 +252,7 @@ impl Holdings {
     }
 
     /// The outcomes that were taken are stored or given up.
-    pub(crate) const fn recorded(&mut self) {
+    pub(crate) fn recorded(&mut self) {
         self.ended.recorded();
     }
 
@@ -264,6 +268,31 @@ impl Holdings {
     pub(crate) fn held(&self) -> HashMap<JobId, ClaimNumber> {
         let running = self.slots.attempts().map(CurrentAttempt::lease);
         running.chain(self.lanes.waiting()).map(|lease| (lease.id, lease.claim_number)).collect()
+    }
+
+    /// Every claim that the worker knows of: of its jobs, and of outcomes that are not stored.
+    pub(crate) fn known_claims(&self) -> Vec<(JobId, ClaimNumber)> {
+        self.held().into_iter().chain(self.ended.claims()).collect()
+    }
+
+    /// How far the claim loop has come.
+    pub(crate) const fn claim_mark(&self) -> ClaimMark {
+        self.claim_mark
+    }
+
+    /// The claim loop has emptied its inbox.
+    pub(crate) const fn note_pass(&mut self) {
+        self.claim_mark.pass();
+    }
+
+    /// The claim loop claims.
+    pub(crate) const fn note_claim(&mut self, request_id: RequestId) {
+        self.claim_mark.ask(request_id);
+    }
+
+    /// Its claim was answered. To be called under the lock under which the leases are taken in.
+    pub(crate) const fn note_answer(&mut self) {
+        self.claim_mark.answer();
     }
 
     /// Whether there is a running or waiting job that could be cancelled.

@@ -7,3 +7,4 @@ pub(crate) mod recorder;
 pub(crate) mod recovery;
 pub(crate) mod scheduler;
 pub(crate) mod session;
+pub(crate) mod unknown_leases;

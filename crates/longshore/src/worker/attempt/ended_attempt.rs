@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Lease, Record};
+use longshore_core::{ClaimNumber, JobId, Lease, Record};
 
 /// The outcome of an attempt that is not stored yet, and when the attempt ended, by the worker's monotonic clock.
 #[derive(Clone, Debug)]
@@ -15,6 +15,11 @@ pub(crate) struct EndedAttempt {
 impl EndedAttempt {
     pub(crate) const fn new(record: Record, ended_at: Duration) -> Self {
         Self { record, ended_at, was_refused: false }
+    }
+
+    /// The claim under which it ran.
+    pub(crate) const fn claim(&self) -> (JobId, ClaimNumber) {
+        (self.record.id, self.record.claim_number)
     }
 
     /// Returns a lease; the attempt is not counted.

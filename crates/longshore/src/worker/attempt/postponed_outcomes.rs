@@ -23,6 +23,11 @@ impl PostponedOutcomes {
         self.again_at.get_or_insert(now + AGAIN);
     }
 
+    /// Those that wait for another try.
+    pub(crate) fn kept(&self) -> &[EndedAttempt] {
+        &self.kept
+    }
+
     /// When to try them again.
     pub(crate) const fn again_at(&self) -> Option<Instant> {
         self.again_at

@@ -27,6 +27,11 @@ impl RefusedOutcomes {
         }
     }
 
+    /// Those that wait for another try.
+    pub(crate) fn kept(&self) -> &[EndedAttempt] {
+        &self.kept
+    }
+
     /// When to try them again.
     pub(crate) const fn again_at(&self) -> Option<Instant> {
         self.again_at

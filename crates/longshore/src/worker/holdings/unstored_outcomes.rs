@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Lease, Report, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, Report, WorkerId};
 use tokio::time::Instant;
 
 use crate::worker::attempt::ended_attempt::{EndedAttempt, OutcomeBatch};
@@ -23,6 +23,8 @@ pub(super) struct UnstoredOutcomes {
     last_reports: Vec<Report>,
     /// Whether outcomes or last reports are on their way into the store.
     is_recording: bool,
+    /// The claims of these outcomes.
+    recording: Vec<(JobId, ClaimNumber)>,
 }
 
 /// What an attempt that has ended leaves to be stored.
@@ -70,18 +72,20 @@ impl UnstoredOutcomes {
         let is_all = self.ended.len() <= most;
         let ended = if is_all { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
         self.is_recording = true;
+        self.recording = ended.iter().map(EndedAttempt::claim).collect();
         let last_reports = std::mem::take(&mut self.last_reports).into();
         Some(Ended { worker_id: worker_id.clone(), last_reports, outcomes: OutcomeBatch::new(ended) })
     }
 
     /// What was taken is stored or given up.
-    pub(super) const fn recorded(&mut self) {
+    pub(super) fn recorded(&mut self) {
         self.is_recording = false;
+        self.recording.clear();
     }
 
     /// What was taken is not stored: it is the next to be taken again.
     pub(super) fn put_back(&mut self, ended: &Ended) {
-        self.is_recording = false;
+        self.recorded();
         self.last_reports.splice(..0, ended.last_reports.iter().cloned());
         self.ended.splice(..0, ended.outcomes.all_ended());
     }
@@ -111,6 +115,12 @@ impl UnstoredOutcomes {
     /// The same, whether it is time or not.
     pub(super) fn try_all_refused(&mut self) {
         self.ended.extend(self.refused.take_all());
+    }
+
+    /// The claims of all outcomes that are not stored.
+    pub(super) fn claims(&self) -> impl Iterator<Item = (JobId, ClaimNumber)> {
+        let kept = self.refused.kept().iter().chain(self.postponed.kept());
+        self.ended.iter().chain(kept).map(EndedAttempt::claim).chain(self.recording.iter().copied())
     }
 
     /// Whether something waits to be taken.

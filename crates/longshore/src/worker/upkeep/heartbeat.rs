@@ -9,6 +9,7 @@ use crate::worker::attempt::committed::has_completed;
 use crate::worker::holdings::Holdings;
 use crate::worker::trouble::StoreCall;
 use crate::worker::upkeep::held_report::{Claims, HeldReport};
+use crate::worker::upkeep::unknown_leases::UnknownLeases;
 use crate::worker::worker_run::{Phase, WorkerRun};
 
 /// The longest pause after a failed heartbeat. Once writing is possible again, other processes wait at least a second
@@ -20,6 +21,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let interval = worker_run.settings.lease / 6;
     let mut next = Instant::now() + interval;
     let mut report = HeldReport::default();
+    let mut unknown = UnknownLeases::default();
     loop {
         tokio::select! {
             () = sleep_until(next) => {}
@@ -31,7 +33,10 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
         let asked_at = Instant::now();
         next = match beat(&worker_run, &mut report).await {
             Some(Ok(HeartbeatAnswer::AsksForAll)) => asked_at,
-            Some(Ok(HeartbeatAnswer::Whole)) | None => asked_at + interval,
+            Some(Ok(HeartbeatAnswer::Whole)) => {
+                asked_at + unknown.look(&worker_run).await.map_or(interval, |again| again.min(interval))
+            }
+            None => asked_at + interval,
             Some(Err(error)) => {
                 worker_run.meet(StoreCall::Extend, error);
                 Instant::now() + (interval / 10).min(RETRY_MAX)

@@ -4,8 +4,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::backend::{Console, Store};
-use longshore::{Queue, Status, Worker, WorkerId};
+use longshore::backend::{ClaimRequest, Console, QueueScope, RequestId, Store};
+use longshore::{NewJob, Queue, Status, Worker, WorkerId};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 use tokio::task::JoinHandle;
 
@@ -157,6 +157,32 @@ async fn a_worker_that_loses_its_session_and_its_lease_gets_its_job_back_unspent
     assert_eq!((job.worker_id, job.crash_count, tally.seen()), (Some(worker_id), 0, vec![0, 0]));
     running.stop().await;
     observer.abort();
+}
+
+/// After a fail-over to a replica without the last commits, jobs that the worker has ended are its own there.
+#[tokio::test(start_paused = true)]
+async fn what_the_store_has_of_a_worker_that_does_not_know_of_it_is_returned_unspent_after_a_loss() {
+    let (warnings, _guard) = Warnings::listen();
+    let working = Working::new().await;
+    // Nobody handles it, so it is not taken by the worker's own claims.
+    let other = working.bench.enqueue_with(|job| NewJob { job_type: "other".to_owned(), ..job }).await;
+    let request = ClaimRequest {
+        request_id: RequestId(1 << 40),
+        worker_id: working.worker_id.clone(),
+        job_types: Arc::new(["other".to_owned()]),
+        scope: QueueScope::All,
+        limit: 1,
+        limited_max: 1,
+    };
+    working.bench.store.claim(request).await.unwrap();
+    assert_eq!(working.bench.status(other).await, Status::Running);
+
+    working.lose_session();
+
+    let returned = working.bench.until_status(other, Status::Pending).await;
+    assert_eq!((returned.crash_count, returned.retry_count), (0, 0));
+    assert_eq!(warnings.count("that it does not run"), 1);
+    working.ends_undisturbed().await;
 }
 
 /// Its row is gone as well, so it must not begin what it has fetched ahead before it knows what it has lost.
