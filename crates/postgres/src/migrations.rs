@@ -18,7 +18,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 10] = [
+const FILES: [[(&str, &str); 2]; 11] = [
     pair!("001_create_jobs"),
     pair!("002_create_workers"),
     pair!("003_create_job_queue"),
@@ -29,6 +29,7 @@ const FILES: [[(&str, &str); 2]; 10] = [
     pair!("008_add_limits"),
     pair!("009_keep_tokens"),
     pair!("010_keep_audit_trail"),
+    pair!("011_find_ready_jobs_by_id"),
 ];
 
 /// A table of the source. The other objects of its schema belong to it, too.

@@ -45,15 +45,15 @@ async fn waiting_by_queue(store: &PostgresStore) -> Vec<(String, u64)> {
     pending.filter_map(|(queue, jobs)| Some((queue, jobs.filter(|jobs| *jobs > 0)?))).collect()
 }
 
+fn blocks_of_page() -> impl Iterator<Item = &'static str> {
+    PAGE.split("```postgresql\n").skip(1).map(|block| block.split("```").next().expect("a split has a first part"))
+}
+
 #[tokio::test]
 async fn every_statement_of_the_page_does_what_it_says() {
     let database = template::migrated();
     let (client, store) = (database.connect().await, store(&database));
-    let statements: Vec<&str> = PAGE
-        .split("```postgresql\n")
-        .skip(1)
-        .map(|block| block.split("```").next().expect("a split has a first part"))
-        .collect();
+    let statements: Vec<&str> = blocks_of_page().filter(|block| !block.starts_with("GRANT")).collect();
     assert_eq!(statements.len(), 7);
     for statement in &statements {
         client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
@@ -64,6 +64,38 @@ async fn every_statement_of_the_page_does_what_it_says() {
     assert_eq!(days, [r#"{"day": 3}"#], "the last call met a job that waits");
     let depths = [("default".to_owned(), 2), ("mail".to_owned(), 1), ("reports".to_owned(), 1)];
     assert_eq!(waiting_by_queue(&store).await, depths);
+}
+
+#[tokio::test]
+async fn the_rights_of_the_page_are_enough_for_a_producer_and_for_nothing_else() {
+    let database = template::migrated();
+    let client = database.connect().await;
+    let store = store(&database);
+    let old = store.enqueue(vec![job().unique_key("old").expires_in(Duration::from_millis(1))]).await;
+    let parent = old.expect("it is acceptable")[0].id;
+    let role = format!("producer_of_{}", database.name());
+    database.admin_sql(&format!("CREATE ROLE {role}"));
+    database.admin_sql(&format!("GRANT {role} TO app"));
+    for grants in blocks_of_page().filter(|block| block.starts_with("GRANT")) {
+        client.batch_execute(&grants.replace("producer", &role)).await.expect("the owner may grant");
+    }
+    client.batch_execute(&format!("SET ROLE {role}")).await.expect("app is a member");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    for statement in blocks_of_page().filter(|block| !block.starts_with("GRANT")) {
+        client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    for statement in [
+        "SELECT longshore.enqueue('work', unique_key => 'old')".to_owned(),
+        format!("SELECT longshore.enqueue('work', parent_job_id => {parent}, deadline_at => 'infinity')"),
+        "SELECT status FROM longshore.job_queue".to_owned(),
+    ] {
+        client.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    let refused = refusal(&client, "SELECT * FROM longshore.token").await;
+    client.batch_execute("RESET ROLE").await.expect("it may");
+    database.admin_sql(&format!("DROP OWNED BY {role}"));
+    database.admin_sql(&format!("DROP ROLE {role}"));
+    assert_eq!(refused, "permission denied for table token");
 }
 
 #[tokio::test]
@@ -152,6 +184,9 @@ async fn what_a_plain_insert_may_not_say_is_refused_with_a_sentence() {
             "'work', 4711",
             "parent_job_id must name a job that was made before, but there is no job 4711",
         ),
+        ("job_type, timeout_seconds", "'work', -1", "timeout_seconds must be 0.001 or more"),
+        ("job_type, limit_key", "'work', ''", "limit_key must be 1 to 200 bytes"),
+        ("job_type, max_retries", "'work', -1", "max_retries, max_crashes and max_deferrals must be 0 or more"),
         ("job_type, id", "'work', 5", past),
         ("job_type, status", "'work', 'running'", past),
         ("job_type, retry_count", "'work', 2", past),
@@ -167,6 +202,18 @@ async fn what_a_plain_insert_may_not_say_is_refused_with_a_sentence() {
         refusal(&client, rule).await,
         "\"pushback\" is not a rule for duplicates: expected keep, replace or push_back"
     );
+    for (parameters, expected) in [
+        ("'work', timeout_seconds => 0", "timeout_seconds must be 0.001 or more"),
+        ("'', unique_key => 'k', on_duplicate => 'replace'", "job_type must be 1 to 1000 bytes"),
+        (
+            "'work', unique_key => 'k', on_duplicate => 'push_back', max_crashes => -1",
+            "max_retries, max_crashes and max_deferrals must be 0 or more",
+        ),
+        ("'work', limit_key => repeat('k', 201)", "limit_key must be 1 to 200 bytes"),
+    ] {
+        let call = format!("SELECT longshore.enqueue({parameters})");
+        assert_eq!(refusal(&client, &call).await, expected, "{call}");
+    }
 }
 
 #[tokio::test]

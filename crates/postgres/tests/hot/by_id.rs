@@ -3,7 +3,7 @@
 use super::plans::{HotStatement, hot};
 
 /// The last jobs of their lane.
-pub(super) const HOT: [HotStatement; 14] = [
+pub(super) const HOT: [HotStatement; 19] = [
     hot!("reading/select_jobs", "bigint[]", "'{99999,100000}'"),
     hot!("reading/select_attempts", "bigint", "100001"),
     hot!("reading/select_filtered", "bigint[]", "'{99999,100000}'"),
@@ -22,4 +22,14 @@ pub(super) const HOT: [HotStatement; 14] = [
     hot!("workflows/select_waiting_dependents", "bigint, bigint, bigint", "99999, 0, 51"),
     hot!("checkpoints/select_shown", "bigint, integer", "100000, 10"),
     hot!("upkeep/bury_stateless_jobs", "bigint, bigint, text", "99990, 20, 'no state'"),
+    of_last("SELECT status FROM longshore.job_queue WHERE id = $1"),
+    of_last("SELECT longshore.watch_job($1)"),
+    of_last("SELECT longshore.block_job(j.id, 1) FROM longshore.job AS j WHERE j.id = $1"),
+    of_last("SELECT longshore.end_overdue_job(j.id) FROM longshore.job AS j WHERE j.id = $1"),
+    of_last("SELECT longshore.replace_job($1, j, true) FROM longshore.job AS j WHERE j.id = $1"),
 ];
+
+/// What the schema itself does with one job.
+const fn of_last(text: &'static str) -> HotStatement {
+    HotStatement { name: text, text, types: "bigint", values: "100000" }
+}

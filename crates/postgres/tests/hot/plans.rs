@@ -246,6 +246,8 @@ async fn direct(database: &TestDatabase) -> Client {
 async fn assert_all_bounded(session: &Client) {
     for (place, statement) in hot_statements() {
         prepare(session, place, statement).await;
+        // A session reads much of the catalog when it first calls a function.
+        assert_bounded(session, place, statement, u64::MAX).await;
         assert_bounded(session, place, statement, PAGES_MAX).await;
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use longshore_testkit_postgres::{Cluster, TestDatabase};
 use tokio_postgres::NoTls;
 
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../../migrations/001_create_jobs.up.sql"),
     include_str!("../../migrations/002_create_workers.up.sql"),
     include_str!("../../migrations/003_create_job_queue.up.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../../migrations/008_add_limits.up.sql"),
     include_str!("../../migrations/009_keep_tokens.up.sql"),
     include_str!("../../migrations/010_keep_audit_trail.up.sql"),
+    include_str!("../../migrations/011_find_ready_jobs_by_id.up.sql"),
 ];
 
 /// The value of a sequence is seen at once by every snapshot, like the clock of a server.
