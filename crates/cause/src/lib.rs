@@ -269,7 +269,10 @@ impl OutsideCause {
                 "connect to the primary (or name all servers in the URL), and check default_transaction_read_only of the role \
                 and of the database"
             }
-            Self::Denied { .. } => "have the owner of the object GRANT what is missing, or connect as that owner",
+            Self::Denied { .. } => {
+                "have the owner of the object GRANT what is missing, or connect as that owner. The commands of migrate need \
+                CREATE on the database"
+            }
             Self::LoginRefused { .. } => {
                 "check the user, the password (URL, PGPASSWORD or ~/.pgpass) and pg_hba.conf of the server"
             }

@@ -51,6 +51,11 @@ fn of_problem(problem: &HealthProblem) -> Finding {
 fn hint_of(problem: &HealthProblem) -> String {
     match problem {
         HealthProblem::Moving(state) => of_move(state.phase).to_owned(),
+        HealthProblem::ReadOnlyServer => {
+            "connect to the primary, or name all servers in the URL; else look at default_transaction_read_only of the \
+             server, the database and the role"
+                .to_owned()
+        }
         HealthProblem::DiskAlmostFull { .. } => {
             "free some space, or move the database; on a full disk every write fails".to_owned()
         }

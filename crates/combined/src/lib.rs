@@ -22,4 +22,4 @@ mod workflows;
 
 pub use combined_store::CombinedStore;
 pub use member::{NamedDatabase, Opener, Opening, UnreachableDatabase};
-pub use numbering::{CombineError, Numbering};
+pub use numbering::{CombineError, Numbering, is_database_name};

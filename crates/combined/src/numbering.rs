@@ -183,7 +183,7 @@ async fn check_ranges(taken: &[(IdRange, &Arc<Member>)]) -> Result<(), CombineEr
 
 fn check_names(members: &[Arc<Member>]) -> Result<(), CombineError> {
     for (place, second) in members.iter().enumerate() {
-        if second.name.is_empty() || !second.name.chars().all(is_name_character) {
+        if !is_database_name(&second.name) {
             return Err(CombineError::InvalidName { name: Arc::clone(&second.name) });
         }
         for first in &members[..place] {
@@ -199,9 +199,9 @@ fn check_names(members: &[Arc<Member>]) -> Result<(), CombineError> {
     Ok(())
 }
 
-/// The name is also part of an environment variable and of JSON.
-const fn is_name_character(character: char) -> bool {
-    matches!(character, 'a'..='z' | '0'..='9' | '-' | '_')
+/// Whether a database may have this name. It is also part of an environment variable and of JSON.
+pub fn is_database_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|character| matches!(character, 'a'..='z' | '0'..='9' | '-' | '_'))
 }
 
 /// Notes that a database has a range. Two cannot have the same.

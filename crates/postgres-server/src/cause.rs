@@ -2,12 +2,15 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
-use longshore_cause::OutsideCause;
+use longshore_cause::{OutsideCause, is_want_of_files};
 
 /// The cause outside the program behind an error of the driver or the server. `None` if the statement is the cause.
 pub fn cause_of(database: Arc<str>, error: &tokio_postgres::Error) -> Option<OutsideCause> {
     let source = || in_words(error).into();
     let Some(code) = error.code() else {
+        if causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_want_of_files) {
+            return Some(OutsideCause::TooManyFiles { database });
+        }
         return is_of_connection(error).then(|| match tls_problem(error) {
             Some(problem) => OutsideCause::Tls { database, source: problem.into() },
             None => OutsideCause::ServerUnreachable { database, source: source() },
@@ -63,13 +66,16 @@ pub fn in_words(error: &tokio_postgres::Error) -> String {
         let detail = said.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
         return format!("{}{detail}", said.message());
     }
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    let innermost = causes.last().map(ToString::to_string);
+    let innermost = causes(error).last().map(ToString::to_string);
     match innermost {
         Some(cause) => cause,
         None if error.is_closed() => "the connection was closed".to_owned(),
         None => error.to_string(),
     }
+}
+
+fn causes(error: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
 }
 
 /// The driver does not say which kind an error is, except in its text.
@@ -112,8 +118,7 @@ fn certificate_problem(problem: &rustls::CertificateError) -> String {
 
 /// rustls hides in an I/O error, which does not give it as its source.
 fn rustls_error(error: &tokio_postgres::Error) -> Option<rustls::Error> {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes
+    causes(error)
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .find_map(|error| error.get_ref()?.downcast_ref::<rustls::Error>().cloned())
 }

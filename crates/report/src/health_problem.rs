@@ -15,6 +15,8 @@ use crate::relative_time::span;
 pub enum HealthProblem {
     /// The queue is moving, or has moved away.
     Moving(MoveState),
+    /// The server takes no writes: it is a standby, or was set to read-only.
+    ReadOnlyServer,
     /// The disk is almost full.
     DiskAlmostFull {
         /// What is free.
@@ -131,6 +133,7 @@ impl HealthProblem {
     pub fn all_of(health: &Health, is_configured: impl Fn(&str) -> bool) -> Vec<Self> {
         let mut problems = Vec::new();
         problems.extend(moving(health));
+        problems.extend(read_only(health));
         problems.extend(disk(health));
         problems.extend(clock(health));
         if health.moving.as_ref().is_some_and(|state| state.phase == MovePhase::MovedAway) {
@@ -155,6 +158,7 @@ impl HealthProblem {
         match self {
             Self::Moving(MoveState { phase: MovePhase::MovedAway, .. }) => "queue_moved",
             Self::Moving(_) => "queue_moving",
+            Self::ReadOnlyServer => "database_read_only",
             Self::DiskAlmostFull { .. } => "disk_almost_full",
             Self::ClockJumped { .. } => "clock_jumped",
             Self::DeadWorkers { .. } => "dead_workers",
@@ -176,6 +180,9 @@ impl fmt::Display for HealthProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Moving(state) => write!(f, "{state}"),
+            Self::ReadOnlyServer => {
+                f.write_str("the database takes no writes: the server is a standby, or is set to read-only")
+            }
             Self::DiskAlmostFull { free_bytes } => {
                 write!(f, "the disk is almost full: {} MiB are free", free_bytes / MIB)
             }
@@ -259,6 +266,10 @@ fn count_jobs(count: u64) -> String {
 fn moving(health: &Health) -> Option<HealthProblem> {
     let state = health.moving.as_ref().filter(|state| state.phase != MovePhase::Arrived)?;
     Some(HealthProblem::Moving(state.clone()))
+}
+
+fn read_only(health: &Health) -> Option<HealthProblem> {
+    health.server.as_ref()?.is_read_only.then_some(HealthProblem::ReadOnlyServer)
 }
 
 fn disk(health: &Health) -> Option<HealthProblem> {

@@ -80,6 +80,7 @@ mod tests {
     fn each_problem_of_a_server_is_a_finding_the_worst_first() {
         let server = ServerHealth {
             database_bytes: 1,
+            is_read_only: false,
             held_snapshots: vec![
                 HeldSnapshot {
                     holder: "session 7 of 'ann', which is idle in transaction".into(),

@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use longshore::DatabaseUrl;
+use longshore_combined::is_database_name;
 use longshore_core::{IdRange, InvalidJob};
 use serde::Deserialize;
 
@@ -26,8 +27,7 @@ pub(crate) struct DatabaseConfig {
 impl DatabaseConfig {
     /// What is wrong with it, if anything.
     pub(crate) fn problem(&self, name: &str) -> Option<String> {
-        let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
-        if name == MAIN || name.is_empty() || !name.chars().all(is_word) {
+        if name == MAIN || !is_database_name(name) {
             return Some(format!(
                 "\"{name}\" is no name for a database: expected lower-case letters, digits, - and _, and not {MAIN}"
             ));

@@ -87,6 +87,7 @@ fn both_local(first: LocalHealth, second: LocalHealth) -> LocalHealth {
 fn add_server(first: &mut ServerHealth, second: ServerHealth) {
     let ServerHealth {
         database_bytes,
+        is_read_only,
         held_snapshots,
         dead_rows,
         tables_without_autovacuum,
@@ -95,6 +96,7 @@ fn add_server(first: &mut ServerHealth, second: ServerHealth) {
         partition_obstacle,
     } = second;
     first.database_bytes += database_bytes;
+    first.is_read_only |= is_read_only;
     first.held_snapshots.extend(held_snapshots);
     first.dead_rows.extend(dead_rows);
     first.tables_without_autovacuum.extend(tables_without_autovacuum);

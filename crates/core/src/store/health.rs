@@ -92,6 +92,8 @@ pub struct LocalHealth {
 pub struct ServerHealth {
     /// The database's size in bytes.
     pub database_bytes: u64,
+    /// Whether it takes no writes: it is a standby, or it, the database or the role is set to read-only.
+    pub is_read_only: bool,
     /// Who keeps the server from cleaning up deleted rows, the longest first; at most ten. Only those that this role may
     /// see.
     pub held_snapshots: Vec<HeldSnapshot>,

@@ -85,6 +85,11 @@ pub(crate) async fn condition(parts: Arc<Parts>) -> Result<Condition, Fault> {
     Ok(condition)
 }
 
+async fn is_read_only(session: &Session) -> Result<bool, Error> {
+    let row = session.query_opt(sql!("upkeep/select_is_read_only"), &[]).await?;
+    row.expect("a setting is one row").try_get(0)
+}
+
 async fn database_bytes(session: &Session) -> Result<u64, Error> {
     let size = session.query_opt(sql!("upkeep/select_database_size"), &[]).await?;
     Columns::of(&size.expect("a size is one row")).size()
@@ -93,7 +98,11 @@ async fn database_bytes(session: &Session) -> Result<u64, Error> {
 async fn server(session: &Session) -> Result<ServerHealth, Fault> {
     let schema: Parameter<'_> = (&session.schema(), Type::TEXT);
     let held_min = i64::try_from(ServerHealth::HELD_MAX.as_secs()).unwrap_or(i64::MAX);
-    let mut server = ServerHealth { database_bytes: database_bytes(session).await?, ..ServerHealth::default() };
+    let mut server = ServerHealth {
+        database_bytes: database_bytes(session).await?,
+        is_read_only: is_read_only(session).await?,
+        ..ServerHealth::default()
+    };
     for row in session.query(sql!("upkeep/select_held_snapshots"), &[(&held_min, Type::INT8)]).await? {
         let columns = &mut Columns::of(&row);
         let (holder, seconds) = (columns.read()?, columns.read::<Option<i64>>()?);

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Filter, Job, JobPageRequest, Selection, Status, Timestamp};
+use longshore_core::{Filter, Job, JobPageRequest, QueueStats, Selection, Status, Timestamp};
 
 use super::job_lines::WorkCounts;
 use crate::database::Database;
@@ -68,6 +68,8 @@ struct WaitedFor {
     /// They wait for a signal, and go on without it after a time.
     timed: u64,
     next_in: Option<Duration>,
+    /// Some of `later` could run by their time: a limit holds them back, or the database takes no writes.
+    are_due: bool,
 }
 
 impl WaitedFor {
@@ -86,8 +88,13 @@ impl WaitedFor {
         let mut parts = Vec::new();
         if self.later > 0 {
             let next = self.next_in.map(|next| format!(", the next one in {}", span(next))).unwrap_or_default();
-            let are = if self.later == 1 { "is" } else { "are" };
-            parts.push(format!("{} {are} not due yet{next}", count_jobs(self.later)));
+            let state = match (self.are_due, self.later) {
+                (true, 1) => "waits",
+                (true, _) => "wait",
+                (false, 1) => "is not due yet",
+                (false, _) => "are not due yet",
+            };
+            parts.push(format!("{} {state}{next}", count_jobs(self.later)));
         }
         if self.elsewhere > 0 {
             let run = if self.elsewhere == 1 { "runs" } else { "run" };
@@ -105,14 +112,20 @@ async fn look(database: &Database, mine: &Filter) -> Option<WaitedFor> {
     let stats = database.stats(0).await.ok()?;
     let is_mine = |queue: &str| mine.queues.as_ref().is_none_or(|queues| queues.iter().any(|named| named == queue));
     let open = stats.queues.iter().filter(|queue| queue.paused_at.is_none() && is_mine(&queue.queue));
-    let queues: Vec<String> = open.map(|queue| queue.queue.clone()).collect();
+    let queues: Vec<String> = open.clone().map(|queue| queue.queue.clone()).collect();
+    // Of all types, so a few due jobs beside many others may be taken for jobs that are not due.
+    let not_due = |queue: &QueueStats| {
+        let retrying = queue.jobs.get(&Status::Retrying).copied().unwrap_or(0);
+        if queue.has_more_scheduled { u64::MAX } else { queue.scheduled.saturating_add(retrying) }
+    };
+    let not_due = open.map(not_due).fold(0, u64::saturating_add);
     let of = |statuses: &[Status]| mine.clone().queues(queues.iter().cloned()).statuses(statuses.iter().copied());
     let later = database.count(of(&[Status::Pending, Status::Retrying]).into()).await.ok()?;
     let elsewhere = database.count(of(&[Status::Running]).into()).await.ok()?;
     // The time is that of all queues, so it is left out where this worker takes from some of them.
     let next_in = stats.next_due_at.filter(|_| mine.queues.is_none()).and_then(until);
     let timed = timed(database, mine, &queues).await?;
-    Some(WaitedFor { later, elsewhere, timed, next_in })
+    Some(WaitedFor { later, elsewhere, timed, next_in, are_due: later > not_due })
 }
 
 /// How many of the jobs wait for a signal for a limited time, of those that are looked at.
@@ -150,6 +163,10 @@ mod tests {
             (
                 WaitedFor { later: 2, elsewhere: 1, ..WaitedFor::default() },
                 "2 jobs are not due yet; 1 job runs in another worker",
+            ),
+            (
+                WaitedFor { later: 2, are_due: true, next_in, ..WaitedFor::default() },
+                "2 jobs wait, the next one in 59m",
             ),
             (WaitedFor { elsewhere: 3, next_in, ..WaitedFor::default() }, "3 jobs run in another worker"),
             (WaitedFor { timed: 1, ..WaitedFor::default() }, "1 job waits for a signal or its timeout"),

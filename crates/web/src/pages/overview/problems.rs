@@ -201,6 +201,7 @@ fn sentence(words: &impl Display) -> String {
 fn of_health(problem: &HealthProblem) -> Problem {
     let path = match problem {
         HealthProblem::Moving(_)
+        | HealthProblem::ReadOnlyServer
         | HealthProblem::DiskAlmostFull { .. }
         | HealthProblem::ClockJumped { .. }
         | HealthProblem::KeptJobs(_)
