@@ -212,7 +212,7 @@ impl WebState {
 
     /// What is wrong, read at most about every ten seconds. None if it could not be read in time.
     pub(crate) async fn diagnosis(&self) -> Result<Option<Arc<Diagnosis>>, StoreError> {
-        self.shared.diagnoses.get(self.shown()).await
+        self.shared.diagnoses.get(self).await
     }
 
     pub(crate) fn counters(&self) -> &Counters {

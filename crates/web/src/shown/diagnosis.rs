@@ -29,7 +29,7 @@ impl Shown {
         }
         let request = LimitsRequest { selection: LimitSelection::Saturated, after: None, limit: LOOKED_AT };
         let saturated = all.limit_page(request).await?.limits;
-        Ok(Diagnosis { health, schedules, saturated })
+        Ok(Diagnosis { health, schedules, saturated, schema: None })
     }
 
     /// What is wrong with a schedule that nothing is hidden in yet.
@@ -53,7 +53,8 @@ impl Shown {
         // Types and keys count the jobs of all queues.
         let is_seen = |scope, name: &str| scope == LimitScope::Queue && self.sees(name);
         let saturated = all.saturated.iter().filter(|row| is_seen(row.scope, &row.name)).cloned().collect();
-        Ok(Arc::new(Diagnosis { health: visible.narrowed_health(&all.health, &seen), schedules, saturated }))
+        let health = visible.narrowed_health(&all.health, &seen);
+        Ok(Arc::new(Diagnosis { health, schedules, saturated, schema: None }))
     }
 }
 

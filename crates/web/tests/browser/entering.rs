@@ -108,4 +108,13 @@ fn the_migrations_are_the_ledger_beside_the_schema() {
     browser.go(&site.at("/migrations"));
     let said = browser.inner("main");
     assert!(said.contains("do not agree") && said.contains("by_hand"), "{said}");
+    let begun_at = std::time::Instant::now();
+    loop {
+        browser.go(&site.at("/"));
+        let said = browser.inner("main");
+        if said.contains("Ledger, files and schema do not agree: 1 difference") {
+            break;
+        }
+        assert!(said.contains("is being compared") && begun_at.elapsed().as_secs() < 30, "{said}");
+    }
 }

@@ -8,9 +8,9 @@ use longshore_report::relative_time::span;
 use longshore_report::{CountedJobs, HealthProblem, LimitProblem};
 
 use super::total;
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, SchemaState};
 use crate::input::pairs::{encode, query};
-use crate::pages::drawing::text::number;
+use crate::pages::drawing::text::{counted, number};
 
 /// A job that can run now and has waited longer is told.
 const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -62,6 +62,7 @@ pub(super) fn problems(facts: &Facts<'_>) -> Vec<Problem> {
     if facts.diagnosis.is_none() {
         found.push(look("The checks of longshore doctor could not be read in time. They are tried again.", "/"));
     }
+    found.extend(facts.diagnosis.and_then(|diagnosis| of_schema(diagnosis.schema?)));
     let (mut types, mut kept, mut paused) = (Vec::new(), Vec::new(), Vec::new());
     for problem in HealthProblem::all_of(&health, facts.is_configured) {
         let told = of_health(&problem);
@@ -196,6 +197,22 @@ fn sentence(words: &impl Display) -> String {
         Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
         None => words,
     }
+}
+
+fn of_schema(schema: SchemaState) -> Option<Problem> {
+    let told = match schema {
+        SchemaState::NotYet => look("The schema is being compared with the migrations.", "/migrations"),
+        SchemaState::Unreadable => look("The migrations could not be read.", "/migrations"),
+        SchemaState::Read { differences: 0, pending: 0 } => return None,
+        SchemaState::Read { differences: 0, pending } => {
+            look(format!("{} pending.", counted(pending as u64, "migration")), "/migrations")
+        }
+        SchemaState::Read { differences, .. } => {
+            let differences = counted(differences as u64, "difference");
+            bad(format!("Ledger, files and schema do not agree: {differences}."), "/migrations")
+        }
+    };
+    Some(told)
 }
 
 fn of_health(problem: &HealthProblem) -> Problem {

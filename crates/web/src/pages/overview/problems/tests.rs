@@ -53,7 +53,7 @@ fn worker(queues: &[&str], is_alive: bool) -> WorkerRecord {
 
 fn diagnosis(backlog: Vec<TypeBacklog>) -> Diagnosis {
     let health = Health { backlog, ..unread(NOW) };
-    Diagnosis { health, schedules: Vec::new(), saturated: Vec::new() }
+    Diagnosis { health, schedules: Vec::new(), saturated: Vec::new(), schema: None }
 }
 
 fn found(stats: &Stats, workers: &[WorkerRecord], diagnosis: Option<&Diagnosis>) -> Vec<Problem> {
@@ -74,6 +74,17 @@ fn where_all_is_well_nothing_is_told() {
     assert_eq!(told(&idle, &[], &diagnosis(Vec::new())), Vec::<String>::new());
     let busy = stats(vec![queue("a", &[(Status::Pending, 9)])]);
     assert_eq!(told(&busy, &[worker(&[], true)], &diagnosis(vec![waiting("a", "mail", 1)])), Vec::<String>::new());
+}
+
+#[test]
+fn a_schema_that_is_not_what_the_ledger_says_is_told_before_all_others() {
+    let of = |differences, pending| {
+        let schema = Some(SchemaState::Read { differences, pending });
+        told(&stats(Vec::new()), &[], &Diagnosis { schema, ..diagnosis(vec![waiting("a", "mail", 1)]) })
+    };
+    assert_eq!(of(0, 0)[0], "No worker is running, but 1 job could run now.");
+    assert_eq!(of(2, 1)[0], "Ledger, files and schema do not agree: 2 differences.");
+    assert_eq!(of(0, 1)[0], "1 migration pending.");
 }
 
 #[test]
