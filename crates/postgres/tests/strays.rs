@@ -233,3 +233,27 @@ async fn the_names_of_workers_that_nothing_mentions_go_and_a_name_that_is_needed
     assert_eq!(leases.len(), 1);
     drop((session, scene.session));
 }
+
+/// As after a fail-over to a replica without the last commits: the store ended one of two jobs and then the other one,
+/// with their claim, and the first of these ends is missing.
+#[tokio::test]
+async fn a_job_whose_claim_went_before_it_is_found_among_those_that_its_worker_holds() {
+    let scene = Scene::new().await;
+    scene.enqueue(2).await;
+    let leases = scene.claim().await;
+    let [lost, other] = &leases[..] else { panic!("{leases:?}") };
+    let record = |lease: &Lease| scene.store.record(scene.worker_id.clone(), [ended(lease).completed()].into());
+    record(other).await.expect("it is stored");
+    scene.database.sql("DELETE FROM longshore.claim");
+    let beyond = || scene.store.held_leases(scene.worker_id.clone(), Vec::new());
+    assert_eq!(beyond().await.expect("the worker is registered"), []);
+    scene.store.reclaim().await.expect("it can look for lost workers");
+    let found = beyond().await.expect("the worker is registered");
+    assert_eq!(
+        found.iter().map(|lease| (lease.id, lease.claim_number)).collect::<Vec<_>>(),
+        [(lost.id, lost.claim_number)]
+    );
+    record(lost).await.expect("its end is stored");
+    scene.store.reclaim().await.expect("it can look for lost workers");
+    assert_eq!(scene.number("SELECT count(*) FROM longshore.running"), 0);
+}

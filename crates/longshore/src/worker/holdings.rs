@@ -1,4 +1,4 @@
-mod claim_mark;
+mod returned_unseen;
 mod shared_holdings;
 mod slots;
 mod unstored_outcomes;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, RequestId, WorkerId};
+use longshore_core::{ClaimNumber, ClaimRequest, JobId, Lease, Outcome, Record, WorkerId};
 use tokio::time::Instant;
 
 use super::attempt::ended_attempt::EndedAttempt;
@@ -18,11 +18,11 @@ use super::suspects::gate::{Gate, Pass};
 use super::worker_run::Until;
 use crate::handler::current_attempt::OwnedLease;
 use crate::{CurrentAttempt, StopCause};
+use returned_unseen::ReturnedUnseen;
 use slots::Start;
 use unstored_outcomes::UnstoredOutcomes;
 use wait_state::WaitState;
 
-pub(crate) use claim_mark::ClaimMark;
 pub(crate) use shared_holdings::{HoldingsGuard, SharedHoldings};
 pub(crate) use slots::{Slots, Taken};
 pub(crate) use unstored_outcomes::{Conclusion, Ended};
@@ -47,7 +47,7 @@ pub(crate) struct Holdings {
     /// Whether new leases may run. They may not while the worker does not know which leases it has lost, or after the
     /// shutdown began.
     admission: Admission,
-    claim_mark: ClaimMark,
+    returned_unseen: ReturnedUnseen,
     wait_state: WaitState,
 }
 
@@ -79,7 +79,7 @@ impl Holdings {
             starts: 0,
             starts_seen: 0,
             admission: Admission::Open,
-            claim_mark: ClaimMark::default(),
+            returned_unseen: ReturnedUnseen::default(),
             wait_state: WaitState::new(until),
         }
     }
@@ -266,33 +266,29 @@ impl Holdings {
 
     /// The jobs that the worker holds, started or not.
     pub(crate) fn held(&self) -> HashMap<JobId, ClaimNumber> {
-        let running = self.slots.attempts().map(CurrentAttempt::lease);
-        running.chain(self.lanes.waiting()).map(|lease| (lease.id, lease.claim_number)).collect()
+        self.held_claims().collect()
     }
 
     /// Every claim that the worker knows of: of its jobs, and of outcomes that are not stored.
     pub(crate) fn known_claims(&self) -> Vec<(JobId, ClaimNumber)> {
-        self.held().into_iter().chain(self.ended.claims()).collect()
+        self.held_claims().chain(self.ended.claims()).collect()
     }
 
-    /// How far the claim loop has come.
-    pub(crate) const fn claim_mark(&self) -> ClaimMark {
-        self.claim_mark
+    fn held_claims(&self) -> impl Iterator<Item = (JobId, ClaimNumber)> {
+        let running = self.slots.attempts().map(CurrentAttempt::lease);
+        running.chain(self.lanes.waiting()).map(|lease| (lease.id, lease.claim_number))
     }
 
-    /// The claim loop has emptied its inbox.
-    pub(crate) const fn note_pass(&mut self) {
-        self.claim_mark.pass();
+    /// What a claim has given waits for a slot.
+    pub(crate) fn fill(&mut self, request: &ClaimRequest, mut leases: Vec<Lease>) {
+        self.returned_unseen.sieve(&mut leases);
+        self.lanes.fill(request, leases, Instant::now());
     }
 
-    /// The claim loop claims.
-    pub(crate) const fn note_claim(&mut self, request_id: RequestId) {
-        self.claim_mark.ask(request_id);
-    }
-
-    /// Its claim was answered. To be called under the lock under which the leases are taken in.
-    pub(crate) const fn note_answer(&mut self) {
-        self.claim_mark.answer();
+    /// What came without a claim waits for a slot.
+    pub(crate) fn receive(&mut self, mut leases: Vec<Lease>) {
+        self.returned_unseen.sieve(&mut leases);
+        self.lanes.receive(leases, Instant::now());
     }
 
     /// Whether there is a running or waiting job that could be cancelled.
@@ -335,6 +331,12 @@ impl Holdings {
     /// Returns leases that came too late to run.
     pub(crate) fn give_back(&mut self, leases: &[Lease], now: Duration) {
         self.ended.push_returned(leases, now);
+    }
+
+    /// Returns leases that have not reached the worker. If they do, they do not run.
+    pub(crate) fn return_unseen(&mut self, leases: &[Lease], now: Duration) {
+        self.returned_unseen.note(leases);
+        self.give_back(leases, now);
     }
 
     /// From now on, no new job starts.

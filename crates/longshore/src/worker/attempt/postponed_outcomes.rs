@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use longshore_core::{ClaimNumber, JobId};
 use tokio::time::Instant;
 
 use super::ended_attempt::EndedAttempt;
@@ -23,9 +24,9 @@ impl PostponedOutcomes {
         self.again_at.get_or_insert(now + AGAIN);
     }
 
-    /// Those that wait for another try.
-    pub(crate) fn kept(&self) -> &[EndedAttempt] {
-        &self.kept
+    /// The claims of all of them.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = (JobId, ClaimNumber)> {
+        self.kept.iter().map(EndedAttempt::claim)
     }
 
     /// When to try them again.

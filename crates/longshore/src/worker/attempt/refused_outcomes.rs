@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use longshore_core::{ClaimNumber, JobId};
 use tokio::time::Instant;
 
 use super::ended_attempt::EndedAttempt;
@@ -16,6 +17,8 @@ const KEPT_MAX: usize = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct RefusedOutcomes {
     kept: Vec<EndedAttempt>,
+    /// The claims of those that are not kept.
+    dropped: Vec<(JobId, ClaimNumber)>,
     again_at: Option<Instant>,
 }
 
@@ -24,12 +27,14 @@ impl RefusedOutcomes {
         if self.kept.len() < KEPT_MAX {
             self.kept.push(EndedAttempt { was_refused: true, ..ended });
             self.again_at.get_or_insert(now + AGAIN);
+        } else {
+            self.dropped.push(ended.claim());
         }
     }
 
-    /// Those that wait for another try.
-    pub(crate) fn kept(&self) -> &[EndedAttempt] {
-        &self.kept
+    /// The claims of all of them.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = (JobId, ClaimNumber)> {
+        self.kept.iter().map(EndedAttempt::claim).chain(self.dropped.iter().copied())
     }
 
     /// When to try them again.

@@ -94,7 +94,6 @@ impl Requests {
     /// What to claim now, if anything. The identity does not change.
     fn next(&mut self, worker_run: &WorkerRun) -> Option<ClaimRequest> {
         let mut holdings = worker_run.holdings();
-        holdings.note_pass();
         if let Some(unanswered) = &self.unanswered {
             // While the worker does not know which leases it has lost, it could not run any job from a claim.
             return if holdings.readmits(&unanswered.worker_id) { self.unanswered.take() } else { None };
@@ -105,7 +104,6 @@ impl Requests {
         }
         let (worker_id, demand) = holdings.demand(Instant::now(), &worker_run.gate)?;
         self.last_id += 1;
-        holdings.note_claim(RequestId(self.last_id));
         Some(ClaimRequest {
             request_id: RequestId(self.last_id),
             worker_id,
@@ -142,10 +140,9 @@ async fn claim(
         inbox.rest(worker_run);
     }
     let mut holdings = worker_run.holdings();
-    holdings.note_answer();
     let worker_id = &request.worker_id;
     if holdings.admits(worker_id) {
-        holdings.lanes.fill(request, leases, Instant::now());
+        holdings.fill(request, leases);
         drop(holdings);
         if inbox.empty(worker_run) {
             // The claim asked for fewer jobs than free slots, because leases were in the inbox. There may be more jobs.

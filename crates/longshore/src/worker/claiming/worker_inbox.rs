@@ -1,5 +1,4 @@
 use longshore_core::{Inbox, QueueScope, WorkerId};
-use tokio::time::Instant;
 
 use crate::worker::worker_run::WorkerRun;
 
@@ -33,7 +32,7 @@ impl WorkerInbox {
         }
         let mut holdings = worker_run.holdings();
         if holdings.admits(worker_id) {
-            holdings.lanes.receive(leases, Instant::now());
+            holdings.receive(leases);
             return true;
         }
         if holdings.worker_id() == Some(worker_id) {

@@ -119,8 +119,8 @@ impl UnstoredOutcomes {
 
     /// The claims of all outcomes that are not stored.
     pub(super) fn claims(&self) -> impl Iterator<Item = (JobId, ClaimNumber)> {
-        let kept = self.refused.kept().iter().chain(self.postponed.kept());
-        self.ended.iter().chain(kept).map(EndedAttempt::claim).chain(self.recording.iter().copied())
+        let kept = self.refused.claims().chain(self.postponed.claims());
+        self.ended.iter().map(EndedAttempt::claim).chain(kept).chain(self.recording.iter().copied())
     }
 
     /// Whether something waits to be taken.

@@ -34,7 +34,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
         next = match beat(&worker_run, &mut report).await {
             Some(Ok(HeartbeatAnswer::AsksForAll)) => asked_at,
             Some(Ok(HeartbeatAnswer::Whole)) => {
-                asked_at + unknown.look(&worker_run).await.map_or(interval, |again| again.min(interval))
+                asked_at + unknown.look(&worker_run, interval).await.map_or(interval, |again| again.min(interval))
             }
             None => asked_at + interval,
             Some(Err(error)) => {

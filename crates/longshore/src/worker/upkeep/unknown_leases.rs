@@ -1,54 +1,54 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, HELD_LEASES_MAX, JobId, Lease};
+use longshore_core::{ClaimNumber, HELD_LEASES_MAX, JobId, Lease, StoreError};
+use tokio::time::timeout;
 
 use crate::runtime::quiet;
-use crate::worker::holdings::ClaimMark;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
 
 /// A worker that was just registered for the first time holds nothing.
 const FIRST_SESSION: u64 = 1;
-/// How many heartbeats come between two looks in one session.
+/// How many heartbeats at the beginning of a later session look. Housekeeping may find them only meanwhile.
+const FRESH_BEATS: u32 = 6;
+/// After that, one of so many looks.
 const BEATS: u32 = 30;
-/// When to look again at what was found: the claim loop goes round twice in this time.
+/// When to look again at what was found.
 const AGAIN: Duration = Duration::from_secs(3);
 
 /// Leases that the worker has in the store and does not know of. It gives them back, because nobody else can take them
 /// while it lives.
 ///
 /// They come about where the store has lost its last commits, as with a fail-over to an asynchronous replica: outcomes
-/// that were stored are missing there. So it is looked for them in every session after the first one, and now and then.
+/// that were stored are missing there. So it is looked for them when a session after the first one begins, and now and
+/// then.
 #[derive(Debug, Default)]
 pub(crate) struct UnknownLeases {
-    /// The number of the session in which the last look found nothing.
-    looked_in: u64,
+    /// The number of the session of the last heartbeat.
+    session: u64,
+    /// How many heartbeats that session has had.
     beats: u32,
-    found: Option<Found>,
-}
-
-/// What a first look has found. It may be on its way to the worker, so a second one decides.
-#[derive(Debug)]
-struct Found {
-    claims: HashSet<(JobId, ClaimNumber)>,
-    mark: ClaimMark,
+    /// What a first look has found. It may be on its way to the worker, so a second one decides.
+    found: Option<HashSet<(JobId, ClaimNumber)>>,
 }
 
 impl UnknownLeases {
-    /// After a heartbeat. Looks for them if it is time, and returns when to look again if that is soon.
-    pub(crate) async fn look(&mut self, worker_run: &WorkerRun) -> Option<Duration> {
-        let session = worker_run.sessions.number();
-        if !self.is_due(session) {
+    /// After a heartbeat. Looks for them if it is time, but no longer than `longest`, and returns when to look again if
+    /// that is soon.
+    pub(crate) async fn look(&mut self, worker_run: &WorkerRun, longest: Duration) -> Option<Duration> {
+        if !self.is_due(worker_run.sessions.number()) {
             return None;
         }
         let (worker_id, known) = {
             let holdings = worker_run.holdings();
             (holdings.registered_id()?.clone(), holdings.known_claims())
         };
-        let mut unknown = match worker_run.queue.backend().held_leases(worker_id, known).await {
-            Ok(leases) => leases,
-            Err(error) => {
+        let mut unknown = match timeout(longest, worker_run.queue.backend().held_leases(worker_id, known)).await {
+            Ok(Ok(leases)) => leases,
+            // The next heartbeat meets whatever it is that keeps the store from answering.
+            Ok(Err(StoreError::WorkerGone { .. })) | Err(_) => return None,
+            Ok(Err(error)) => {
                 worker_run.meet(StoreCall::Read, error);
                 return None;
             }
@@ -59,24 +59,15 @@ impl UnknownLeases {
         // What has arrived meanwhile.
         let known: HashSet<_> = holdings.known_claims().into_iter().collect();
         unknown.retain(|lease| !known.contains(&claim_of(lease)));
-        let mark = holdings.claim_mark();
         let Some(found) = self.found.take() else {
-            if unknown.is_empty() {
-                self.end(session);
-                return None;
-            }
-            self.found = Some(Found { claims: unknown.iter().map(claim_of).collect(), mark });
-            return Some(AGAIN);
+            self.found = (!unknown.is_empty()).then(|| unknown.iter().map(claim_of).collect());
+            return self.found.is_some().then_some(AGAIN);
         };
-        if !mark.has_all_since(found.mark) {
-            self.found = Some(found);
-            return None;
-        }
-        unknown.retain(|lease| found.claims.contains(&claim_of(lease)));
-        holdings.give_back(&unknown, worker_run.clock.monotonic());
+        unknown.retain(|lease| found.contains(&claim_of(lease)));
+        holdings.return_unseen(&unknown, worker_run.clock.monotonic());
         drop(holdings);
-        if is_all {
-            self.end(session);
+        if !is_all {
+            self.beats = 0;
         }
         if !unknown.is_empty() {
             quiet::warning!(
@@ -88,16 +79,28 @@ impl UnknownLeases {
     }
 
     fn is_due(&mut self, session: u64) -> bool {
+        if session != self.session {
+            (self.session, self.beats) = (session, 0);
+        }
         self.beats += 1;
-        session > self.looked_in.max(FIRST_SESSION) || self.found.is_some() || self.beats > BEATS
-    }
-
-    const fn end(&mut self, session: u64) {
-        self.looked_in = session;
-        self.beats = 0;
+        let is_fresh = session > FIRST_SESSION && self.beats <= FRESH_BEATS;
+        self.found.is_some() || is_fresh || self.beats.is_multiple_of(BEATS)
     }
 }
 
 fn claim_of(lease: &Lease) -> (JobId, ClaimNumber) {
     (lease.id, lease.claim_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_later_session_looks_and_after_that_one_heartbeat_of_thirty() {
+        let mut unknown = UnknownLeases::default();
+        let mut due = |session, beats: u32| (0..beats).filter(|_| unknown.is_due(session)).count();
+        assert_eq!((due(1, 29), due(1, 1), due(1, 29)), (0, 1, 0));
+        assert_eq!((due(2, 6), due(2, 23), due(2, 1)), (6, 0, 1));
+    }
 }

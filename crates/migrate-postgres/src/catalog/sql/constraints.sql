@@ -19,7 +19,14 @@ SELECT
             DISTINCT CASE g.tgenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'ENABLED REPLICA' ELSE 'ENABLED ALWAYS' END, ', '
         )
         FROM pg_catalog.pg_trigger g
-        WHERE g.tgconstraint = k.oid AND g.tgisinternal AND g.tgenabled <> 'O'
+        WHERE g.tgisinternal
+            AND g.tgenabled <> 'O'
+            AND (
+                g.tgconstraint = k.oid
+                OR g.tgconstraint IN (
+                    SELECT part.oid FROM pg_catalog.pg_constraint part WHERE part.conparentid = k.oid
+                )
+            )
     ) AS enabled,
     pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment
 FROM pg_catalog.pg_constraint k

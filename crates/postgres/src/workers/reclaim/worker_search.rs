@@ -19,7 +19,7 @@ const WORKERS_MAX: i64 = 10_000;
 const NEXT_MAX: i64 = 8;
 /// How many running jobs of unregistered workers one search reads.
 const UNREGISTERED_MAX: i64 = 500;
-/// How often all running jobs are looked through for workers that are not registered.
+/// How often all running jobs are looked through for workers that are not registered, and for lost claims.
 const UNREGISTERED_EVERY: Duration = Duration::from_secs(10);
 /// After a connection was lost, a free lock shows nothing for this long: what cut this process off may have cut off
 /// others, whose sessions then ended although they live.
@@ -151,6 +151,7 @@ impl<'a> WorkerSearch<'a> {
         if !reclaim.is_time_for_unregistered(self.now, UNREGISTERED_EVERY) {
             return Ok(());
         }
+        session.execute(sql!("workers/restore_claims"), &[]).await?;
         let limit: [Parameter<'_>; 1] = [(&UNREGISTERED_MAX, Type::INT8)];
         for row in session.query(sql!("workers/select_unregistered"), &limit).await? {
             let worker_id = row.try_get::<_, Option<&str>>("worker_id")?.unwrap_or_default();
