@@ -18,7 +18,6 @@ const USABLE: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_millis(20);
 /// How long it waits if there is none.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-
 /// How long a look at the schema counts.
 const SCHEMA_FRESH: Duration = Duration::from_secs(30);
 
@@ -129,10 +128,9 @@ impl SchemaLook {
         let state = state.clone();
         self.running = Some(tokio::spawn(async move {
             match migrations::read(&state, Migrator::status).await {
-                Ok(status) => SchemaState::Read {
-                    differences: status.findings.len() + status.differences.len(),
-                    pending: status.pending_count,
-                },
+                Ok(status) => {
+                    SchemaState::Read { differences: migrations::differences(&status), pending: status.pending_count }
+                }
                 Err(_) => SchemaState::Unreadable,
             }
         }));

@@ -1,5 +1,6 @@
 use axum::http::StatusCode;
 use axum::response::Response;
+use longshore_migrate::report::StatusReport;
 use longshore_migrate::{MigrateError, Migrator};
 
 use crate::access::Scope;
@@ -57,6 +58,11 @@ pub(crate) async fn read<T: Send + 'static>(
         look(&mut migrator).map_err(|error| unreadable(&error.to_string()))
     });
     looked.await.unwrap_or_else(|_| Err(unreadable("reading the migrations panicked")))
+}
+
+/// In how many places the ledger, the files and the schema do not agree.
+pub(crate) const fn differences(status: &StatusReport) -> usize {
+    status.findings.len() + status.differences.len()
 }
 
 fn unreadable(message: &str) -> ApiError {

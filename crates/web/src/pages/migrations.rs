@@ -11,7 +11,7 @@ use super::drawing::instant::ago;
 use super::drawing::text::{counted, line, visible};
 use super::layout::{Page, Section, framed};
 use super::view::View;
-use crate::api::migrations::read;
+use crate::api::migrations;
 use crate::error::ApiError;
 use crate::state::State;
 
@@ -26,7 +26,7 @@ pub(super) async fn show(State(state): State, view: View) -> Result<Markup, ApiE
         let history = if status.applied_count == 0 { None } else { Some(migrator.history(None)?) };
         Ok((status, history))
     };
-    let (status, history) = read(&state, look).await?;
+    let (status, history) = migrations::read(&state, look).await?;
     let content = html! {
         (verdict(&status))
         (differences(&status))
@@ -38,7 +38,7 @@ pub(super) async fn show(State(state): State, view: View) -> Result<Markup, ApiE
 }
 
 fn verdict(status: &StatusReport) -> Markup {
-    let wrong = status.findings.len() + status.differences.len();
+    let wrong = migrations::differences(status);
     html! {
         @if wrong > 0 {
             div.notice.bad { p.why { "Ledger, files and schema do not agree: " (counted(wrong as u64, "difference")) ". " code { "longshore migrate repair" } " shows what to do." } }

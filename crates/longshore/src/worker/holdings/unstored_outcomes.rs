@@ -72,7 +72,7 @@ impl UnstoredOutcomes {
         let is_all = self.ended.len() <= most;
         let ended = if is_all { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
         self.is_recording = true;
-        self.recording = ended.iter().map(EndedAttempt::claim).collect();
+        self.recording.extend(ended.iter().map(EndedAttempt::claim));
         let last_reports = std::mem::take(&mut self.last_reports).into();
         Some(Ended { worker_id: worker_id.clone(), last_reports, outcomes: OutcomeBatch::new(ended) })
     }
