@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use longshore_core::OutsideCause;
 use longshore_sqlite_file::{FileIdentity, has_moved, is_mounted_read_only};
@@ -95,10 +95,17 @@ impl DatabaseFile {
         Ok(())
     }
 
-    /// The last connection of this store was closed, so a new log and a new index are legitimate.
+    /// The writer is about to close its connection. If it is the last one, SQLite deletes the log and the index, and the
+    /// next connection makes new ones.
+    pub(crate) fn note_log_closing(&self) {
+        self.log.expect(Expected::Any);
+        self.index.expect(Expected::Any);
+    }
+
+    /// The writer has a connection again, which keeps the log and the index where they are.
     pub(crate) fn note_log_reopened(&self) {
-        self.log.forget();
-        self.index.forget();
+        self.log.expect(Expected::NotSeen);
+        self.index.expect(Expected::NotSeen);
     }
 
     /// Saves committed data before `connection` is closed for good: copies it from the log to the file that it belongs
@@ -139,27 +146,47 @@ impl DatabaseFile {
 #[derive(Debug)]
 struct FileBeside {
     path: PathBuf,
-    /// `None` until it was seen. SQLite creates it with the first read.
-    identity: Mutex<Option<FileIdentity>>,
+    expected: Mutex<Expected>,
+}
+
+/// Which file may be beside the database.
+#[derive(Clone, Copy, Debug)]
+enum Expected {
+    /// The next one that is seen. SQLite creates it with the first read.
+    NotSeen,
+    /// The one that was seen first.
+    Seen(FileIdentity),
+    /// Another one as well, or none, while the writer has no connection.
+    Any,
 }
 
 impl FileBeside {
     fn log_of(database: &Path) -> Self {
-        Self { path: beside(database, "-wal"), identity: Mutex::new(None) }
+        Self::named(beside(database, "-wal"))
     }
 
     fn index_of(database: &Path) -> Self {
-        Self { path: beside(database, "-shm"), identity: Mutex::new(None) }
+        Self::named(beside(database, "-shm"))
+    }
+
+    fn named(path: PathBuf) -> Self {
+        Self { path, expected: Mutex::new(Expected::NotSeen) }
     }
 
     /// Whether it is the one that was seen first.
     fn is_same(&self) -> bool {
+        // Another thread may change what is expected. So what is found is compared with what is expected at that time.
+        let mut expected = self.expected();
         let found = self.found();
-        let mut known = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none() {
-            *known = found;
+        match (*expected, found) {
+            (Expected::Any, _) => true,
+            (Expected::NotSeen, Some(identity)) => {
+                *expected = Expected::Seen(identity);
+                true
+            }
+            (Expected::NotSeen, None) => true,
+            (Expected::Seen(first), found) => found == Some(first),
         }
-        *known == found
     }
 
     fn is_there(&self) -> bool {
@@ -168,13 +195,20 @@ impl FileBeside {
 
     /// Whether another one has its name.
     fn is_another(&self) -> bool {
-        let known = *self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = self.found();
-        found.is_some() && found != known
+        let expected = self.expected();
+        match (*expected, self.found()) {
+            (Expected::Seen(first), Some(found)) => found != first,
+            (Expected::NotSeen, found) => found.is_some(),
+            (Expected::Any, _) | (_, None) => false,
+        }
     }
 
-    fn forget(&self) {
-        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    fn expect(&self, expected: Expected) {
+        *self.expected() = expected;
+    }
+
+    fn expected(&self) -> MutexGuard<'_, Expected> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn found(&self) -> Option<FileIdentity> {
@@ -187,4 +221,48 @@ pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(ending);
     path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn log() -> (tempfile::TempDir, FileBeside) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = FileBeside::log_of(&folder.path().join("a.db"));
+        (folder, log)
+    }
+
+    #[test]
+    fn a_log_that_was_seen_and_is_gone_or_another_is_not_the_same() {
+        let (_folder, log) = log();
+        assert!(log.is_same());
+        fs::write(&log.path, "").unwrap();
+        assert!(log.is_same());
+
+        fs::rename(&log.path, log.path.with_extension("kept")).unwrap();
+        assert!(!log.is_same());
+        fs::write(&log.path, "").unwrap();
+        assert!(!log.is_same());
+    }
+
+    #[test]
+    fn while_the_writer_has_no_connection_the_log_may_go_and_come() {
+        let (_folder, log) = log();
+        fs::write(&log.path, "").unwrap();
+        assert!(log.is_same());
+
+        log.expect(Expected::Any);
+        assert!(log.is_same());
+        fs::rename(&log.path, log.path.with_extension("kept")).unwrap();
+        assert!(log.is_same());
+        fs::write(&log.path, "").unwrap();
+
+        log.expect(Expected::NotSeen);
+        assert!(log.is_same());
+        fs::remove_file(&log.path).unwrap();
+        assert!(!log.is_same());
+    }
 }

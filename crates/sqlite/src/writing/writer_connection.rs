@@ -108,7 +108,7 @@ impl WriterConnection {
         if self.is_spoilt {
             self.part_if_changed();
             self.is_spoilt = false;
-            self.open = None;
+            self.close_connection();
         }
         if self.open.is_some() {
             return Ok(());
@@ -180,6 +180,11 @@ impl WriterConnection {
         self.part_if_changed();
         // Before the last connection copies the whole log.
         self.checkpoints.end();
+        self.close_connection();
+    }
+
+    fn close_connection(&mut self) {
+        self.file.note_log_closing();
         self.open = None;
     }
 }
