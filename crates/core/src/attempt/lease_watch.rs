@@ -1,17 +1,21 @@
 use std::time::Duration;
 
-/// The bounds of the grace period, and the lower bound of the longest pause allowed between two checks of a suspect.
+/// The bounds of the grace period.
 const GRACE_MIN: Duration = Duration::from_secs(1);
 const GRACE_MAX: Duration = Duration::from_secs(10);
-const GAP_MIN: Duration = Duration::from_secs(1);
+/// How many steps the grace period has at least: no time between two writes counts for more than one of them.
+const STEPS_MIN: u32 = 4;
+/// An observer that did not look for so long was frozen itself.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What one process has observed of the heartbeat of a worker in another process, and what follows for its lease.
 ///
 /// Only the observer's monotonic clock counts. If a heartbeat does not change for a whole lease, the worker is only a
 /// suspect: this worker, or every process, may have been unable to write. So the observer writes something itself,
 /// repeatedly, for a grace period. If all of these writes succeed and the heartbeat still does not change, the worker
-/// could have written too, and its lease is over. A failed write restarts the grace period. So does a gap between two
-/// checks that is too long, because then the observer itself was frozen.
+/// could have written too, and its lease is over. A failed write restarts the grace period. So does a pause of the
+/// observer, because then it was frozen itself. A shorter one counts for a step of the grace period at most, so that an
+/// observer that is slow comes to a verdict, too.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseWatch {
     heartbeat_number: i64,
@@ -19,10 +23,12 @@ pub struct LeaseWatch {
     suspicion: Option<Suspicion>,
 }
 
-/// The first and the last write of an unbroken series by the observer, by commit time.
+/// An unbroken series of writes by the observer.
 #[derive(Clone, Copy, Debug)]
 struct Suspicion {
-    first: Duration,
+    /// How much of the grace period has passed.
+    passed: Duration,
+    /// The commit time of the last write.
     last: Duration,
 }
 
@@ -60,21 +66,23 @@ impl LeaseWatch {
         if !self.is_still(lease, now) {
             return LeaseVerdict::Holds;
         }
-        match self.suspicion {
-            Some(Suspicion { first, last })
-                if now.saturating_sub(last) <= gap_max(lease) && now.saturating_sub(first) >= grace(lease) =>
-            {
-                LeaseVerdict::Over
-            }
+        match self.passed(lease, now) {
+            Some(passed) if passed >= grace(lease) => LeaseVerdict::Over,
             _ => LeaseVerdict::Suspected,
         }
     }
 
     /// Records that the observer committed a write at this time.
     pub fn note_write(&mut self, lease: Duration, at: Duration) {
-        let series = self.suspicion.filter(|suspicion| at.saturating_sub(suspicion.last) <= gap_max(lease));
-        let first = series.map_or(at, |suspicion| suspicion.first);
-        self.suspicion = Some(Suspicion { first, last: at });
+        let passed = self.passed(lease, at).unwrap_or(Duration::ZERO);
+        self.suspicion = Some(Suspicion { passed, last: at });
+    }
+
+    /// How much of the grace period has passed at this time; none without an unbroken series of writes.
+    fn passed(&self, lease: Duration, at: Duration) -> Option<Duration> {
+        let Suspicion { passed, last } = self.suspicion?;
+        let since = at.saturating_sub(last);
+        (since <= PAUSE_MAX).then(|| passed + since.min(grace(lease) / STEPS_MIN))
     }
 
     /// Records that the observer's write failed or took too long.
@@ -86,10 +94,6 @@ impl LeaseWatch {
 /// The time that a suspect has for its next heartbeat: a third of its lease, within bounds.
 fn grace(lease: Duration) -> Duration {
     (lease / 3).clamp(GRACE_MIN, GRACE_MAX)
-}
-
-fn gap_max(lease: Duration) -> Duration {
-    (grace(lease) / 4).max(GAP_MIN)
 }
 
 #[cfg(test)]
@@ -159,8 +163,33 @@ mod tests {
     fn a_short_lease_has_a_grace_period_of_a_second() {
         let lease = Duration::from_millis(100);
         let mut watch = LeaseWatch::begin(7, at(0));
-        watch.note_write(lease, at(1));
+        (0..4).for_each(|step| watch.note_write(lease, Duration::from_millis(1000 + 250 * step)));
         assert_eq!(watch.verdict(lease, Duration::from_millis(1999)), LeaseVerdict::Suspected);
         assert_eq!(watch.verdict(lease, at(2)), LeaseVerdict::Over);
+    }
+
+    #[test]
+    fn a_slow_observer_comes_to_a_verdict_whatever_the_lease() {
+        for (lease, between) in [(2, 1050), (10, 1050), (12, 1001), (12, 4900), (30, 3000), (300, 4900)] {
+            let (lease, between) = (at(lease), Duration::from_millis(between));
+            let mut watch = LeaseWatch::begin(7, at(0));
+            let looks = (0..).map(|look| lease + between * look);
+            let writes = looks.take_while(|look| {
+                let verdict = watch.verdict(lease, *look);
+                watch.note_write(lease, *look);
+                verdict == LeaseVerdict::Suspected
+            });
+            let writes = writes.take(20).count();
+            assert!((4..=8).contains(&writes), "{writes} writes for a lease of {lease:?}, one each {between:?}");
+        }
+    }
+
+    #[test]
+    fn one_pause_is_never_the_whole_grace_period() {
+        for lease in [1, 3, 10, 30] {
+            let mut watch = LeaseWatch::begin(7, at(0));
+            watch.note_write(at(lease), at(lease));
+            assert_eq!(watch.verdict(at(lease), at(lease) + PAUSE_MAX), LeaseVerdict::Suspected);
+        }
     }
 }

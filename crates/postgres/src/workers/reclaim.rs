@@ -25,6 +25,8 @@ use crate::workflows::advance::advance_all;
 /// processes small (see `rounds`), so that every process may look as often. No statement runs more often than that while
 /// there is nothing to do.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same while a lease seems to be over: what is written in steps must not wait for long between them.
+const LOOK_AT_SUSPECTS: Duration = Duration::from_millis(250);
 /// The same while more follows from the ends of jobs than one look settles.
 const LOOK_ON: Duration = Duration::from_millis(20);
 
@@ -68,6 +70,7 @@ pub(crate) async fn reclaim(parts: Arc<Parts>) -> Result<Reclaimed, Fault> {
     }
     if !suspects.is_empty() {
         suspect(&parts, &suspects).await?;
+        reclaimed.next = LOOK_AT_SUSPECTS;
     }
     // Last, because it may follow from what the others have ended.
     if advance_all(&parts).await? {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use longshore_core::{
     Action, AttemptOutcome, ClaimNumber, Console, Extended, FailureType, Lease, NewJob, Reclaimed, Recorded, Status,
     Store, StoreError,
@@ -44,6 +46,27 @@ pub async fn a_worker_that_does_not_extend_its_lease_loses_its_jobs<H: Harness>(
     assert_eq!(world.status(lease.id).await, Status::Pending);
     let late = process.store.record(process.worker_id.clone(), [ended(&lease).completed()].into()).await;
     assert_eq!(late.expect("outcomes can be written"), [Recorded::Fenced]);
+}
+
+pub async fn a_lease_ends_though_each_look_takes_its_time<H: Harness>() {
+    for (lease, look_ms) in [(1, 50), (3, 300), (10, 50), (12, 5), (12, 1500), (30, 2500)] {
+        let world = World::<H>::new();
+        let process = world.process_of(worker().lease(seconds(lease))).await;
+        world.enqueue(job()).await;
+        process.begin_one().await;
+        let mut waited = Duration::ZERO;
+        loop {
+            let reclaimed = world.store.reclaim().await.expect("it can be looked for dead workers");
+            if reclaimed.jobs == 1 {
+                break;
+            }
+            let pause = reclaimed.next + Duration::from_millis(look_ms);
+            world.clock.advance(pause);
+            waited += pause;
+            assert!(waited < seconds(lease + 20), "a lease of {lease} s with looks of {look_ms} ms has no end");
+        }
+        assert!(waited >= seconds(lease), "a lease of {lease} s ended after {waited:?}");
+    }
 }
 
 pub async fn a_worker_learns_that_its_lease_had_ended<H: Harness>() {
