@@ -9,6 +9,9 @@ use crate::limits::sorting::sort;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
+/// How many lanes of an earlier key a change closes. Those behind them cost each claim a look until they are settled.
+const CLOSED_MAX: u32 = 100_000;
+
 /// Applies the rules of a program.
 pub(crate) struct Apply {
     pub(crate) request: ApplyLimits,
@@ -55,8 +58,8 @@ impl Work for Apply {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<AppliedLimits, Fault> {
         let (applied, changes) = compare(tx.connection, &self.request)?;
-        for (subject, before, rules) in changes {
-            write(tx, subject, &before, &rules)?;
+        for (subject, rules) in changes {
+            write(tx, subject, &rules)?;
         }
         if !applied.changed.is_empty() {
             finish(tx)?;
@@ -80,7 +83,7 @@ impl Work for Change {
         if rules == before {
             return Ok(false);
         }
-        write(tx, subject, &before, &rules)?;
+        write(tx, subject, &rules)?;
         finish(tx)?;
         Ok(true)
     }
@@ -91,8 +94,8 @@ pub(crate) fn applied(connection: &Connection, request: &ApplyLimits) -> rusqlit
     compare(connection, request).map(|(applied, _)| applied)
 }
 
-/// The subjects whose configured rule differs, with the rules before and after.
-type Changes<'r> = Vec<(&'r LimitSubject, Rules, Rules)>;
+/// The subjects whose configured rule differs, with their new rules.
+type Changes<'r> = Vec<(&'r LimitSubject, Rules)>;
 
 fn compare<'r>(connection: &Connection, request: &'r ApplyLimits) -> rusqlite::Result<(AppliedLimits, Changes<'r>)> {
     let (mut applied, mut changes) = (AppliedLimits::default(), Vec::new());
@@ -107,23 +110,19 @@ fn compare<'r>(connection: &Connection, request: &'r ApplyLimits) -> rusqlite::R
         }
         if rules.configured != before.configured {
             applied.changed.push(subject.clone());
-            changes.push((subject, before, rules));
+            changes.push((subject, rules));
         }
     }
     Ok((applied, changes))
 }
 
 /// Writes the rules of a subject. Jobs of a type that run count under its new rule at once.
-pub(super) fn write(
-    tx: &mut WriteTx<'_, '_>,
-    subject: &LimitSubject,
-    before: &Rules,
-    rules: &Rules,
-) -> Result<(), Fault> {
+pub(super) fn write(tx: &mut WriteTx<'_, '_>, subject: &LimitSubject, rules: &Rules) -> Result<(), Fault> {
     let (scope, name) = words(subject);
     let rule = rules.in_force();
     let has_lanes = scope == TYPE && !rule.is_empty();
     let key_paths = rule.key.as_ref().filter(|_| has_lanes).map(paths);
+    let keys_before = tx.limits.set().of_type(name).map(|limit| limit.key_revision);
     tx.connection.prepare_cached(include_str!("../sql/limits/upsert_limit.sql"))?.execute(params![
         scope,
         name,
@@ -137,15 +136,28 @@ pub(super) fn write(
     }
     // The triggers must be there before the running jobs get their lanes.
     tx.limits.refresh_within(tx.connection)?;
-    if has_lanes && before.in_force().is_empty() {
-        let running = tx
-            .connection
-            .prepare_cached(include_str!("../sql/limits/select_running_without_lane.sql"))?
-            .query_map([name], |row| column::id(row, 0))?
-            .collect::<Result<Vec<_>, _>>()?;
-        sort(tx, &running)?;
+    if scope == TYPE {
+        change_keys(tx, name, keys_before)?;
     }
     Ok(())
+}
+
+/// If the jobs of a type have other keys now: those that run count under them at once, and no lane of an earlier key gives a
+/// job any more. Those that wait are sorted later, by claims and housekeeping.
+fn change_keys(tx: &mut WriteTx<'_, '_>, job_type: &str, before: Option<i64>) -> Result<(), Fault> {
+    let set = tx.limits.set();
+    let Some(limit) = set.of_type(job_type).filter(|limit| before != Some(limit.key_revision)) else { return Ok(()) };
+    tx.connection.prepare_cached(include_str!("../sql/limits/close_stale_lanes.sql"))?.execute(params![
+        job_type,
+        limit.key_revision,
+        CLOSED_MAX
+    ])?;
+    let running = tx
+        .connection
+        .prepare_cached(include_str!("../sql/limits/select_running_of_type.sql"))?
+        .query_map([job_type], |row| column::id(row, 0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    sort(tx, &running)
 }
 
 /// Every store reads the rules again, because the schema version has changed, and no offer holds any more.

@@ -19,6 +19,8 @@ pub(crate) struct ClaimBounds {
     unwritten: HashMap<String, i64>,
     /// How many jobs under a limit the worker starts at once.
     limited_left: u32,
+    /// Whether jobs may still stand in the wrong place, from before a change of a rule.
+    is_unsorted: bool,
     now: Timestamp,
 }
 
@@ -67,7 +69,17 @@ impl ClaimBounds {
             }
         }
         let (queues, unwritten) = (HashMap::new(), HashMap::new());
-        Ok(Self { set, types, queues, unwritten, limited_left: request.limited_max, now })
+        Ok(Self { set, types, queues, unwritten, limited_left: request.limited_max, is_unsorted: false, now })
+    }
+
+    /// The claim has sorted as many jobs and lanes as it may, so there may be more.
+    pub(crate) const fn leave_unsorted(&mut self) {
+        self.is_unsorted = true;
+    }
+
+    /// Whether the next claim may find jobs that this one has not sorted.
+    pub(crate) const fn is_unsorted(&self) -> bool {
+        self.is_unsorted
     }
 
     /// Adds changes of this transaction that the stored counts do not have yet.

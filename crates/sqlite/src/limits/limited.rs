@@ -13,8 +13,8 @@ use crate::writing::session::WriteTx;
 
 /// How many lanes one claim opens because their instant has come. The next one continues.
 const OPENED_MAX: u32 = 1000;
-/// How many jobs and lanes from before a change of a rule one claim sorts. Housekeeping sorts more.
-const SORTED_MAX: u32 = 64;
+/// How many jobs and lanes of a type from before a change of its rule one claim sorts. The next one follows at once.
+const SORTED_MAX: u32 = 250;
 
 /// The limited part of a claim.
 #[derive(Debug)]
@@ -68,10 +68,13 @@ pub(crate) fn prepare(
             tx.now.as_ms(),
             OPENED_MAX
         ])?;
-        settle_lanes(tx, &limit, SORTED_MAX)?;
+        let mut is_cut_short = settle_lanes(tx, &limit, SORTED_MAX)? >= SORTED_MAX;
         // Those of a closed type can wait for housekeeping.
         if limit.has_lanes() && bounds.is_open(&limit.job_type) {
-            sort_strays(tx, &limit, SORTED_MAX)?;
+            is_cut_short |= sort_strays(tx, &limit, SORTED_MAX)? >= SORTED_MAX;
+        }
+        if is_cut_short {
+            bounds.leave_unsorted();
         }
     }
     Ok(bounds)

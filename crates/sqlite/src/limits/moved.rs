@@ -56,8 +56,7 @@ pub(crate) fn replace_all(
         return Ok(());
     }
     for MovedLimit { subject, .. } in &there {
-        let before = Rules::read(tx.connection, subject)?;
-        write(tx, subject, &before, &Rules::default())?;
+        write(tx, subject, &Rules::default())?;
     }
     tx.connection.execute(include_str!("../sql/moving/forget_limit_states.sql"), [])?;
     tx.connection.execute(include_str!("../sql/moving/forget_key_states.sql"), [])?;
@@ -74,7 +73,7 @@ fn keep(tx: &mut WriteTx<'_, '_>, limit: &MovedLimit) -> Result<(), Fault> {
     let MovedLimit { subject, configured, manual, arrival, closed_until } = limit;
     let rules =
         Rules { configured: configured.as_ref().and_then(document), manual: manual.as_ref().and_then(document) };
-    write(tx, subject, &Rules::default(), &rules)?;
+    write(tx, subject, &rules)?;
     let (scope, name) = words(subject);
     let sql = include_str!("../sql/moving/save_limit_state.sql");
     let state = params![scope, name, arrival.0, closed_until.map(Timestamp::as_ms)];

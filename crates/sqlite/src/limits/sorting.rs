@@ -32,7 +32,7 @@ pub(crate) fn sort_strays(tx: &mut WriteTx<'_, '_>, limit: &TypeLimit, rows_max:
 }
 
 /// Settles lanes from before the last change of the rule, at most so many lanes and jobs. Returns how many of both. A lane
-/// of other keys gives its waiting jobs to those that they have now; what runs stays, and counts.
+/// of other keys gives its jobs to those that they have now, and goes.
 pub(crate) fn settle_lanes(tx: &mut WriteTx<'_, '_>, limit: &TypeLimit, rows_max: u32) -> Result<u32, Fault> {
     let lanes: Vec<(i64, i64)> = tx
         .connection
@@ -43,24 +43,46 @@ pub(crate) fn settle_lanes(tx: &mut WriteTx<'_, '_>, limit: &TypeLimit, rows_max
         .collect::<Result<_, _>>()?;
     let mut left = rows_max;
     for (id, key_revision) in lanes {
-        if left == 0 {
-            break;
-        }
-        left -= 1;
-        if key_revision != limit.key_revision {
-            let sql = include_str!("../sql/limits/select_waiting_in_lane.sql");
+        if key_revision == limit.key_revision {
+            let sql = include_str!("../sql/limits/settle_lane.sql");
+            tx.connection.prepare_cached(sql)?.execute(params![id, limit.revision])?;
+        } else {
+            let sql = include_str!("../sql/limits/select_live_in_lane.sql");
             let ids = ids_of(tx.connection, sql, params![id, left])?;
             sort(tx, &ids)?;
             left -= (ids.len() as u32).min(left);
+            // It may have more.
             if left == 0 {
                 break;
             }
+            retire(tx, limit, id)?;
         }
-        tx.connection
-            .prepare_cached(include_str!("../sql/limits/settle_lane.sql"))?
-            .execute(params![id, limit.revision])?;
+        left -= 1;
+        if left == 0 {
+            break;
+        }
     }
     Ok(rows_max - left)
+}
+
+/// Removes a lane of another key that has only jobs that have ended. One that is retried finds no lane, and gets the one of
+/// its key. What the rate of the key has spent stays, because another pointer may find the same key.
+fn retire(tx: &WriteTx<'_, '_>, limit: &TypeLimit, id: i64) -> Result<(), Fault> {
+    let keep = include_str!("../sql/limits/keep_spent_rate.sql");
+    let kept = tx.connection.prepare_cached(keep)?.execute(params![id, limit.job_type, limit.key_revision])?;
+    if kept == 0 {
+        let now = tx.now.as_ms();
+        let renew = include_str!("../sql/limits/renew_lane.sql");
+        let state = params![id, limit.key_revision, limit.revision, now.saturating_mul(1000), now];
+        if tx.connection.prepare_cached(renew)?.execute(state)? > 0 {
+            tx.connection
+                .prepare_cached(include_str!("../sql/moving/raise_last_lane.sql"))?
+                .execute([&limit.job_type])?;
+            return Ok(());
+        }
+    }
+    tx.connection.prepare_cached(include_str!("../sql/limits/delete_lane.sql"))?.execute([id])?;
+    Ok(())
 }
 
 fn ids_of(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<JobId>> {

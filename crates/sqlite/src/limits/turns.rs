@@ -68,6 +68,8 @@ struct Lane {
     closed: Option<Option<Closed>>,
     has_served: bool,
     is_changed: bool,
+    /// Whether its key is one from before a change of the rule. Then it gives nothing until its jobs are sorted.
+    is_stale: bool,
 }
 
 /// The first job of a lane.
@@ -175,6 +177,10 @@ impl Turns {
     /// Writes the turns, and which lanes are closed.
     pub(crate) fn save(&mut self, connection: &Connection, bounds: &mut ClaimBounds) -> rusqlite::Result<()> {
         for lane in &mut self.lanes {
+            if lane.is_stale {
+                connection.prepare_cached(include_str!("../sql/limits/unsettle_lane.sql"))?.execute([lane.id])?;
+                continue;
+            }
             if lane.closed.is_none() && lane.has_served {
                 lane.closed = bounds.closing_of(connection, &self.limit, &lane.key)?.map(Some);
             }
@@ -196,14 +202,22 @@ impl Turns {
                 return Ok(());
             }
             let mut statement = connection.prepare_cached(include_str!("../sql/limits/select_open_lanes.sql"))?;
-            let mut rows =
-                statement.query(params![self.limit.job_type, &*self.queue, PAGE as i64, self.lanes.len() as i64])?;
+            let mut rows = statement.query(params![
+                self.limit.job_type,
+                &*self.queue,
+                PAGE as i64,
+                self.lanes.len() as i64,
+                self.limit.key_revision,
+                self.limit.revision
+            ])?;
             let mut count = 0;
             while let Some(row) = rows.next()? {
                 let lane = Lane::read_from(row)?;
                 let place = lane.place(self.lanes.len());
+                if !lane.is_stale {
+                    self.order.insert(place.clone());
+                }
                 self.lanes.push(lane);
-                self.order.insert(place.clone());
                 self.read_to = Some(place);
                 count += 1;
             }
@@ -214,7 +228,8 @@ impl Turns {
 
     /// Whether lanes that this claim did not visit may give something.
     pub(crate) fn is_cut_short(&self) -> bool {
-        self.has_more && self.lanes.len() >= LANES_MAX && self.order.is_empty()
+        let is_full = self.has_more && self.lanes.len() >= LANES_MAX && self.order.is_empty();
+        is_full || self.lanes.iter().any(|lane| lane.is_stale)
     }
 }
 
@@ -231,6 +246,7 @@ impl Lane {
             closed: None,
             has_served: false,
             is_changed: false,
+            is_stale: row.get(5)?,
         })
     }
 

@@ -73,10 +73,8 @@ fn remove_idle(tx: &mut WriteTx<'_, '_>, rows_max: u32) -> Result<bool, Fault> {
         .collect::<Result<_, _>>()?;
     for (id, is_open) in &lanes {
         let has_jobs = || -> rusqlite::Result<bool> {
-            let waiting = include_str!("../sql/limits/select_waiting_in_lane.sql");
-            let running = include_str!("../sql/limits/is_lane_running.sql");
-            Ok(tx.connection.prepare_cached(waiting)?.exists([*id, 1])?
-                || tx.connection.prepare_cached(running)?.exists([*id])?)
+            let live = include_str!("../sql/limits/select_live_in_lane.sql");
+            tx.connection.prepare_cached(live)?.exists([*id, 1])
         };
         if *is_open && !has_jobs()? {
             tx.connection.prepare_cached(include_str!("../sql/limits/delete_lane.sql"))?.execute([id])?;

@@ -1,4 +1,5 @@
 pub mod limit_concurrency;
+pub mod limit_key_changes;
 pub mod limit_keys;
 pub mod limit_lanes;
 pub mod limit_random;

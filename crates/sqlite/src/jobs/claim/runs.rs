@@ -290,7 +290,7 @@ impl Merge<'_, '_, '_, '_> {
 
     fn finish(mut self) -> rusqlite::Result<Candidates> {
         if let Some(limits) = &mut self.limits
-            && limits.turns.iter().any(Turns::is_cut_short)
+            && (limits.bounds.is_unsorted() || limits.turns.iter().any(Turns::is_cut_short))
         {
             self.chosen.cut_short();
         }

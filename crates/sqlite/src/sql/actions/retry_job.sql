@@ -16,6 +16,8 @@ SET status = ?3,
     deferral_count = 0,
     expires_at = CASE WHEN expires_at > ?2 THEN expires_at END,
     deadline_at = CASE WHEN deadline_at > ?2 THEN deadline_at END,
-    overdue_seen_at = NULL
+    overdue_seen_at = NULL,
+    -- Its lane may be gone.
+    lane = (SELECT own.id FROM job_lanes AS own WHERE own.id = job_queue.lane)
 WHERE id = ?1
   AND status IN ('retrying', 'completed', 'cancelled', 'dead_letter')

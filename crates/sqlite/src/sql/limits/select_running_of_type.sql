@@ -3,4 +3,3 @@ SELECT id
 FROM job_queue INDEXED BY job_queue_running
 WHERE status = 'running'
   AND job_type = ?1
-  AND lane IS NULL
