@@ -22,11 +22,18 @@ held AS MATERIALIZED (
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS x
 ),
-settled AS MATERIALIZED (
-    SELECT k.key_id
+-- Joins of sets: a count for each key would read all of what is held for each of them.
+unsettled AS MATERIALIZED (
+    SELECT x.key_id
     FROM key AS k
-    WHERE (SELECT count(*) FROM longshore.lane AS l WHERE l.key_id = k.key_id)
-        = (SELECT count(*) FROM held AS h WHERE h.key_id = k.key_id)
+    CROSS JOIN LATERAL (
+        SELECT l.lane, l.key_id
+        FROM longshore.lane AS l
+        WHERE l.key_id = k.key_id
+        ORDER BY l.key_id, l.queue
+        OFFSET 0
+    ) AS x
+    WHERE x.lane NOT IN (SELECT h.lane FROM held AS h)
 ),
 opened AS (
     UPDATE longshore.lane
@@ -34,4 +41,4 @@ opened AS (
     WHERE lane = ANY (ARRAY(SELECT h.lane FROM held AS h WHERE h.is_full))
 )
 DELETE FROM longshore.freed
-WHERE ctid = ANY (ARRAY(SELECT n.place FROM note AS n WHERE n.key_id IN (SELECT s.key_id FROM settled AS s)))
+WHERE ctid = ANY (ARRAY(SELECT n.place FROM note AS n WHERE n.key_id NOT IN (SELECT u.key_id FROM unsettled AS u)))
