@@ -75,6 +75,26 @@ async fn a_page_looks_at_as_many_jobs_as_it_may_and_says_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn few_pending_jobs_are_found_behind_many_newer_ones_in_other_states() {
+    let database = Database::new();
+    let ready = database.enqueue(job().queue("quiet")).await;
+    let scheduled = database.enqueue(job().queue("quiet").delay(Duration::from_secs(3600))).await;
+    for _ in 0..20 {
+        bury(&database).await;
+    }
+
+    let found = async |filter: Filter| {
+        let request = JobPageRequest { selection: filter.into(), after: None, limit: 5, looked_max: Some(4) };
+        let page = database.store.jobs(request).await.unwrap();
+        (page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), page.next)
+    };
+
+    assert_eq!(found(Filter::all().statuses([Status::Pending])).await, (vec![scheduled, ready], None));
+    let quiet = Filter::all().statuses([Status::Pending]).queues(["quiet"]);
+    assert_eq!(found(quiet).await, (vec![scheduled, ready], None));
+}
+
+#[tokio::test]
 async fn a_selection_holds_all_of_its_conditions() {
     let database = Database::new();
     let dead = bury(&database).await;

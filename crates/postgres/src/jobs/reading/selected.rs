@@ -37,8 +37,8 @@ pub(crate) struct Walk<'a> {
 struct Source {
     newest: &'static Sql,
     oldest: &'static Sql,
-    /// Where a look at so many jobs ends. None if an index knows every condition.
-    end: Option<&'static Sql>,
+    /// Where a look at so many jobs begins and ends, and how many there are. None if an index knows every condition.
+    span: Option<&'static Sql>,
 }
 
 /// A statement without its order, in both orders.
@@ -52,9 +52,14 @@ macro_rules! source {
         const NEWEST: &Sql =
             &Sql::new(concat!($name, ", newest"), text!("  AND id < $1\n  AND id >= $6\nORDER BY id DESC\nLIMIT $2\n"));
         const OLDEST: &Sql = &Sql::new(concat!($name, ", oldest"), text!("  AND id > $1\nORDER BY id\nLIMIT $2\n"));
-        const END: &Sql =
-            &Sql::new(concat!($name, ", end"), text!("  AND id < $1\nORDER BY id DESC\nLIMIT 1 OFFSET $2 - 1\n"));
-        Source { newest: NEWEST, oldest: OLDEST, end: Some(END) }
+        const SPAN: &Sql = &Sql::new(
+            concat!($name, ", span"),
+            concat!(
+                "SELECT max(id), min(id), count(*) FROM (\n",
+                text!("  AND id < $1\nORDER BY id DESC\nLIMIT $2\n) AS looked\n")
+            ),
+        );
+        Source { newest: NEWEST, oldest: OLDEST, span: Some(SPAN) }
     }};
 }
 
@@ -72,8 +77,9 @@ impl<'a> Walk<'a> {
     /// looked at before.
     pub(crate) async fn bound(&mut self, session: &Session, looked_max: u32) -> Result<Option<JobId>, Error> {
         let rows = i64::from(looked_max.max(1));
-        let mut end: Option<i64> = None;
-        for statement in self.sources.iter().filter_map(|source| source.end) {
+        let (mut newest, mut end): (Option<i64>, Option<i64>) = (None, None);
+        let spans: Vec<&Sql> = self.sources.iter().filter_map(|source| source.span).collect();
+        for statement in &spans {
             // The conditions of the filter are left out: also a job that it does not mean is looked at.
             let parameters: [Parameter<'_>; 5] = [
                 (&self.place, Type::INT8),
@@ -82,9 +88,17 @@ impl<'a> Walk<'a> {
                 (&None::<Vec<&str>>, Type::TEXT_ARRAY),
                 (&None::<Vec<&str>>, Type::TEXT_ARRAY),
             ];
-            if let Some(row) = session.query_opt(statement, &parameters).await? {
-                end = end.max(Some(row.try_get(0)?));
+            let Some(row) = session.query_opt(statement, &parameters).await? else { continue };
+            newest = newest.max(row.try_get(0)?);
+            if row.try_get::<_, i64>(2)? == rows {
+                end = end.max(row.try_get(1)?);
             }
+        }
+        // In front of its newest job a table may have many in other states, which need not be passed again.
+        if let Some(newest) = newest
+            && spans.len() == self.sources.len()
+        {
+            self.place = self.place.min(newest.saturating_add(1));
         }
         self.end = end.unwrap_or(i64::MIN);
         Ok(end.map(JobId))
@@ -169,7 +183,7 @@ fn is_empty(filter: &Filter) -> bool {
 
 fn sources_of(status: Status) -> Vec<Source> {
     let ready =
-        Source { newest: sql!("reading/newest_ids_of_ready"), oldest: sql!("reading/oldest_ids_of_ready"), end: None };
+        Source { newest: sql!("reading/newest_ids_of_ready"), oldest: sql!("reading/oldest_ids_of_ready"), span: None };
     match status {
         Status::Pending => vec![ready, source!("reading/ids_of_delayed")],
         Status::Retrying => vec![source!("reading/ids_of_retrying")],

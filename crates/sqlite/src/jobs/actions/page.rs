@@ -10,6 +10,8 @@ use crate::jobs::job_row;
 const PAGE_MAX: u32 = 1000;
 /// The most jobs with a status whose index has another order than that of their ids, so that all of them are read.
 const UNORDERED_MAX: u32 = 50_000;
+/// The same for pending jobs, each of whose rows is read. The newest of more of them are found from the newest job on.
+const UNORDERED_PENDING_MAX: u32 = 5_000;
 
 /// A page, newest first.
 pub(crate) fn page(connection: &Connection, request: &JobPageRequest) -> rusqlite::Result<JobPage> {
@@ -96,17 +98,19 @@ impl Look<'_> {
 
     /// The ids of all jobs with a status, if an index has them and they are few.
     fn unordered(&self, status: Status) -> rusqlite::Result<Option<Vec<i64>>> {
-        let sql = match status {
-            Status::Running => include_str!("../../sql/actions/select_some_running_ids.sql"),
-            Status::Blocked => include_str!("../../sql/actions/select_some_blocked_ids.sql"),
+        let (sql, most) = match status {
+            Status::Pending => (include_str!("../../sql/actions/select_some_pending_ids.sql"), UNORDERED_PENDING_MAX),
+            Status::Running => (include_str!("../../sql/actions/select_some_running_ids.sql"), UNORDERED_MAX),
+            Status::Blocked => (include_str!("../../sql/actions/select_some_blocked_ids.sql"), UNORDERED_MAX),
             _ => return Ok(None),
         };
-        let ids: Vec<i64> = self
+        let read: Vec<(i64, bool)> = self
             .connection
             .prepare_cached(sql)?
-            .query_map([UNORDERED_MAX + 1], |row| row.get(0))?
+            .query_map([most + 1], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        Ok(Some(ids).filter(|ids| ids.len() <= UNORDERED_MAX as usize))
+        let are_few = read.len() <= most as usize;
+        Ok(are_few.then(|| read.into_iter().filter_map(|(id, is_meant)| is_meant.then_some(id)).collect()))
     }
 
     fn down_to(&self, conditions: &Conditions, end: i64) -> rusqlite::Result<Vec<Job>> {
