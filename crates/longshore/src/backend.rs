@@ -23,7 +23,7 @@ pub use longshore_core::{
     Selection, ServerHealth, SessionLost, SettleSchedules, SettledSchedules, SettledTick, StartedAttempt, Stats,
     StepName, Store, StoreFuture, StoredPiece, StuckCause, StuckJob, Suspects, SystemClock, TickPlan, TickRetention,
     TickRun, TicksOfRecord, TimeBounds, TokenHash, TokenRecord, Tokens, TypeBacklog, TypeSettings, UnknownDeedAction,
-    ValidJob, ValidJobStream, ValidWorkflow, ValidWorkflowJob, Via, WaitingFacts, Wakeups, WorkerFacts, WorkerRecord,
-    WorkerSession, WorkflowBatch, WorkflowCheck, WorkflowJob, WorkflowStream, Workflows, WriteReading, decide,
-    is_want_of_files, next_of,
+    ValidJob, ValidJobStream, ValidWorkflow, ValidWorkflowJob, Via, WaitingFacts, WaitingTick, Wakeups, WorkerFacts,
+    WorkerRecord, WorkerSession, WorkflowBatch, WorkflowCheck, WorkflowJob, WorkflowStream, Workflows, WriteReading,
+    decide, is_want_of_files, next_of,
 };

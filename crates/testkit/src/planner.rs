@@ -1,6 +1,6 @@
 use longshore_core::{
     DueSchedule, JobData, Limits, Missed, NewJob, Overlap, PlanTicks, PlannedTick, ScheduleDefinition, TickKind,
-    TickOutcome, TickPlan, TickRun, Timestamp, Timing, ValidJob,
+    TickOutcome, TickPlan, TickRun, Timestamp, Timing, ValidJob, WaitingTick,
 };
 
 /// A simple planner for tests of stores: only [`Timing::Every`], no jitter, and of what was missed only the latest.
@@ -49,7 +49,9 @@ impl PlanTicks for EveryPlanner {
         };
         let mut is_open = open_job.is_some();
         if !is_open && !plan.waiting.is_empty() {
-            plan.ticks.push(self.run(definition, plan.waiting.remove(0)));
+            let WaitingTick { due_at, since, is_after_gap } = plan.waiting.remove(0);
+            let why = format!("it waited since {since}, after a gap: {is_after_gap}");
+            plan.ticks.push(PlannedTick { why, ..self.run(definition, due_at) });
             is_open = true;
         }
         let last_before_pause = paused.as_ref().map_or(now, |(since, _)| Timestamp::from_ms(since.as_ms() - 1));
@@ -92,7 +94,10 @@ impl EveryPlanner {
             Overlap::After if is_open && plan.waiting.len() >= 2 => {
                 plan.ticks.push(tick(due_at, TickOutcome::SkippedOverlap, "enough wait"));
             }
-            Overlap::After if is_open => plan.waiting.push(due_at),
+            Overlap::After if is_open => {
+                let since = plan.settled_until;
+                plan.waiting.push(WaitingTick { due_at, since, is_after_gap: since > due_at });
+            }
             Overlap::Replace if is_open => {
                 plan.cancel_open_job = true;
                 plan.ticks.push(self.run(definition, due_at));

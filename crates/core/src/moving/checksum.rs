@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Attempt, BatchCounts, BatchRecord, FailureType, Job, JobData, LimitRule, LogEntry, MinuteStats, MovedDependency,
     MovedJob, MovedLimit, MovedLimitKey, MovedMember, MovedSettings, MovedSignal, MovedTarget, MovedToken,
-    SavedCheckpoint, ScheduleRow, Status, Tick, Timestamp, TypeSettings, WorkerId,
+    SavedCheckpoint, ScheduleRow, Status, Tick, Timestamp, TypeSettings, WaitingTick, WorkerId,
 };
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
@@ -177,7 +177,11 @@ impl Checksum {
         }
         self.text(pause_reason.as_deref());
         self.number(waiting.len() as i64);
-        waiting.iter().for_each(|at| self.instant(Some(*at)));
+        for WaitingTick { due_at, since, is_after_gap } in waiting {
+            self.instant(Some(*due_at));
+            self.instant(Some(*since));
+            self.number(i64::from(*is_after_gap));
+        }
         self.optional(last_job_id.map(|id| id.0));
     }
 

@@ -30,9 +30,20 @@ pub struct DueSchedule {
     pub paused: Option<(Timestamp, String)>,
     /// Ticks that will make a job, one after another, each when the job before it has ended. Oldest first, at most
     /// [`ScheduleDefinition::CATCH_UP_MAX`].
-    pub waiting: Vec<Timestamp>,
+    pub waiting: Vec<WaitingTick>,
     /// The job of the last tick, if it has not ended.
     pub open_job: Option<JobId>,
+}
+
+/// A tick that makes its job when the job before it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingTick {
+    /// When it is due, without jitter.
+    pub due_at: Timestamp,
+    /// Since when it waits: when a plan first had it.
+    pub since: Timestamp,
+    /// Whether that was so late that the tick may have run before, in a newer state of the database.
+    pub is_after_gap: bool,
 }
 
 /// A decision about a schedule.
@@ -44,7 +55,7 @@ pub struct TickPlan {
     pub settled_until: Timestamp,
     /// The ticks that wait for the end of the open job. As long as there is one, the store asks again when that job has
     /// ended, not only at `next_due_at`.
-    pub waiting: Vec<Timestamp>,
+    pub waiting: Vec<WaitingTick>,
     /// When to ask again; none if there will be no tick.
     pub next_due_at: Option<Timestamp>,
     /// The open job is to be cancelled, or asked to stop if it runs.

@@ -1,8 +1,10 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     DueSchedule, JobId, PlanTicks, PlannedTick, ScheduleChange, ScheduleDefinition, ScheduleSource, TickKind,
-    TickOutcome, TickPlan, Timestamp,
+    TickOutcome, TickPlan, Timestamp, WaitingTick,
 };
 
 /// What a database keeps of a schedule beside its ticks, and how each call changes it: the same in every backend.
@@ -29,7 +31,7 @@ pub struct ScheduleRow {
     /// Why an operator has paused it; none if the definition itself says that it is paused.
     pub pause_reason: Option<String>,
     /// The ticks that wait for the end of the last job, oldest first.
-    pub waiting: Vec<Timestamp>,
+    pub waiting: Vec<WaitingTick>,
     /// The job of the last tick that made one.
     pub last_job_id: Option<JobId>,
 }
@@ -178,14 +180,14 @@ impl ScheduleRow {
 
     /// The waiting ticks as one text; none if there is none.
     pub fn waiting_text(&self) -> Option<String> {
-        let waiting: Vec<i64> = self.waiting.iter().map(|at| at.as_ms()).collect();
+        let waiting: Vec<KeptTick> = self.waiting.iter().map(KeptTick::of).collect();
         (!waiting.is_empty()).then(|| serde_json::to_string(&waiting).expect("numbers are JSON"))
     }
 
     /// The reverse of [`ScheduleRow::waiting_text`]; nothing for another text.
-    pub fn waiting_from(text: &str) -> Vec<Timestamp> {
-        let waiting: Vec<i64> = serde_json::from_str(text).unwrap_or_default();
-        waiting.into_iter().map(Timestamp::from_ms).collect()
+    pub fn waiting_from(text: &str) -> Vec<WaitingTick> {
+        let waiting: Vec<KeptTick> = serde_json::from_str(text).unwrap_or_default();
+        waiting.into_iter().map(KeptTick::tick).collect()
     }
 
     /// What the planner needs to know.
@@ -214,6 +216,30 @@ impl ScheduleRow {
     }
 }
 
+/// A waiting tick in the text of its database.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum KeptTick {
+    /// When it is due, since when it waits, and whether it is after a gap.
+    Whole(i64, i64, bool),
+    /// Only when it is due, as earlier builds have written it.
+    DueAlone(i64),
+}
+
+impl KeptTick {
+    fn of(tick: &WaitingTick) -> Self {
+        Self::Whole(tick.due_at.as_ms(), tick.since.as_ms(), tick.is_after_gap)
+    }
+
+    fn tick(self) -> WaitingTick {
+        let (due_at, since, is_after_gap) = match self {
+            Self::Whole(due_at, since, is_after_gap) => (due_at, since, is_after_gap),
+            Self::DueAlone(due_at) => (due_at, due_at, false),
+        };
+        WaitingTick { due_at: Timestamp::from_ms(due_at), since: Timestamp::from_ms(since), is_after_gap }
+    }
+}
+
 impl TickPlan {
     /// The plan in this manner.
     #[must_use]
@@ -221,8 +247,8 @@ impl TickPlan {
         if settling == Settling::Planned {
             return self;
         }
-        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|due_at| PlannedTick {
-            due_at,
+        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|tick| PlannedTick {
+            due_at: tick.due_at,
             until_at: None,
             ticks: 1,
             kind: TickKind::Scheduled,
@@ -265,4 +291,23 @@ pub(crate) fn kept(text: &str) -> String {
 
 fn written(definition: &ScheduleDefinition) -> String {
     serde_json::to_string(definition).expect("a definition has only text keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_ticks_are_read_as_they_were_written() {
+        let at = Timestamp::from_ms;
+        let waiting = [
+            WaitingTick { due_at: at(60_000), since: at(95_000), is_after_gap: true },
+            WaitingTick { due_at: at(120_000), since: at(120_000), is_after_gap: false },
+        ];
+        let text = serde_json::to_string(&waiting.each_ref().map(KeptTick::of)).unwrap();
+        assert_eq!(text, "[[60000,95000,true],[120000,120000,false]]");
+        assert_eq!(ScheduleRow::waiting_from(&text), waiting);
+        assert_eq!(ScheduleRow::waiting_from("[120000]"), waiting[1..]);
+        assert!(ScheduleRow::waiting_from("[[1]]").is_empty());
+    }
 }

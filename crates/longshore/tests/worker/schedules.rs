@@ -176,6 +176,26 @@ async fn a_late_run_after_a_gap_is_logged_with_what_may_have_happened() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_tick_after_a_gap_says_what_may_have_happened_also_if_it_waited_for_a_job() {
+    let bench = Bench::new();
+    let schedule = Schedule::every("caught_up", 2 * MINUTE).overlap(Overlap::Skip).missed(Missed::All);
+    bench.queue.schedules().add(&schedule.enqueue(&Step { number: 1 })).await.unwrap();
+    tokio::time::sleep(20 * MINUTE).await;
+    let began = bench.clock.now();
+    let (worker, _seen) = seeing(&bench, bench.worker());
+    let running = Running::spawn(worker);
+    tokio::time::sleep(MINUTE).await;
+    running.stop().await;
+    let mut after_gap = ticks(&bench, "caught_up").await;
+    after_gap.retain(|tick| tick.due_at < began.before(SECOND));
+    assert!(after_gap.len() >= 9, "{after_gap:?}");
+    for tick in after_gap {
+        assert!(tick.job_id.is_some(), "{tick:?}");
+        assert!(tick.why.ends_with("restored from an older copy, and then it may have run before"), "{}", tick.why);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drain_settles_what_is_due_and_waits_for_no_later_tick() {
     let bench = Bench::new();
     bench.queue.schedules().add(&minutely()).await.unwrap();

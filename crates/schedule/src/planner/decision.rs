@@ -2,19 +2,22 @@ use std::time::Duration;
 
 use longshore_core::{
     DueSchedule, Limits, Missed, Overlap, PlannedTick, ScheduleDefinition, TickKind, TickOutcome, TickPlan, Timestamp,
+    WaitingTick,
 };
 
 use super::{jitter, job_of, settled_at};
 use crate::Ticks;
 use crate::words;
 
-/// A schedule that was not settled for longer is told about, unless `late_after` is even longer.
-const GAP: Duration = Duration::from_secs(300);
+/// A tick that is settled later than `late_after` is after a gap, but not before this: a busy database is no gap.
+const GAP_MIN: Duration = Duration::from_secs(10);
 /// A paused schedule writes one row for all ticks of this span at most.
 const PAUSED_MAX: Duration = Duration::from_secs(60);
 /// How many changes of the clock one plan tells about.
 const LOST_MAX: usize = 100;
 const MILLISECOND: Duration = Duration::from_millis(1);
+/// A tick that is settled sooner is on time.
+const LATE_MIN: Duration = Duration::from_secs(1);
 
 /// One decision about a schedule, while it is made.
 pub(crate) struct Decision<'a> {
@@ -25,7 +28,7 @@ pub(crate) struct Decision<'a> {
     /// Ticks after the settled ones and until this instant are decided.
     until: Timestamp,
     rows: Vec<PlannedTick>,
-    waiting: Vec<Timestamp>,
+    waiting: Vec<WaitingTick>,
     /// Whether a job that is open now, or is made by this plan, has not ended.
     has_open_job: bool,
     cancel_open_job: bool,
@@ -44,8 +47,9 @@ impl<'a> Decision<'a> {
             _ => now,
         };
         let oldest = ticks.next_after(from).filter(|oldest| *oldest <= until);
-        let gap_min = GAP.max(Duration::from_millis(definition.late_after_ms));
-        let gap = oldest.filter(|oldest| now.since(*oldest) > gap_min && schedule.paused.is_none());
+        let gap_min = GAP_MIN.max(Duration::from_millis(definition.late_after_ms));
+        let is_too_late = |tick: &Timestamp| now.since(tick.after(jitter(definition, ticks, *tick))) > gap_min;
+        let gap = oldest.filter(|oldest| schedule.paused.is_none() && is_too_late(oldest));
         Self {
             schedule,
             definition,
@@ -107,8 +111,8 @@ impl<'a> Decision<'a> {
 
     fn decide_paused(&mut self, since: Timestamp, reason: &str) {
         let why = format!("paused since {}: {reason}", words::instant(since));
-        for tick in std::mem::take(&mut self.waiting) {
-            self.push_run(tick.before(MILLISECOND), tick, 1, TickOutcome::SkippedPaused, &why);
+        for WaitingTick { due_at, .. } in std::mem::take(&mut self.waiting) {
+            self.push_run(due_at.before(MILLISECOND), due_at, 1, TickOutcome::SkippedPaused, &why);
         }
         let from = self.schedule.settled_until;
         let paused_from = since.before(MILLISECOND).clamp(from, self.until);
@@ -137,13 +141,17 @@ impl<'a> Decision<'a> {
 
     /// The ticks that waited for the open job. One of them goes on when it has ended.
     fn decide_waiting(&mut self, oldest: Timestamp) {
-        for tick in std::mem::take(&mut self.waiting) {
-            if tick <= oldest {
-                let why = "waited for the job before it for longer than catch_up";
-                self.push_run(tick.before(MILLISECOND), tick, 1, TickOutcome::Missed, why);
+        for mut tick in std::mem::take(&mut self.waiting) {
+            // In a newer state of the database its job may have been made, too.
+            tick.is_after_gap |= self.gap.is_some();
+            let WaitingTick { due_at, since, is_after_gap } = tick;
+            let waited = format!("waited {} for the job before it to end", words::span(self.now.since(since)));
+            if due_at <= oldest {
+                let catch_up = words::span(Duration::from_millis(self.definition.catch_up_ms));
+                let why = format!("older than catch_up = {catch_up}; {waited}{}", gap_words(is_after_gap));
+                self.push_run(due_at.before(MILLISECOND), due_at, 1, TickOutcome::Missed, &why);
             } else if !self.has_open_job || self.definition.overlap == Overlap::Allow {
-                let waited = words::span(self.now.since(tick));
-                self.push_job(tick, format!("waited {waited} for the job before it to end"));
+                self.push_job(due_at, waited + &self.before_waiting(&tick));
             } else {
                 self.waiting.push(tick);
             }
@@ -193,7 +201,8 @@ impl<'a> Decision<'a> {
             Overlap::Skip | Overlap::Allow => is_caught_up,
         };
         if may_wait && self.waiting.len() < ScheduleDefinition::CATCH_UP_MAX as usize {
-            self.waiting.push(tick);
+            let is_after_gap = self.is_after_gap(tick);
+            self.waiting.push(WaitingTick { due_at: tick, since: self.now, is_after_gap });
             return;
         }
         let why = match (self.schedule.open_job, self.waiting.len()) {
@@ -202,13 +211,14 @@ impl<'a> Decision<'a> {
             (_, 1) => "an earlier tick already waits for the job before it".to_owned(),
             (_, waiting) => format!("{waiting} earlier ticks already wait for the jobs before them"),
         };
+        let why = why + gap_words(self.is_after_gap(tick));
         self.push_run(tick.before(MILLISECOND), tick, 1, TickOutcome::SkippedOverlap, &why);
     }
 
     fn replace(&mut self, tick: Timestamp) {
-        for waiting in std::mem::take(&mut self.waiting) {
+        for WaitingTick { due_at, .. } in std::mem::take(&mut self.waiting) {
             let why = "a later tick replaced it while it waited";
-            self.push_run(waiting.before(MILLISECOND), waiting, 1, TickOutcome::Coalesced, why);
+            self.push_run(due_at.before(MILLISECOND), due_at, 1, TickOutcome::Coalesced, why);
         }
         self.cancel_open_job = self.schedule.open_job.is_some();
         let of_time = self.of_time(tick);
@@ -254,21 +264,38 @@ impl<'a> Decision<'a> {
         self.lateness(tick) > Duration::from_millis(self.definition.late_after_ms)
     }
 
+    fn is_after_gap(&self, tick: Timestamp) -> bool {
+        self.gap.is_some() && self.lateness(tick) >= LATE_MIN
+    }
+
     fn of_time(&self, tick: Timestamp) -> String {
-        let lateness = self.lateness(tick);
-        if lateness < Duration::from_secs(1) {
+        if self.lateness(tick) < LATE_MIN {
             return "on time".to_owned();
         }
-        let again = if self.gap.is_some() { ", and then it may have run before" } else { "" };
-        format!("{} after it was due{}{again}", words::span(lateness), self.gap_words())
+        self.late_words(tick, self.gap.is_some())
+    }
+
+    /// That the tick was late before it waited, if it was.
+    fn before_waiting(&self, tick: &WaitingTick) -> String {
+        let waited = self.now.since(tick.since);
+        if !tick.is_after_gap && self.lateness(tick.due_at) < waited + LATE_MIN {
+            return String::new();
+        }
+        format!(", {}", self.late_words(tick.due_at, tick.is_after_gap))
+    }
+
+    fn late_words(&self, tick: Timestamp, is_after_gap: bool) -> String {
+        let again = if is_after_gap { ", and then it may have run before" } else { "" };
+        format!("{} after it was due{}{again}", words::span(self.lateness(tick)), gap_words(is_after_gap))
     }
 
     fn gap_words(&self) -> &'static str {
-        match self.gap {
-            Some(_) => "; no scheduler ran, or the database was restored from an older copy",
-            None => "",
-        }
+        gap_words(self.gap.is_some())
     }
+}
+
+const fn gap_words(is_after_gap: bool) -> &'static str {
+    if is_after_gap { "; no scheduler ran, or the database was restored from an older copy" } else { "" }
 }
 
 /// While a schedule is paused, nothing is to be done in time. So the longer the pause, the more ticks are one row.

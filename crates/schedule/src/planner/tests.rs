@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use longshore_core::{JobId, Missed, Overlap, ScheduledJob};
+use longshore_core::{JobId, Missed, Overlap, ScheduledJob, WaitingTick};
 
 use super::*;
 
@@ -20,6 +20,15 @@ const fn at(seconds: i64) -> Timestamp {
 
 fn plan(schedule: &DueSchedule, now: Timestamp) -> TickPlan {
     TickPlanner::new().plan(schedule, now)
+}
+
+/// A tick that waits since it was due.
+const fn waits(due_at: Timestamp) -> WaitingTick {
+    WaitingTick { due_at, since: due_at, is_after_gap: false }
+}
+
+fn waiting(plan: &TickPlan) -> Vec<Timestamp> {
+    plan.waiting.iter().map(|tick| tick.due_at).collect()
 }
 
 /// Seconds, number of ticks and outcome of each row.
@@ -128,7 +137,7 @@ fn a_late_run_after_a_gap_says_that_it_may_have_run_before() {
 
 #[test]
 fn overlap_decides_while_the_last_job_has_not_ended() {
-    for (overlap, expected, waiting, cancels) in [
+    for (overlap, expected, waits, cancels) in [
         (Overlap::Allow, vec![(60, 1, Enqueued)], vec![], false),
         (Overlap::Skip, vec![(60, 1, SkippedOverlap)], vec![], false),
         (Overlap::After, vec![], vec![at(60)], false),
@@ -137,7 +146,7 @@ fn overlap_decides_while_the_last_job_has_not_ended() {
         let definition = ScheduleDefinition { overlap, ..definition(MINUTE) };
         let schedule = DueSchedule { open_job: Some(JobId(7)), ..due(definition, at(0)) };
         let plan = plan(&schedule, at(60));
-        assert_eq!((rows(&plan), &plan.waiting, plan.cancel_open_job), (expected, &waiting, cancels), "{overlap:?}");
+        assert_eq!((rows(&plan), waiting(&plan), plan.cancel_open_job), (expected, waits, cancels), "{overlap:?}");
         assert_eq!(plan.settled_until, at(60));
     }
 }
@@ -145,12 +154,12 @@ fn overlap_decides_while_the_last_job_has_not_ended() {
 #[test]
 fn one_tick_waits_for_the_job_before_it_and_runs_when_it_has_ended() {
     let definition = ScheduleDefinition { overlap: Overlap::After, ..definition(MINUTE) };
-    let waiting = DueSchedule { waiting: vec![at(60)], open_job: Some(JobId(7)), ..due(definition, at(60)) };
-    let second = plan(&waiting, at(120));
-    assert_eq!((rows(&second), second.waiting), (vec![(120, 1, SkippedOverlap)], vec![at(60)]));
-    let ended = DueSchedule { open_job: None, ..waiting };
+    let blocked = DueSchedule { waiting: vec![waits(at(60))], open_job: Some(JobId(7)), ..due(definition, at(60)) };
+    let second = plan(&blocked, at(120));
+    assert_eq!((rows(&second), waiting(&second)), (vec![(120, 1, SkippedOverlap)], vec![at(60)]));
+    let ended = DueSchedule { open_job: None, ..blocked };
     let after = plan(&ended, at(95));
-    assert_eq!((rows(&after), after.waiting), (vec![(60, 1, Enqueued)], vec![]));
+    assert_eq!((rows(&after), waiting(&after)), (vec![(60, 1, Enqueued)], vec![]));
     assert_eq!(after.ticks[0].why, "waited 35s for the job before it to end");
     assert_eq!(after.next_due_at, Some(at(120)));
 }
@@ -160,7 +169,7 @@ fn ticks_that_are_caught_up_without_overlap_run_one_after_another() {
     let definition = ScheduleDefinition { overlap: Overlap::Skip, missed: Missed::All, ..definition(MINUTE) };
     let mut schedule = due(definition, at(0));
     let first = plan(&schedule, at(180));
-    assert_eq!((rows(&first), &first.waiting), (vec![(60, 1, Late)], &vec![at(120), at(180)]));
+    assert_eq!((rows(&first), waiting(&first)), (vec![(60, 1, Late)], vec![at(120), at(180)]));
     (schedule.settled_until, schedule.waiting, schedule.open_job) =
         (first.settled_until, first.waiting, Some(JobId(1)));
     // A tick meanwhile is no longer caught up.
@@ -168,7 +177,79 @@ fn ticks_that_are_caught_up_without_overlap_run_one_after_another() {
     assert_eq!((rows(&meanwhile), meanwhile.waiting.len()), (vec![(240, 1, SkippedOverlap)], 2));
     (schedule.settled_until, schedule.open_job) = (meanwhile.settled_until, None);
     let second = plan(&schedule, at(250));
-    assert_eq!((rows(&second), &second.waiting), (vec![(120, 1, Late)], &vec![at(180)]));
+    assert_eq!((rows(&second), waiting(&second)), (vec![(120, 1, Late)], vec![at(180)]));
+}
+
+const MAY_HAVE_RUN: &str =
+    "; no scheduler ran, or the database was restored from an older copy, and then it may have run before";
+
+#[test]
+fn a_tick_after_a_gap_that_waits_says_later_that_it_may_have_run_before_and_how_long_it_waited() {
+    for overlap in [Overlap::Skip, Overlap::After] {
+        let definition = ScheduleDefinition { overlap, missed: Missed::All, ..definition(2 * MINUTE) };
+        let mut schedule = due(definition, at(0));
+        let first = plan(&schedule, at(1200));
+        assert_eq!(first.ticks[0].why, format!("18m after it was due{MAY_HAVE_RUN}"), "{overlap:?}");
+        assert_eq!(first.waiting.len(), 9);
+        (schedule.settled_until, schedule.waiting) = (first.settled_until, first.waiting);
+        let second = plan(&schedule, at(1204));
+        let why = format!("waited 4s for the job before it to end, 16m 4s after it was due{MAY_HAVE_RUN}");
+        assert_eq!(second.ticks[0].why, why, "{overlap:?}");
+        // The last of them was due at the end of the gap.
+        schedule.waiting = second.waiting.into_iter().skip(7).collect();
+        assert_eq!(plan(&schedule, at(1230)).ticks[0].why, "waited 30s for the job before it to end");
+    }
+}
+
+#[test]
+fn a_tick_that_waited_in_a_copy_that_was_restored_says_that_it_may_have_run_before() {
+    let definition = ScheduleDefinition { overlap: Overlap::After, ..definition(MINUTE) };
+    let mut schedule = DueSchedule { waiting: vec![waits(at(60))], ..due(definition, at(60)) };
+    let why = format!("waited 19m for the job before it to end, 19m after it was due{MAY_HAVE_RUN}");
+    assert_eq!(plan(&schedule, at(1200)).ticks[0].why, why);
+    schedule.open_job = Some(JobId(7));
+    assert!(plan(&schedule, at(1200)).waiting[0].is_after_gap);
+}
+
+#[test]
+fn a_tick_that_was_caught_up_without_a_gap_says_how_late_it_is() {
+    let waiting = vec![WaitingTick { due_at: at(60), since: at(80), is_after_gap: false }];
+    let schedule = DueSchedule { waiting, ..due(definition(MINUTE), at(80)) };
+    assert_eq!(plan(&schedule, at(90)).ticks[0].why, "waited 10s for the job before it to end, 30s after it was due");
+}
+
+#[test]
+fn a_tick_that_waited_until_it_was_too_old_says_how_long_it_waited() {
+    let definition = ScheduleDefinition { catch_up_ms: 3_600_000, overlap: Overlap::Skip, ..definition(MINUTE) };
+    let waiting = vec![WaitingTick { due_at: at(60), since: at(3000), is_after_gap: true }];
+    let schedule = DueSchedule { waiting, open_job: Some(JobId(7)), ..due(definition, at(3660)) };
+    let plan = plan(&schedule, at(3661));
+    assert_eq!(rows(&plan), [(60, 1, MissedTick)]);
+    assert_eq!(
+        plan.ticks[0].why,
+        "older than catch_up = 1h; waited 11m 1s for the job before it to end; no scheduler ran, or the database was restored \
+         from an older copy"
+    );
+}
+
+#[test]
+fn a_gap_is_what_was_settled_later_than_late_after_and_a_jitter_is_none() {
+    let hourly = |late_after_ms, jitter_ms| {
+        let definition = definition(Duration::from_secs(3600));
+        due(ScheduleDefinition { late_after_ms, jitter_ms, ..definition }, at(0))
+    };
+    for (late_after_ms, seconds, is_told) in
+        [(60_000, 60, false), (60_000, 61, true), (1000, 10, false), (1000, 11, true), (900_000, 600, false)]
+    {
+        let plan = plan(&hourly(late_after_ms, 0), at(3600 + seconds));
+        let why = &plan.ticks[0].why;
+        assert_eq!((plan.warning.is_some(), why.ends_with(MAY_HAVE_RUN)), (is_told, is_told), "{seconds}: {why}");
+    }
+    let delayed = hourly(1000, 3_599_000);
+    let settled = TickPlanner::new().next_after(&delayed.definition, at(0)).unwrap();
+    assert!(settled.since(at(3600)) > 10 * Duration::from_secs(1), "the jitter of this tick is long enough to matter");
+    let plan = plan(&delayed, settled);
+    assert_eq!((plan.ticks[0].why.as_str(), plan.warning), ("on time", None));
 }
 
 #[test]
@@ -188,7 +269,7 @@ fn a_pause_skips_ticks_in_runs_and_what_was_due_before_it_was_missed() {
 fn a_tick_that_waited_when_the_schedule_was_paused_is_skipped() {
     let schedule = DueSchedule {
         paused: Some((at(70), "off".to_owned())),
-        waiting: vec![at(60)],
+        waiting: vec![waits(at(60))],
         open_job: Some(JobId(3)),
         ..due(definition(MINUTE), at(60))
     };
@@ -283,9 +364,9 @@ fn however_the_time_is_cut_into_steps_each_tick_is_decided_once() {
 fn a_schedule_that_this_process_does_not_understand_is_left_as_it_is() {
     let timing = Timing::Cron { cron: "0 0 * * *".to_owned(), time_zone: "Mars/Olympus".to_owned() };
     let schedule =
-        DueSchedule { waiting: vec![at(1)], ..due(ScheduleDefinition { timing, ..definition(MINUTE) }, at(0)) };
+        DueSchedule { waiting: vec![waits(at(1))], ..due(ScheduleDefinition { timing, ..definition(MINUTE) }, at(0)) };
     let plan = plan(&schedule, at(100_000));
-    assert_eq!((plan.ticks.len(), plan.settled_until, plan.waiting), (0, at(0), vec![at(1)]));
+    assert_eq!((plan.ticks.len(), plan.settled_until, waiting(&plan)), (0, at(0), vec![at(1)]));
     assert!(plan.next_due_at.unwrap() > at(100_000));
     assert!(plan.warning.unwrap().contains("the time zone \"Mars/Olympus\" is not known"));
 }

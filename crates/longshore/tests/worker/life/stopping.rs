@@ -155,7 +155,7 @@ async fn a_worker_that_ends_before_its_last_outcomes_are_stored_says_so() {
     running.ask_to_stop();
     let ended = running.ended().await;
 
-    assert!(matches!(ended, Err(WorkerError::OutcomesLost)), "{ended:?}");
+    assert!(matches!(&ended, Err(WorkerError::OutcomesLost { jobs }) if *jobs == [id]), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]

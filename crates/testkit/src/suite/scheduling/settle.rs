@@ -153,6 +153,23 @@ pub async fn a_tick_that_waits_makes_its_job_when_the_last_one_has_ended<H: Harn
     assert_eq!(settled.next_due, Some(seconds(60)));
 }
 
+pub async fn it_is_kept_since_when_a_tick_waits_and_whether_a_gap_was_before_it<H: Harness>() {
+    for late in [0, 17] {
+        let world = World::<H>::new();
+        let worker_id = world.worker().await;
+        overlapping(&world, Overlap::After).await;
+        wait_until(&world, next_multiple(world.now(), 60));
+        world.clock.advance(seconds(late));
+        let since = world.now();
+        settle(&world).await;
+        world.clock.advance(seconds(5));
+        let lease = world.claim_one(&worker_id).await;
+        world.complete(&worker_id, &lease).await;
+        let tick = settle(&world).await.ticks.remove(0).tick;
+        assert_eq!(tick.why, format!("it waited since {since}, after a gap: {}", late > 0));
+    }
+}
+
 pub async fn several_ticks_wait_and_run_one_after_another<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
