@@ -50,7 +50,7 @@
   const swap = (text) => {
     const next = new DOMParser().parseFromString(text, "text/html");
     const at = $("tr.at") && $("tr.at").dataset.key;
-    for (const old of all("[data-live]")) {
+    for (const old of all("[data-live], #menu-dead")) {
       const fresh = next.getElementById(old.id);
       if (!fresh || old.isEqualNode(fresh)) continue;
       for (const open of all("details[open][id]", old)) {
@@ -212,5 +212,7 @@
     here.addEventListener("click", () => { zone.value = name; zone.form.requestSubmit(); });
   }
   for (const box of all("[data-follow]")) box.scrollTop = box.scrollHeight;
+  // The list is on the first screen of a phone.
+  if (matchMedia("(max-width: 720px)").matches) for (const fold of all("[data-fold]")) fold.open = false;
   count();
 })();

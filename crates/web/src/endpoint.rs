@@ -20,7 +20,8 @@ use crate::state::{Mounted, WebState};
 pub(crate) struct Endpoint {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
-    pub(crate) scope: Scope,
+    /// None if every known user may.
+    pub(crate) scope: Option<Scope>,
     pub(crate) words: Words,
     handler: MethodRouter<Mounted>,
 }
@@ -53,7 +54,13 @@ impl Endpoint {
         scope: Scope,
         handler: H,
     ) -> Self {
-        Self { method, path, scope, words: Words::default(), handler: on(filter, handler) }
+        Self { method, path, scope: Some(scope), words: Words::default(), handler: on(filter, handler) }
+    }
+
+    /// Open to every known user: it shows nothing of the queue.
+    pub(crate) const fn without_scope(mut self) -> Self {
+        self.scope = None;
+        self
     }
 
     /// What it does, in a sentence.

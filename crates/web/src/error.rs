@@ -137,7 +137,7 @@ impl IntoResponse for ApiError {
                 let scheme = HeaderValue::from_static("Bearer realm=\"longshore\"");
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             }
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            StatusCode::SERVICE_UNAVAILABLE => {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}

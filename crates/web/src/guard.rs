@@ -25,11 +25,12 @@ const ANSWER_MAX: Duration = Duration::from_secs(90);
 
 /// Whatever the path: checks the host name, and adds the headers of every answer.
 pub(crate) async fn receive(State(state): State<WebState>, request: Request, next: Next) -> Response {
+    let is_trusted = headers::is_trusted(request.headers());
     let mut response = match host::check(&state, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
-    headers::add(response.headers_mut());
+    headers::add(response.headers_mut(), is_trusted);
     response
 }
 
@@ -43,7 +44,7 @@ pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response
 
 /// At a route that shows or changes something: checks where the request comes from, whose it is, and whether that user
 /// has the right.
-pub(crate) async fn admit(state: WebState, scope: Scope, request: Request, next: Next) -> Response {
+pub(crate) async fn admit(state: WebState, scope: Option<Scope>, request: Request, next: Next) -> Response {
     match origin::check(&request) {
         Ok(()) => in_time(identity::run(&state, scope, request, next)).await,
         Err(error) => error.into_response(),

@@ -44,6 +44,7 @@ async fn show(State(state): State, query: Query) -> Result<Response, ApiError> {
 }
 
 async fn read(state: &WebState, all: &AllQueues<'_>) -> Result<String, StoreError> {
+    state.shown().check_schema().await?;
     let condition = all.condition().await?;
     let workers = all.workers().await?;
     let (queues, counted) = state.counters().read(all).await?;

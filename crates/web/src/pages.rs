@@ -23,12 +23,13 @@ mod workers;
 
 use axum::Router;
 use axum::extract::{self, Request};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use self::layout::{Page, Section, framed};
+pub(crate) use self::drawing::text::with_code;
+use self::layout::{Page, Section, bare, framed};
 use self::view::View;
 use crate::Access;
 use crate::access::Scope;
@@ -67,7 +68,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         (Endpoint::get("/batches/{id}", Read, batches::show), &["status", "after"]),
         (Endpoint::get("/migrations", Read, migrations::show), &[]),
         (Endpoint::get("/audit", Read, audit::show), &["actor", "action", "after"]),
-        (Endpoint::get("/api", Read, api_page), &[]),
+        (Endpoint::get("/api", Read, api_page).without_scope(), &[]),
         (Endpoint::get("/preferences", Read, preferences::show), &[]),
         (Endpoint::post("/preferences", Read, preferences::save), &[]),
         (log_in::endpoint(), &[]),
@@ -79,6 +80,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 async fn api_page(State(state): State, view: View) -> Markup {
     let content =
         html! { section.panel aria-label="Paths" { div.body.scroll { (crate::api::openapi::readable(&state)) } } };
+    // A menu would lead to pages that this user may not read.
+    if !view.access.may(Scope::Read) {
+        return bare(&view, "API", &content);
+    }
     framed(&view, &Page { title: "API", section: Section::Api, aside: html! {}, content, dead_letters: None })
 }
 
@@ -99,13 +104,17 @@ pub(crate) async fn show_errors(
     let had_notice = is_read && cookies::read(request.headers(), cookies::NOTICE).is_some();
     let (parts, body) = request.into_parts();
     let mut response = next.run(Request::from_parts(parts.clone(), body)).await;
-    let view = View::of_request(&state, &parts, response.extensions_mut().remove::<Access>());
+    let mut view = View::of_request(&state, &parts, response.extensions_mut().remove::<Access>());
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         if error.status() == StatusCode::UNAUTHORIZED && is_read && state.settings().has_log_in() {
             let to = query([("to", Some(wanted.as_str()))]);
             // A log-in that leads to no page is better than an address that is too long for one.
             let to = if check_length(&to).is_ok() { to } else { String::new() };
             return Redirect::to(&view.link(&format!("/login{to}"))).into_response();
+        }
+        // Where the database is the trouble, it would only be waited for again.
+        if view.access.may(Scope::Read) && !error.status().is_server_error() {
+            view = counted(view, &state).await;
         }
         let retry_after = response.headers().get(header::RETRY_AFTER).cloned();
         response = (error.status(), problem::draw(&view, &error)).into_response();
@@ -115,6 +124,13 @@ pub(crate) async fn show_errors(
         response.headers_mut().append(header::SET_COOKIE, cookies::shown(view.base()));
     }
     response
+}
+
+/// The view with the number of its menu, as its own user sees it.
+async fn counted(view: View, state: &WebState) -> View {
+    let mut extensions = Extensions::new();
+    extensions.insert(view.access.clone());
+    view.counted(&Mounted::new(state.clone()).seen_by(&extensions)).await
 }
 
 /// The answer for a path that does not exist: a page for a browser, else the error of the API.

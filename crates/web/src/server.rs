@@ -1,9 +1,12 @@
+mod rest_of_body;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,7 +22,8 @@ use tokio::sync::Semaphore;
 pub struct ServeOptions {
     /// How many connections are open at once. Others wait to be accepted. Default: 1024.
     pub connections_max: usize,
-    /// How long a client may take to send the headers of a request. Default: 10 seconds.
+    /// How long a client may take to send the headers of a request, and how long a connection may be idle: HTTP/1 counts
+    /// from the end of the answer before. Default: 10 seconds.
     pub headers_timeout: Duration,
     /// How long a client may leave data unread. Default: 30 seconds. Only on Linux.
     pub write_timeout: Duration,
@@ -55,6 +59,7 @@ pub(crate) async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    let router = router.layer(from_fn(rest_of_body::read));
     let permits = Arc::new(Semaphore::new(options.connections_max));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();

@@ -14,6 +14,7 @@ mod visible;
 
 pub(crate) use self::jobs::Candidates;
 pub(crate) use self::statistics::AllQueues;
+pub(crate) use self::visible::OTHERS;
 
 use std::fmt;
 use std::sync::Arc;

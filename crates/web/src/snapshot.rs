@@ -21,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(crate) document: String,
     /// The part of it that changes only when a job does, not with the time alone.
     pub(crate) changing: String,
+    /// How many dead letters there are, for the menu of the pages.
+    pub(crate) dead_letters: u64,
 }
 
 #[derive(Serialize)]
@@ -72,10 +74,11 @@ fn drawn(stats: Stats, now: Timestamp) -> Snapshot {
     for (status, count) in stats.queues.iter().flat_map(|queue| &queue.jobs) {
         *jobs.entry(*status).or_default() += count;
     }
+    let dead_letters = jobs[&Status::DeadLetter];
     let told = stats.queues.iter().map(|queue| (&queue.queue, queue.paused_at, &queue.jobs, queue.scheduled));
     let paused: Vec<_> = told.collect();
     let changing = format!("{paused:?}{:?}{:?}", stats.minutes, stats.next_due_at);
     let queues = stats.queues.into_iter().map(|queue| QueueSummary::new(queue, now)).collect();
     let document = Document { now, jobs, queues, next_due_at: stats.next_due_at, minutes: stats.minutes };
-    Snapshot { document: serde_json::to_string(&document).expect("all keys are words"), changing }
+    Snapshot { document: serde_json::to_string(&document).expect("all keys are words"), changing, dead_letters }
 }

@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::Extensions;
@@ -139,6 +140,9 @@ const STREAMS_MAX: usize = 256;
 /// How many claims may wait, so that connections are left for what workers and people have to say.
 const POLLS_MAX: usize = 512;
 
+/// How long a server waits for the numbers from which its counters begin.
+const COUNTING_MAX: Duration = Duration::from_secs(2);
+
 /// A path below the base path, which is empty or has a slash in front. The page at the base path itself has no slash at
 /// its end: there is no route and no cookie for that.
 pub(crate) fn below(base: &str, path: &str) -> String {
@@ -217,6 +221,18 @@ impl WebState {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// Counts from now on what ends. If the database does not answer in time, the first scrape begins instead.
+    pub(crate) async fn begin_counting(&self) {
+        let Ok(all) = self.shown.all_queues("the metrics count") else { return };
+        match tokio::time::timeout(COUNTING_MAX, self.counters().read(&all)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(code = error.code(), error = %error, "the metrics count from the first scrape");
+            }
+            Err(_) => tracing::warn!("the database is slow, so the metrics count from the first scrape"),
+        }
     }
 
     /// Waits until no other request reads the state of the migrations.

@@ -162,6 +162,8 @@ impl Web {
                 .nest(base, router.clone())
                 .fallback_service(router);
         }
+        // Before the first answer, so that whatever ends after it is counted.
+        state.begin_counting().await;
         let closing = async {
             shutdown.await;
             state.close();

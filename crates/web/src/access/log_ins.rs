@@ -13,8 +13,8 @@ pub(crate) const LASTS: Duration = Duration::from_secs(12 * 3600);
 const LOG_INS_MAX: usize = 10_000;
 /// How many attempts of one address may fail in a window.
 const FAILURES_MAX: u32 = 10;
-const WINDOW: Duration = Duration::from_secs(60);
-/// How many addresses are watched. If more fail within a window, nobody may try.
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
+/// How many addresses are watched. If more fail within a window, every wrong token waits.
 const ADDRESSES_MAX: usize = 10_000;
 
 /// Who has logged in, in the memory of this process: a restart logs everybody out.
@@ -58,8 +58,8 @@ impl LogIns {
         lock(&self.open).remove(&id.hash());
     }
 
-    /// Whether somebody at this address may try to log in.
-    pub(crate) fn may_try(&self, address: IpAddr, now: Instant) -> bool {
+    /// Whether one more attempt of this address may fail. An attempt with a right token is not counted.
+    pub(crate) fn may_fail(&self, address: IpAddr, now: Instant) -> bool {
         let mut failures = lock(&self.failures);
         if let Some(known) = failures.get(&address) {
             return known.count < FAILURES_MAX || now.duration_since(known.since) >= WINDOW;
@@ -111,11 +111,11 @@ mod tests {
         let (log_ins, now) = (LogIns::default(), Instant::now());
         let (guessing, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         for _ in 0..FAILURES_MAX {
-            assert!(log_ins.may_try(guessing, now));
+            assert!(log_ins.may_fail(guessing, now));
             log_ins.note_failure(guessing, now);
         }
-        assert!(!log_ins.may_try(guessing, now));
-        assert!(log_ins.may_try(other, now));
-        assert!(log_ins.may_try(guessing, now + WINDOW));
+        assert!(!log_ins.may_fail(guessing, now));
+        assert!(log_ins.may_fail(other, now));
+        assert!(log_ins.may_fail(guessing, now + WINDOW));
     }
 }

@@ -25,15 +25,17 @@ async fn alive() -> Json<Health> {
     Json(Health { status: "ok", code: None })
 }
 
-/// The database answers, and its schema is understood: a store refuses to read from any other one.
+/// The database answers, and its schema is understood. Reads alone do not tell: some of them work with another schema,
+/// while every write is refused.
 async fn ready(State(state): State) -> Response {
     let shown = state.shown();
     let request = SchedulesRequest { names: Some(Vec::new()), after: None, limit: 1 };
-    let answer = match shown.job(JobId(1)).await {
-        Ok(_) => shown.schedules(request).await.map(drop),
-        Err(error) => Err(error),
+    let answer = async {
+        shown.check_schema().await?;
+        shown.job(JobId(1)).await?;
+        shown.schedules(request).await.map(drop)
     };
-    match answer {
+    match answer.await {
         Ok(()) => Json(Health { status: "ok", code: None }).into_response(),
         Err(error) => {
             tracing::warn!(code = error.code(), error = %error, "not ready");

@@ -11,7 +11,7 @@ use crate::state::WebState;
 
 /// Asks who makes the request, and passes the [`Access`](crate::Access) on. Without one, or without the right, no handler
 /// is reached.
-pub(super) async fn run(state: &WebState, scope: Scope, request: Request, next: Next) -> Response {
+pub(super) async fn run(state: &WebState, scope: Option<Scope>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let access = match access_of(state, &parts).await {
         Ok(Some(access)) => access,
@@ -20,7 +20,7 @@ pub(super) async fn run(state: &WebState, scope: Scope, request: Request, next: 
     };
     let mut request = Request::from_parts(parts, body);
     request.extensions_mut().insert(access.clone());
-    let mut response = match access.check(scope) {
+    let mut response = match scope.map_or(Ok(()), |scope| access.check(scope)) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };

@@ -10,7 +10,7 @@ const OPEN_MINUTES: i64 = 5;
 /// How far a scrape looks back at most. Whatever ended while nobody asked for longer is not counted.
 const BACK_MAX: u32 = 24 * 60;
 
-/// What ended since this server began, by queue. The store keeps minutes; a counter must never go back, so the minutes
+/// What ended since the server began to answer, by queue. The store keeps minutes; a counter must never go back, so the minutes
 /// that can no longer change are summed up here.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -67,7 +67,8 @@ impl From<&MinuteStats> for Ended {
 }
 
 impl Counters {
-    /// The queues, and the counts so far by queue. Reads the minutes that may have changed.
+    /// The queues, and the counts so far by queue. The first call begins to count. Reads the minutes that may have
+    /// changed.
     pub(crate) async fn read(
         &self,
         all: &AllQueues<'_>,

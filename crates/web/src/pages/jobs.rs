@@ -6,8 +6,10 @@ pub(super) mod listing;
 pub(super) mod search;
 pub(super) mod table;
 
+use std::collections::BTreeSet;
+
 use axum::http::Uri;
-use longshore_core::{FailureType, JobPage, JobPageRequest, QueueStats, Status};
+use longshore_core::{FailureType, Job, JobPage, JobPageRequest, QueueStats, Status, WorkerRecord};
 use maud::{Markup, html};
 
 use self::filter::JobFilter;
@@ -21,6 +23,8 @@ use crate::error::ApiError;
 use crate::search::{Field, Found};
 use crate::state::State;
 
+/// How many queues, and how many types of workers, the filter suggests.
+const SUGGESTED_MAX: usize = 200;
 /// How many jobs a page lists.
 pub(super) const PAGE: u32 = 50;
 
@@ -28,9 +32,12 @@ pub(super) const PAGE: u32 = 50;
 pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Markup, ApiError> {
     let filter = JobFilter::of_query(uri.query().unwrap_or_default())?;
     let queues = state.shown().stats(0).await?.queues;
+    // They only make suggestions, so the page does without them.
+    let workers = state.shown().workers().await.unwrap_or_default();
     if !filter.contents.is_empty() {
         let found = listing::find(&state, &filter).await?;
-        let content = draw_found(&view, &filter, &found, &queues);
+        let known = Known::new(&queues, &workers, &found.jobs);
+        let content = draw_found(&view, &filter, &found, &queues, &known);
         return Ok(page(&view, content, &queues));
     }
     let jobs = match filter.count_of(&queues) {
@@ -43,7 +50,8 @@ pub(super) async fn show(State(state): State, view: View, uri: Uri) -> Result<Ma
             listing::read(&state, request).await?
         }
     };
-    let content = draw(&view, &filter, jobs.as_ref(), &queues);
+    let known = Known::new(&queues, &workers, jobs.as_ref().map_or(&[][..], |jobs| jobs.jobs.as_slice()));
+    let content = draw(&view, &filter, jobs.as_ref(), &queues, &known);
     Ok(page(&view, content, &queues))
 }
 
@@ -55,12 +63,12 @@ fn page(view: &View, content: Markup, queues: &[QueueStats]) -> Markup {
     framed(view, &Page { title: "Jobs", section: Section::Jobs, aside, content, dead_letters })
 }
 
-fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[QueueStats]) -> Markup {
+fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[QueueStats], known: &Known<'_>) -> Markup {
     // Only the first page is live: on a later one, rows would move from page to page.
     let is_live = filter.after.is_none();
     html! {
         (tabs(view, filter, queues))
-        (filters(view, filter))
+        (filters(view, filter, known))
         div #jobs data-live[is_live] {
             @match jobs {
                 None => (listing::gave_up()),
@@ -78,14 +86,42 @@ fn draw(view: &View, filter: &JobFilter, jobs: Option<&JobPage>, queues: &[Queue
 }
 
 /// The jobs of a search. It is not live, because each look reads many jobs.
-fn draw_found(view: &View, filter: &JobFilter, found: &Found, queues: &[QueueStats]) -> Markup {
-    let bulk = Bulk { filter, count: None, actions: Bulk::FOR_JOBS };
+fn draw_found(view: &View, filter: &JobFilter, found: &Found, queues: &[QueueStats], known: &Known<'_>) -> Markup {
+    // Only a search that has seen all jobs knows the number.
+    let is_all = filter.after.is_none() && found.next.is_none();
+    let bulk = Bulk { filter, count: is_all.then_some(found.jobs.len() as u64), actions: Bulk::FOR_JOBS };
     html! {
         (tabs(view, filter, queues))
-        (filters(view, filter))
+        (filters(view, filter, known))
         (listing::extent_of_search(view, filter, found))
         div #jobs { section.panel aria-label="Jobs" { (job_table(view, &bulk, &found.jobs)) } }
     }
+}
+
+/// Names that the filter suggests: those that the page has read anyway, and the types of the workers.
+struct Known<'a> {
+    queues: BTreeSet<&'a str>,
+    job_types: BTreeSet<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn new(queues: &'a [QueueStats], workers: &'a [WorkerRecord], jobs: &'a [Job]) -> Self {
+        let of_workers = workers.iter().flat_map(|worker| &worker.job_types).map(String::as_str);
+        let of_jobs = jobs.iter().map(|job| job.job_type.as_str());
+        Self {
+            queues: queues.iter().map(|queue| queue.queue.as_str()).take(SUGGESTED_MAX).filter(is_plain).collect(),
+            job_types: of_jobs.chain(of_workers.take(SUGGESTED_MAX)).filter(is_plain).collect(),
+        }
+    }
+}
+
+/// Whether a list of a browser shows a name as it is: it has no place for escapes.
+fn is_plain(name: &&str) -> bool {
+    visible(name) == **name
+}
+
+fn suggestions(id: &str, names: &BTreeSet<&str>) -> Markup {
+    html! { datalist id=(id) { @for name in names { option value=(name) {} } } }
 }
 
 /// The statuses with their counts, which the store keeps for each queue.
@@ -114,16 +150,28 @@ fn tabs(view: &View, filter: &JobFilter, queues: &[QueueStats]) -> Markup {
     }
 }
 
-fn filters(view: &View, filter: &JobFilter) -> Markup {
+/// The form of the filter. A script folds it on a small screen, so that the list is on the first one.
+fn filters(view: &View, filter: &JobFilter, known: &Known<'_>) -> Markup {
     let is_filtered = JobFilter { status: None, ..filter.clone().without_place() } != JobFilter::default();
+    html! {
+        details.fold #filter open data-fold {
+            summary { "Filter" @if is_filtered { " (set)" } }
+            (filter_form(view, filter, is_filtered))
+            (suggestions("known-types", &known.job_types))
+            (suggestions("known-queues", &known.queues))
+        }
+    }
+}
+
+fn filter_form(view: &View, filter: &JobFilter, is_filtered: bool) -> Markup {
     let clear = JobFilter { status: filter.status, ..JobFilter::default() };
     html! {
         form.filters method="get" action=(view.link("/jobs")) aria-label="Filter" {
             @if let Some(status) = filter.status { input type="hidden" name="status" value=(status); }
             label.sr for="filter-type" { "Type" }
-            input #filter-type name="type" placeholder="Type" value=(filter.job_type.as_deref().unwrap_or_default()) maxlength="200";
+            input #filter-type name="type" placeholder="Type" list="known-types" value=(filter.job_type.as_deref().unwrap_or_default()) maxlength="200";
             label.sr for="filter-queue" { "Queue" }
-            input #filter-queue name="queue" placeholder="Queue" value=(filter.queue.as_deref().unwrap_or_default()) maxlength="200";
+            input #filter-queue name="queue" placeholder="Queue" list="known-queues" value=(filter.queue.as_deref().unwrap_or_default()) maxlength="200";
             label.sr for="filter-failure" { "Last failure" }
             select #filter-failure name="failure_type" {
                 option value="" { "Any failure" }
@@ -175,6 +223,9 @@ pub(super) fn filter_in_words(filter: &JobFilter) -> String {
     }
     if let Some(kind) = filter.failure_type {
         words += &format!(" whose last failure was a {}", kind.as_str().replace('_', " "));
+    }
+    if !filter.contents.is_empty() {
+        words += &format!(" with {}", visible(&act::looked_for(&filter.contents)));
     }
     words
 }

@@ -13,7 +13,7 @@ pub(super) struct Page<'a> {
     /// Beside the title, such as buttons.
     pub(super) aside: Markup,
     pub(super) content: Markup,
-    /// The number of dead letters, where the page knows it.
+    /// The number of dead letters, where the page has just read it; else the menu shows that of the view.
     pub(super) dead_letters: Option<u64>,
 }
 
@@ -82,8 +82,10 @@ pub(super) fn framed(view: &View, page: &Page<'_>) -> Markup {
                         li {
                             a href=(view.link(path)) aria-current=[(section == page.section).then_some("page")] {
                                 span { (name) }
-                                @if let (Section::DeadLetters, Some(count)) = (section, page.dead_letters.filter(|count| *count > 0)) {
-                                    span.count.bad { (number(count)) }
+                                @if section == Section::DeadLetters {
+                                    // Always there, because a live page puts the new number in its place.
+                                    @let count = page.dead_letters.or(view.dead_letters).unwrap_or(0);
+                                    span #menu-dead.count.bad hidden[count == 0] { (number(count)) }
                                 }
                             }
                         }

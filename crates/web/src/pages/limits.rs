@@ -14,7 +14,7 @@ pub(super) use self::change::change;
 use self::form::Edited;
 use super::drawing::chart;
 use super::drawing::instant::ago;
-use super::drawing::table::{queue_link, type_link};
+use super::drawing::table::{count, queue_link, type_link};
 use super::drawing::text::{line, number, visible};
 use super::layout::{Page, Section, framed, hidden};
 use super::view::View;
@@ -157,17 +157,17 @@ fn row(view: &View, limit: &LimitRow, is_paused: bool) -> Markup {
                     (LimitScope::Type, _) | (LimitScope::Key, None) => (type_link(view, &limit.name)),
                     (LimitScope::Key, Some(key)) => { span.mono title=(visible(key)) { (line(key)) } },
                 }
-                div.sub { (scope_in_words(limit)) }
+                div.sub { (scope_in_words(view, limit)) }
             }
             td.nowrap data-label="State" { (state_of(view, limit, is_paused)) }
             td.number data-label="Running" {
-                (number(limit.running))
+                @if limit.concurrency.is_none() { (count(limit.running)) } @else { (number(limit.running)) }
                 @if let Some(concurrency) = limit.concurrency { " / " (number(u64::from(concurrency))) }
             }
             td data-label="Used" { @if let Some(concurrency) = limit.concurrency {
                 (chart::meter(limit.running, u64::from(concurrency), &format!("{} of {concurrency} run", limit.running)))
             } }
-            td.number data-label="Waiting" { (number(limit.waiting)) @if limit.waiting >= u64::from(LimitRow::WAITING_MAX) { "+" } }
+            td.number data-label="Waiting" { (count(limit.waiting)) @if limit.waiting >= u64::from(LimitRow::WAITING_MAX) { "+" } }
             td.nowrap data-label="Rate" { (rate(limit)) }
             td.nowrap data-label="Keys" { (keys(limit)) }
             td.nowrap data-label="Source" { (source(limit)) }
@@ -176,12 +176,12 @@ fn row(view: &View, limit: &LimitRow, is_paused: bool) -> Markup {
     }
 }
 
-fn scope_in_words(limit: &LimitRow) -> Markup {
+fn scope_in_words(view: &View, limit: &LimitRow) -> Markup {
     html! {
         @match limit.scope {
             LimitScope::Queue => "queue",
             LimitScope::Type => "type",
-            LimitScope::Key => { "key of type " (visible(&limit.name)) },
+            LimitScope::Key => { "key of type " (type_link(view, &limit.name)) },
         }
     }
 }

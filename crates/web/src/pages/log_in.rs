@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::layout::bare;
 use super::view::View;
 use crate::Access;
-use crate::access::log_ins::LASTS;
+use crate::access::log_ins::{LASTS, LogIns, WINDOW};
 use crate::access::secret::Secret;
 use crate::access::tokens::{COOKIE, session};
 use crate::access::{Scope, csrf};
@@ -82,10 +82,6 @@ async fn log_in(State(state): State, request: Request) -> Result<Response, ApiEr
     // Without an address, as in an application's own server, all attempts count together.
     let address = request.extensions().get::<Peer>().map_or(IpAddr::from(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let is_secure = is_secure(request.headers());
-    if !tokens.log_ins.may_try(address, Instant::now()) {
-        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "too many attempts have failed")
-            .hint("wait a minute, then try again"));
-    }
     let request = request.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, FORM_BYTES_MAX)));
     let form = <Form<LogInForm> as axum::extract::FromRequest<()>>::from_request(request, &()).await;
     let Form(LogInForm { token, to }) = form.map_err(|_| ApiError::invalid("the form is not as expected"))?;
@@ -95,11 +91,12 @@ async fn log_in(State(state): State, request: Request) -> Result<Response, ApiEr
         None => None,
     };
     let Some((access, hash)) = owner else {
-        tokens.log_ins.note_failure(address, Instant::now());
-        tracing::warn!(%address, "a log-in with an unknown token was refused");
-        let page = draw(&state, &to, Some("This token is unknown or was revoked."));
-        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+        return Ok(refuse_unknown(&state, &tokens.log_ins, address, &to));
     };
+    if !access.may(Scope::Read) {
+        let why = "This token does not have the scope read, which the pages need. Use one that has read or operate.";
+        return Ok((StatusCode::FORBIDDEN, draw(&state, &to, Some(why))).into_response());
+    }
     let id = Secret::random().map_err(|_| {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_random_bytes", "the system gives no random bytes now")
     })?;
@@ -108,6 +105,21 @@ async fn log_in(State(state): State, request: Request) -> Result<Response, ApiEr
     let mut response = Redirect::to(&state.path(local(&to))).into_response();
     set_cookie(&mut response, &cookie(&state, id.as_str(), LASTS.as_secs(), is_secure));
     Ok(response)
+}
+
+/// Answers a wrong token. Only these are counted: behind a proxy all users have one address, and somebody who guesses
+/// must not keep the others out.
+fn refuse_unknown(state: &WebState, log_ins: &LogIns, address: IpAddr, to: &str) -> Response {
+    let now = Instant::now();
+    if !log_ins.may_fail(address, now) {
+        let page = draw(state, to, Some("Too many attempts have failed. Wait a minute, then try again."));
+        let retry_after = [(header::RETRY_AFTER, HeaderValue::from(WINDOW.as_secs()))];
+        return (StatusCode::TOO_MANY_REQUESTS, retry_after, page).into_response();
+    }
+    log_ins.note_failure(address, now);
+    tracing::warn!(%address, "a log-in with an unknown token was refused");
+    let page = draw(state, to, Some("This token is unknown or was revoked."));
+    (StatusCode::UNAUTHORIZED, page).into_response()
 }
 
 /// Another site must not get the browser by a link to our log-in.

@@ -164,7 +164,7 @@ fn findings_list(view: &View, problems: &[Problem]) -> Markup {
             @for problem in problems {
                 li class=(if problem.is_bad { "bad" } else { "warn" }) {
                     span { (visible(&problem.message)) }
-                    (remedy(view, &problem.remedy))
+                    (remedy(view, problem))
                 }
             }
             @if problems.is_empty() { li.good { span { "Nothing is wrong." } } }
@@ -172,13 +172,15 @@ fn findings_list(view: &View, problems: &[Problem]) -> Markup {
     }
 }
 
-fn remedy(view: &View, remedy: &Remedy) -> Markup {
+fn remedy(view: &View, problem: &Problem) -> Markup {
+    // Several links of this page have the same words, so each says what it is for.
+    let spoken = |words: &str| format!("{words}: {}", visible(&problem.message));
     html! {
-        @match remedy {
+        @match &problem.remedy {
             Remedy::Nothing => {},
-            Remedy::Look { path, words } => a.button.small href=(view.link(path)) { (words) },
+            Remedy::Look { path, words } => a.button.small href=(view.link(path)) aria-label=(spoken(words)) { (words) },
             Remedy::RetryDeadLetters => {
-                a.button.small href=(view.link("/dead")) { "Look" }
+                a.button.small href=(view.link("/dead")) aria-label=(spoken("Look")) { "Look" }
                 @if view.may_operate() {
                     form.inline method="post" action=(view.link("/jobs/act")) {
                         (hidden(view))

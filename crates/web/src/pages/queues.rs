@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::drawing::chart;
 use super::drawing::instant::ago;
 use super::drawing::series::{Series, Span};
-use super::drawing::table::queue_link;
+use super::drawing::table::{count, count_link, queue_link, zero};
 use super::drawing::text::{number, visible};
 use super::form::{CheckedForm, done};
 use super::layout::{Page, Section, framed, hidden};
@@ -122,14 +122,14 @@ fn row(view: &View, queue: &QueueSummary, limits: Option<&HashMap<String, LimitR
                     None => span.muted { "open" },
                 }
             }
-            td.number data-label="Waiting" { a href=(list(Status::Pending)) { (number(queue.depth)) } }
+            td.number data-label="Waiting" { (count_link(&list(Status::Pending), queue.depth)) }
             td.number data-label="Scheduled" {
                 @match (queue.stats.scheduled, queue.stats.has_more_scheduled) {
-                    (0, false) => span.muted { "0" },
+                    (0, false) => (zero()),
                     (scheduled, has_more) => { (number(scheduled)) @if has_more { "+" } },
                 }
             }
-            td.number data-label="Running" { a href=(list(Status::Running)) { (number(queue.running)) } }
+            td.number data-label="Running" { (count_link(&list(Status::Running), queue.running)) }
             @if let Some(limits) = limits { td.number data-label="Limit" { (limits::in_cell(view, limits.get(name))) } }
             td.number data-label="Oldest" {
                 @match queue.stats.oldest_waiting_at {
@@ -139,12 +139,12 @@ fn row(view: &View, queue: &QueueSummary, limits: Option<&HashMap<String, LimitR
             }
             td.number data-label="Dead letters" {
                 @match jobs(Status::DeadLetter) {
-                    0 => span.muted { "0" },
+                    0 => (zero()),
                     count => a.error href=(list(Status::DeadLetter)) { (number(count)) },
                 }
             }
             td.roomy { (chart::sparkline(&series.bars)) }
-            td.number.roomy { (number(series.total().completed)) }
+            td.number.roomy { (count(series.total().completed)) }
             @if view.may_operate() {
                 td.number {
                     form.inline method="post" action=(view.link("/queues/change")) {

@@ -69,7 +69,8 @@ pub(super) async fn show(State(state): State, view: View, PathName(name): PathNa
             (ticks::panel(&view, &decided))
         }
     };
-    let aside = buttons(&view, &record);
+    // The page has a form of its own that pauses with a reason.
+    let aside = buttons(&view, &record, &html! {});
     let title = visible(&name);
     let page = Page { title: &title, section: Section::Schedules, aside, content, dead_letters: None };
     Ok(framed(&view, &page))
@@ -161,7 +162,7 @@ fn row(view: &View, record: &ScheduleRecord, found: &[Finding]) -> Markup {
                 (ticks::outcome(last.outcome)) " " span.muted { (ago(last.due_at, view.now, &view.zone)) }
                 @if let Some(id) = last.job_id { " " (job_link(view, id)) }
             } @else { span.muted { "none yet" } } }
-            @if view.may_operate() { td.number { (buttons(view, record)) } }
+            @if view.may_operate() { td.number { (buttons(view, record, &pause_button())) } }
         }
     }
 }
@@ -190,7 +191,12 @@ fn state_of(view: &View, record: &ScheduleRecord, found: &[Finding]) -> Markup {
     }
 }
 
-fn buttons(view: &View, record: &ScheduleRecord) -> Markup {
+fn pause_button() -> Markup {
+    html! { button.small name="action" value="pause" { "Pause" } }
+}
+
+/// What can be done with a schedule. One that is not paused has the given control for that.
+fn buttons(view: &View, record: &ScheduleRecord, pause: &Markup) -> Markup {
     html! {
         @if view.may_operate() {
             form.inline method="post" action=(view.link("/schedules/act")) {
@@ -200,7 +206,7 @@ fn buttons(view: &View, record: &ScheduleRecord) -> Markup {
                 @if record.paused_at.is_some() {
                     button.small name="action" value="resume" { "Resume" }
                 } @else {
-                    button.small name="action" value="pause" { "Pause" }
+                    (pause)
                 }
             }
         }

@@ -8,7 +8,7 @@ use longshore_report::relative_time::measured;
 use maud::{Markup, html};
 
 use self::runs::{TypeRuns, runs_by_type};
-use super::drawing::table::type_link;
+use super::drawing::table::{count, count_link, type_link, zero};
 use super::drawing::text::number;
 use super::jobs::listing::{self, LOOKED_MAX};
 use super::layout::{Page, Section, framed};
@@ -94,11 +94,11 @@ fn row(view: &View, of_type: &TypeRuns, limits: &HashMap<String, LimitRow>, sees
             }
             @if !limits.is_empty() { td.number data-label="Limit" { (limits::in_cell(view, limits.get(name))) } }
             td.number data-label="Waiting" { (waiting(view, of_type)) }
-            td.number data-label="Running" { @if of_type.running == 0 { span.muted { "0" } } @else { (number(of_type.running)) } }
-            td.number data-label="Ended" { (number(of_type.ended)) }
+            td.number data-label="Running" { (count(of_type.running)) }
+            td.number data-label="Ended" { (count(of_type.ended)) }
             td.number data-label="A minute" { @match of_type.per_minute() { Some(rate) => (format!("{rate:.1}")), None => span.muted { "–" } } }
             td.number data-label="Failed attempts" { @match of_type.failed_percent() { Some(0) => span.muted { "0%" }, Some(share) => span.error { (share) "%" }, None => span.muted { "–" } } }
-            td.number data-label="Dead letters" { a href=(view.link(&format!("/dead{}", query([("type", Some(name))])))) { (number(of_type.given_up)) } }
+            td.number data-label="Dead letters" { (count_link(&view.link(&format!("/dead{}", query([("type", Some(name))]))), of_type.given_up)) }
             td.number data-label="p50" { (percentile(50)) }
             td.number data-label="p95" { (percentile(95)) }
             td.number data-label="p99" { (percentile(99)) }
@@ -111,7 +111,7 @@ fn waiting(view: &View, of_type: &TypeRuns) -> Markup {
     html! {
         @match of_type.waiting {
             Some(waiting) => a href=(view.link(&format!("/jobs{jobs}"))) { (number(waiting.jobs)) @if waiting.is_at_least { "+" } },
-            None => span.muted { "0" },
+            None => (zero()),
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use longshore_core::{Clock, SystemClock, Timestamp};
@@ -9,6 +11,9 @@ use crate::access::{Scope, csrf};
 use crate::error::ApiError;
 use crate::input::pairs::encode;
 use crate::state::{Mounted, WebState, below};
+
+/// How long a page waits for the number in its menu.
+const COUNT_WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// How a user sees every page: who it is, what it may do, its time zone and theme.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub(super) struct View {
     /// This page with its query, below the base path.
     pub(super) here: String,
     pub(super) can_log_out: bool,
+    /// How many there are, for the menu. None if that could not be read in time.
+    pub(super) dead_letters: Option<u64>,
 }
 
 /// The colours of the pages.
@@ -72,6 +79,7 @@ impl View {
             notice: None,
             here,
             can_log_out: state.settings().has_log_in() && !state.settings().is_open,
+            dead_letters: None,
         }
     }
 
@@ -86,6 +94,17 @@ impl View {
         view.theme = cookie(cookies::THEME).and_then(|word| Theme::of_word(&word)).unwrap_or_default();
         view.notice = cookie(cookies::NOTICE);
         view
+    }
+
+    /// The same with the number of dead letters, by the counts that are read about once a second for all users. The state
+    /// must be that of the user.
+    pub(super) async fn counted(mut self, state: &WebState) -> Self {
+        // By itself, so that a slow read ends and the next page has its number.
+        let state = state.clone();
+        let read = tokio::spawn(async move { state.snapshot().await });
+        let read = tokio::time::timeout(COUNT_WAIT_MAX, read).await;
+        self.dead_letters = read.ok().and_then(Result::ok).and_then(Result::ok).map(|snapshot| snapshot.dead_letters);
+        self
     }
 
     /// A link to a page below the base path.
@@ -122,6 +141,7 @@ impl FromRequestParts<Mounted> for View {
 
     async fn from_request_parts(parts: &mut Parts, mounted: &Mounted) -> Result<Self, ApiError> {
         let access = parts.extensions.get::<Access>().cloned().ok_or_else(ApiError::unauthenticated)?;
-        Ok(Self::of_request(&mounted.seen_by(&parts.extensions), parts, Some(access)))
+        let state = mounted.seen_by(&parts.extensions);
+        Ok(Self::of_request(&state, parts, Some(access)).counted(&state).await)
     }
 }

@@ -3,11 +3,12 @@ use maud::{Markup, html};
 
 use super::drawing::chart;
 use super::drawing::instant::{ago, lasting};
-use super::drawing::table::job_link;
-use super::drawing::text::{counted, line, visible};
+use super::drawing::table::{job_link, queue_link, type_link};
+use super::drawing::text::{counted, visible};
 use super::layout::{Page, Section, framed};
 use super::view::View;
 use crate::error::ApiError;
+use crate::shown::OTHERS;
 use crate::state::State;
 
 /// How many workers the page lists.
@@ -64,29 +65,42 @@ fn row(view: &View, worker: &WorkerRecord) -> Markup {
             td.nowrap data-label="Busy" { (chart::meter(busy, slots, &format!("{busy} of {slots} slots are busy"))) " " (busy) " / " (slots) }
             td data-label="Running" {
                 @for job in worker.running.iter().take(NAMED_MAX) {
-                    div.nowrap { (job_link(view, job.id)) " " (line(&job.job_type)) " " span.muted { (lasting(job.started_at, view.now, &view.zone)) } }
+                    div.nowrap { (job_link(view, job.id)) " " (type_link(view, &job.job_type)) " " span.muted { (lasting(job.started_at, view.now, &view.zone)) } }
                 }
                 @if worker.running.len() > NAMED_MAX { div.muted { "and " (worker.running.len() - NAMED_MAX) " more" } }
                 @if worker.running.is_empty() { span.muted { "nothing" } }
             }
-            td data-label="Queues" { (names(&worker.queues, "all")) }
-            td data-label="Types" { (names(&worker.job_types, "none")) }
+            td data-label="Queues" { (names(view, &worker.queues, "all", queue_link)) }
+            td data-label="Types" { (names(view, &worker.job_types, "none", type_link)) }
             td.nowrap data-label="Started" { (ago(worker.started_at, view.now, &view.zone)) }
             td.nowrap data-label="Heartbeat" { (ago(worker.heartbeat_at, view.now, &view.zone)) }
         }
     }
 }
 
+/// A link to the jobs of a name.
+type Link = fn(&View, &str) -> Markup;
+
 /// A few of the names; all of them behind a fold.
-fn names(names: &[String], none: &str) -> Markup {
-    let shown: Vec<String> = names.iter().map(|name| line(name)).collect();
+fn names(view: &View, names: &[String], none: &str, link: Link) -> Markup {
+    let (shown, folded) = names.split_at(names.len().min(NAMED_MAX));
     html! {
-        @if shown.is_empty() {
+        @if names.is_empty() {
             span.muted { (none) }
-        } @else if shown.len() <= NAMED_MAX {
-            (shown.join(", "))
         } @else {
-            details { summary { (shown[..NAMED_MAX].join(", ")) " and " (shown.len() - NAMED_MAX) " more" } (shown[NAMED_MAX..].join(", ")) }
+            (listed(view, shown, link))
+            @if !folded.is_empty() {
+                details { summary { "and " (folded.len()) " more" } (listed(view, folded, link)) }
+            }
+        }
+    }
+}
+
+fn listed(view: &View, names: &[String], link: Link) -> Markup {
+    html! {
+        @for (place, name) in names.iter().enumerate() {
+            @if place > 0 { ", " }
+            @if name == OTHERS { (name) } @else { (link(view, name)) }
         }
     }
 }

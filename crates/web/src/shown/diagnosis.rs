@@ -73,6 +73,7 @@ impl Visible {
             living_workers: all.living_workers,
             stuck: all.stuck.iter().filter(|job| seen.contains(&job.id)).copied().collect(),
             keepers: Vec::new(),
+            broken_keys: Vec::new(),
             long_attempts: all.long_attempts.iter().filter(|attempt| seen.contains(&attempt.id)).cloned().collect(),
             dead_letters: 0,
             dead_letters_last_hour: 0,

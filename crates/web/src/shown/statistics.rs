@@ -16,6 +16,11 @@ impl Shown {
         Ok(AllQueues(self))
     }
 
+    /// Fails if a write would be refused because of the schema.
+    pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
+        self.store().check_schema().await
+    }
+
     pub(crate) async fn stats(&self, minutes: u32) -> Result<Stats, StoreError> {
         Ok(self.narrowed_stats(self.store().stats(minutes).await?))
     }

@@ -10,7 +10,7 @@ use crate::Access;
 use crate::error::ApiError;
 
 /// Stands for the queues in a list that the user does not see.
-const OTHERS: &str = "…";
+pub(crate) const OTHERS: &str = "…";
 /// How many jobs are looked up at once.
 const LOOKED_UP: usize = 1000;
 

@@ -75,6 +75,17 @@ fn a_log_and_a_status_follow_the_job() {
 }
 
 #[test]
+fn the_number_in_the_menu_follows_on_the_page_of_a_job() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    browser.go(&site.at(&format!("/jobs/{}", site.newest("resize_image"))));
+    browser.until(IS_LIVE);
+    assert_eq!(browser.inner("#menu-dead"), "7");
+    site.run(site.queue.backend().act(Selection::job(site.newest("send_receipt")), Action::Retry)).unwrap();
+    browser.until("document.querySelector('#menu-dead').textContent === '6'");
+}
+
+#[test]
 fn a_page_says_that_its_job_is_gone() {
     let site = Site::start();
     let mut browser = Chromium::start(1280, 860);

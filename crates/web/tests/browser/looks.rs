@@ -113,6 +113,26 @@ fn nothing_is_wider_than_a_phone() {
 }
 
 #[test]
+fn the_filter_is_one_line_on_a_screen_and_folded_on_a_phone() {
+    let site = Site::start();
+    let mut browser = Chromium::start(1280, 860);
+    browser.go(&site.at("/jobs?status=completed&queue=media&error=x"));
+    let is_one_line = "(() => {
+        const places = [...document.querySelectorAll('form.filters > :is(input:not([type=hidden]), select, button, a)')]
+            .map((it) => it.getBoundingClientRect());
+        return Math.max(...places.map((it) => it.top)) < Math.min(...places.map((it) => it.bottom));
+    })()";
+    assert_eq!(browser.value(is_one_line), true);
+    assert_eq!(browser.value("document.querySelector('#filter > summary').checkVisibility()"), false);
+    let mut phone = Chromium::start(390, 844);
+    phone.go(&site.at("/jobs"));
+    assert_eq!(phone.value("document.querySelector('form.filters').checkVisibility()"), false);
+    assert_eq!(phone.value("document.querySelector('tbody tr').getBoundingClientRect().top < innerHeight"), true);
+    phone.click("#filter > summary");
+    assert_eq!(phone.value("document.querySelector('form.filters').checkVisibility()"), true);
+}
+
+#[test]
 fn a_queue_can_be_paused_on_every_screen() {
     let site = Site::start();
     for width in [1280, 1024, 390] {

@@ -77,13 +77,63 @@ async fn a_read_only_server_refuses_every_change() {
 }
 
 #[tokio::test]
-async fn too_many_failed_log_ins_have_to_wait() {
+async fn too_many_wrong_tokens_have_to_wait_and_a_right_one_is_let_in() {
     let site = Site::with(Engine::Sqlite, Web::tokens).await;
+    let token = site.token("ada", &[Scope::Read]).await;
     let form = [("content-type", "application/x-www-form-urlencoded")];
     for _ in 0..10 {
         assert_eq!(site.client().send("POST", "/login", &form, "token=guess").await.status, 401);
     }
-    assert_eq!(site.client().send("POST", "/login", &form, "token=guess").await.status, 429);
+    let refused = site.client().send("POST", "/login", &form, "token=guess&to=/workers").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("60")));
+    // One may try again from the same page.
+    assert!(refused.body.contains("Wait a minute") && refused.body.contains("value=\"/workers\""), "{refused:?}");
+    let entered = site.client().send("POST", "/login", &form, &format!("token={token}")).await;
+    assert_eq!(entered.status, 303);
+    assert_eq!(bearer(&site, &token, "GET", "/api/v1/jobs", "").await, 200);
+}
+
+#[tokio::test]
+async fn a_token_that_may_not_read_is_told_so_at_the_log_in_and_may_read_the_description() {
+    let site = Site::with(Engine::Sqlite, Web::tokens).await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for scope in [Scope::Enqueue, Scope::Work] {
+        let token = site.token(scope.as_str(), &[scope]).await;
+        let refused = site.client().send("POST", "/login", &form, &format!("token={token}")).await;
+        assert_eq!((refused.status, refused.header("set-cookie")), (403, None), "{scope}");
+        assert!(refused.body.contains("the scope read") && refused.body.contains("name=\"token\""), "{refused:?}");
+        for path in ["/api/v1/openapi.json", "/api"] {
+            assert_eq!(bearer(&site, &token, "GET", path, "").await, 200, "{path}");
+        }
+        assert_eq!(bearer(&site, &token, "GET", "/api/v1/queues", "").await, 403);
+    }
+    assert_eq!(site.get("/api/v1/openapi.json").await.status, 401);
+}
+
+#[tokio::test]
+async fn the_page_of_an_error_links_to_a_page_and_names_no_request_of_the_api() {
+    let site = Site::open(Engine::Sqlite).await;
+    let html = [("accept", "text/html")];
+    for (path, link) in [
+        ("/jobs/999", "href=\"/jobs\""),
+        ("/batches/999", "href=\"/batches\""),
+        ("/schedules/none", "href=\"/\""),
+        ("/nothing", "href=\"/\""),
+    ] {
+        let page = site.client().send("GET", path, &html, "").await;
+        let main = page.body.split("<main").nth(1).unwrap_or_else(|| panic!("{page:?}"));
+        assert!(page.status == 404 && main.contains(link) && !main.contains("/api/v1"), "{path}: {main}");
+    }
+    assert!(site.get("/api/v1/jobs/999").await.body.contains("GET /api/v1/jobs"));
+}
+
+#[tokio::test]
+async fn only_a_browser_that_trusts_the_connection_is_told_to_keep_other_windows_apart() {
+    let site = Site::open(Engine::Sqlite).await;
+    let header = "cross-origin-opener-policy";
+    assert_eq!(site.get("/workers").await.header(header), None);
+    let trusted = site.client().send("GET", "/workers", &[("sec-fetch-site", "none")], "").await;
+    assert_eq!(trusted.header(header), Some("same-origin"));
 }
 
 /// The users of an application.

@@ -31,6 +31,7 @@ on_both!(
     a_whole_number_beyond_two_to_the_fifty_three_stays_exact,
     what_ended_is_a_time_series,
     health_is_open_and_ready_says_that_the_database_answers,
+    a_server_is_not_ready_while_the_schema_refuses_writes,
     metrics_show_depth_and_what_ended,
 );
 
@@ -522,6 +523,35 @@ async fn health_is_open_and_ready_says_that_the_database_answers(engine: Engine)
     for path in ["/healthz/", "/healthz/jobs", "/healthz/../api/v1/jobs", "/readyz/x", "/api/v1/jobs", "/metrics"] {
         let answer = site.get(path).await;
         assert!(matches!(answer.status, 401 | 404), "{path}: {answer:?}");
+    }
+}
+
+async fn a_server_is_not_ready_while_the_schema_refuses_writes(engine: Engine) {
+    let site = Site::open(engine).await;
+    assert_eq!(becomes_ready(&site, 200).await, json!({ "status": "ok" }));
+    site.migrate_to_newer();
+    let expected = json!({ "status": "unavailable", "code": "schema_changed" });
+    assert_eq!(becomes_ready(&site, 503).await, expected);
+    let refused = site.post("/api/v1/jobs", &json!({ "job_type": "a" })).await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "schema_changed"));
+    assert!(refused.json()["error"]["hint"].as_str().unwrap().contains("longshore migrate status"), "{refused:?}");
+    let metrics = site.get("/metrics").await.body;
+    assert!(metrics.contains("longshore_up 0\n") && metrics.contains("longshore_schema_understood 0\n"), "{metrics}");
+    site.migrate_back();
+    becomes_ready(&site, 200).await;
+    assert_eq!(site.post("/api/v1/jobs", &json!({ "job_type": "a" })).await.status, 201);
+}
+
+/// Asks whether the server is ready until it answers so, because a server of PostgreSQL looks once a second.
+async fn becomes_ready(site: &Site, status: u16) -> Value {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = site.get("/readyz").await;
+        if answer.status == status {
+            return answer.json();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

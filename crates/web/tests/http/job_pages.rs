@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Answer;
 use crate::on_both;
-use crate::site::{Engine, Site};
+use crate::site::{Engine, Fails, Site};
 
 on_both!(
     a_job_that_was_retried_by_hand_shows_the_log_of_its_newest_attempt,
@@ -16,6 +16,8 @@ on_both!(
     a_payload_that_is_not_json_comes_back_with_the_form,
     a_form_makes_a_job_with_all_that_is_written_in_it,
     an_awaited_signal_is_sent_from_the_page_of_its_batch,
+    an_action_reaches_all_jobs_that_a_search_finds,
+    an_action_on_a_search_leaves_other_jobs_alone,
 );
 
 #[derive(longshore::Job, Serialize, Deserialize)]
@@ -162,4 +164,53 @@ async fn an_awaited_signal_is_sent_from_the_page_of_its_batch(engine: Engine) {
     assert!(sent.header("set-cookie").unwrap().contains("approved%20was%20sent"), "{sent:?}");
     let again = send(&site, "/batches/act", &format!("{fields}&confirmed=yes")).await;
     assert!(again.header("set-cookie").unwrap().contains("had%20come%20before"), "{again:?}");
+}
+
+async fn an_action_reaches_all_jobs_that_a_search_finds(engine: Engine) {
+    let site = Site::open(engine).await;
+    // More than a page has.
+    for _ in 0..55 {
+        site.queue.enqueue_job(Fails {}.to_job().unwrap()).await.unwrap();
+    }
+    let last = site.dead_letter().await;
+    let page = site.get("/jobs?error=No+Route").await.body;
+    assert!(page.contains("<option value=\"all\">all that match</option>"), "{page}");
+    let fields = format!("csrf={}&back=/jobs&scope=all&action=retry&error=No+Route", hidden(&page, "csrf"));
+
+    let asked = send(&site, "/jobs/act", &fields).await;
+
+    assert_eq!(asked.status, 200);
+    assert!(asked.body.contains("Retry 56 jobs (jobs with &quot;No Route&quot; in the error)?"), "{}", asked.body);
+    assert_eq!(hidden(&asked.body, "error"), "No Route");
+    assert_eq!(job(&site, last).await.status, Status::DeadLetter);
+    let retried = send(&site, "/jobs/act", &format!("{fields}&confirmed=yes")).await;
+    assert_eq!(retried.status, 303);
+    assert!(retried.header("set-cookie").unwrap().contains("Retried%2056%20jobs."), "{retried:?}");
+    assert_eq!(job(&site, last).await.status, Status::Pending);
+    let entry = site.get("/api/v1/audit?limit=1").await.json()["entries"][0].clone();
+    assert_eq!(
+        (&entry["action"], &entry["target"], &entry["changed"]),
+        (
+            &json!("retry"),
+            &json!("jobs of status retrying or cancelled or dead_letter with \"No Route\" in the error"),
+            &json!(56)
+        )
+    );
+}
+
+async fn an_action_on_a_search_leaves_other_jobs_alone(engine: Engine) {
+    let site = Site::open(engine).await;
+    let found = site.enqueue("a").await;
+    let other = site.queue.enqueue_job(NewJob::encode("a", &json!({ "n": 2 })).unwrap()).await.unwrap().id;
+    let page = site.get("/jobs?field=/n=1").await.body;
+    assert!(page.contains("<option value=\"all\">all 1 that match</option>"), "{page}");
+    let fields = format!("csrf={}&back=/jobs&scope=all&action=cancel&field=%2Fn%3D1", hidden(&page, "csrf"));
+    let asked = send(&site, "/jobs/act", &fields).await;
+    assert!(asked.body.contains("Cancel 1 job (jobs with /n=1 in the payload)?"), "{}", asked.body);
+
+    let cancelled = send(&site, "/jobs/act", &format!("{fields}&confirmed=yes")).await;
+
+    assert!(cancelled.header("set-cookie").unwrap().contains("Cancelled%201%20job."), "{cancelled:?}");
+    assert_eq!(job(&site, found).await.status, Status::Cancelled);
+    assert_eq!(job(&site, other).await.status, Status::Pending);
 }

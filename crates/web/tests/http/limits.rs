@@ -3,6 +3,7 @@ use std::time::Duration;
 use longshore_web::{ServeOptions, Web};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::site::{Engine, Site};
@@ -81,4 +82,47 @@ async fn every_error_has_one_body() {
     assert_eq!(site.get("/api/v1/schedules/none").await.code(), "schedule_not_found");
     assert_eq!(site.get("/api/v1/migrations").await.code(), "no_migrations");
     assert_eq!(site.get("/api/v1/jobs?satus=pending").await.code(), "invalid_request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_goes_on_after_a_request_that_was_refused_with_its_body_unread() {
+    let site = Site::open(Engine::Sqlite).await;
+    let mut stream = site.client().connect().await;
+    let host = site.address;
+    let body = "x".repeat(100 * 1024);
+    let length = body.len();
+    for path in ["/api/v1/jobs/delete", "/api/v1/nothing", "/api/v1/migrations", "/nothing"] {
+        let refused = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(refused.as_bytes()).await.unwrap();
+        let head = head(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 4") && !head.contains("connection: close"), "{path}: {head}");
+    }
+    stream.write_all(format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_with_a_large_body_or_one_that_waits_ends_its_connection() {
+    let site = Site::open(Engine::Sqlite).await;
+    for more in ["content-length: 99999999", "content-length: 10\r\nexpect: 100-continue"] {
+        let request =
+            format!("POST /api/v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\n{more}\r\n\r\n");
+        let answer = site.client().send_bytes(request.as_bytes()).await;
+        assert_eq!((answer.status, answer.header("connection")), (415, Some("close")), "{more}");
+    }
+}
+
+/// The head of the next answer; its body is read too.
+async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(timeout(PATIENCE, stream.read_u8()).await.expect("the server answers").unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase().replacen("http", "HTTP", 1);
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    timeout(PATIENCE, stream.read_exact(&mut body)).await.expect("the server answers").unwrap();
+    head
 }

@@ -8,7 +8,11 @@ use serde_json::json;
 use crate::on_both;
 use crate::site::{Engine, Site};
 
-on_both!(the_histograms_of_attempts_and_commits_hold_for_hostile_names, attempts_of_workers_over_http_are_counted);
+on_both!(
+    the_histograms_of_attempts_and_commits_hold_for_hostile_names,
+    attempts_of_workers_over_http_are_counted,
+    what_ended_before_the_first_scrape_is_counted,
+);
 
 /// Names that would end a label, a line or a number if they were not escaped.
 const QUEUE: &str = "m\"} 9,=\\ #é";
@@ -75,6 +79,16 @@ async fn attempts_of_workers_over_http_are_counted(engine: Engine) {
     let labels = [("queue", "default"), ("job_type", "a")];
     assert_eq!(metrics.value("longshore_attempts_started_total", &labels), 1.0);
     assert_eq!(metrics.value("longshore_attempt_run_seconds_count", &labels), 1.0);
+}
+
+async fn what_ended_before_the_first_scrape_is_counted(engine: Engine) {
+    let site = Site::open(engine).await;
+    // It answers, so it has begun to count.
+    assert_eq!(site.get("/healthz").await.status, 200);
+    site.complete(0, "mail", 5).await;
+    let metrics = Metrics::scrape(&site).await;
+    assert_eq!(metrics.value("longshore_ended_total", &[("queue", "mail"), ("outcome", "completed")]), 5.0);
+    assert_eq!(metrics.value("longshore_attempts_total", &[("queue", "mail")]), 5.0);
 }
 
 type Labels = BTreeMap<String, String>;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use longshore::Schedule;
 use longshore::job::JobData;
+use longshore::{Payload, Schedule};
 use longshore_core::NewJob;
 use longshore_web::{Secret, Web, queue_word};
 
 use crate::client::Answer;
 use crate::on_both;
-use crate::site::{Engine, Site};
+use crate::site::{Engine, Fails, Site};
 
 on_both!(
     the_overview_and_the_types_name_a_type_that_nobody_runs,
@@ -20,6 +20,12 @@ on_both!(
     a_limit_with_a_wrong_value_comes_back_with_the_form,
     the_limit_of_a_paused_queue_is_not_open,
     a_time_zone_that_does_not_exist_comes_back_with_the_form,
+    every_page_has_the_number_of_dead_letters_in_its_menu,
+    the_menu_counts_the_dead_letters_of_the_users_queues,
+    names_of_queues_and_types_lead_to_their_jobs,
+    a_zero_is_no_link_in_any_column,
+    names_between_backticks_are_code_on_the_page_of_the_api,
+    a_burst_of_jobs_is_no_rate_of_thousands_a_minute,
 );
 
 async fn enqueue_in(site: &Site, queue: &str, job_type: &str) {
@@ -115,6 +121,16 @@ async fn a_schedule_shows_all_that_its_jobs_have(engine: Engine) {
     {
         assert!(page.contains(shown), "{shown}: {page}");
     }
+    assert_eq!(page.matches("value=\"pause\"").count(), 1, "{page}");
+}
+
+async fn names_between_backticks_are_code_on_the_page_of_the_api(engine: Engine) {
+    let site = Site::open(engine).await;
+    let page = site.get("/api").await.body;
+    assert!(
+        page.contains("Without <code>status</code>, completed jobs are left out.") && !page.contains('`'),
+        "{page}"
+    );
 }
 
 async fn a_limit_with_a_wrong_value_comes_back_with_the_form(engine: Engine) {
@@ -147,4 +163,92 @@ async fn a_time_zone_that_does_not_exist_comes_back_with_the_form(engine: Engine
     let refused = send(&site, "/preferences", &format!("csrf={}&zone=Berlin&theme=dark", csrf(&page))).await;
     assert_eq!(refused.status, 400, "{refused:?}");
     assert!(refused.body.contains("value=\"Berlin\"") && refused.body.contains("did you mean"), "{refused:?}");
+}
+
+/// The number of dead letters in the menu of a page, in whatever tag.
+fn menu(page: &str) -> &str {
+    let tag = page.split("id=\"menu-dead\"").nth(1).unwrap_or_else(|| panic!("no number: {page}"));
+    tag.split("</span>").next().and_then(|tag| tag.rsplit('>').next()).unwrap()
+}
+
+async fn every_page_has_the_number_of_dead_letters_in_its_menu(engine: Engine) {
+    let site = Site::open(engine).await;
+    let id = site.dead_letter().await;
+    let job = format!("/jobs/{id}");
+    let pages = [
+        "/",
+        "/jobs",
+        "/jobs/new",
+        "/dead",
+        "/queues",
+        "/workers",
+        "/types",
+        "/schedules",
+        "/limits",
+        "/batches",
+        "/migrations",
+        "/audit",
+        "/api",
+        "/preferences",
+        "/jobs/999999",
+        job.as_str(),
+    ];
+    for path in pages {
+        assert_eq!(menu(&site.get(path).await.body), "1", "{path}");
+    }
+}
+
+async fn the_menu_counts_the_dead_letters_of_the_users_queues(engine: Engine) {
+    let site = Site::with(engine, Web::tokens).await;
+    let secret = Secret::random().unwrap();
+    let scopes = ["read".to_owned(), queue_word("mail")].into();
+    let token = longshore_core::NewToken { name: "mail".to_owned(), hash: secret.hash(), scopes };
+    assert!(site.queue.backend().add_token(token).await.unwrap());
+    site.dead_letter().await;
+    let authorization = format!("Bearer {}", secret.as_str());
+    for path in ["/workers", "/jobs/999999"] {
+        let page = site.client().send("GET", path, &[("authorization", &authorization)], "").await.body;
+        assert_eq!(menu(&page), "0", "{path}");
+    }
+}
+
+async fn names_of_queues_and_types_lead_to_their_jobs(engine: Engine) {
+    let site = Site::open(engine).await;
+    enqueue_in(&site, "mail", "letter").await;
+    let types: Vec<String> = (0..7).map(|number| format!("t{number}")).collect();
+    let worker = serde_json::json!({ "job_types": types, "queues": ["mail"], "worker_id": "http-links" });
+    assert_eq!(site.post("/api/v1/workers", &worker).await.status, 201);
+    let workers = site.get("/workers").await.body;
+    for link in ["/jobs?queue=mail", "/jobs?type=t0", "/jobs?type=t6"] {
+        assert!(workers.contains(&format!("<a href=\"{link}\"")), "{link}: {workers}");
+    }
+    let jobs = site.get("/jobs").await.body;
+    for (list, name) in [("known-queues", "mail"), ("known-types", "letter"), ("known-types", "t6")] {
+        let names =
+            jobs.split(&format!("<datalist id=\"{list}\">")).nth(1).unwrap().split("</datalist>").next().unwrap();
+        assert!(names.contains(&format!("<option value=\"{name}\">")), "{list}: {names}");
+    }
+}
+
+async fn a_zero_is_no_link_in_any_column(engine: Engine) {
+    let site = Site::open(engine).await;
+    site.dead_letter().await;
+    let row = site.get("/queues").await.body.split("<tbody>").nth(1).unwrap().to_owned();
+    for column in ["Waiting", "Scheduled", "Running"] {
+        let zero = format!("data-label=\"{column}\"><span class=\"muted\">0</span></td>");
+        assert!(row.contains(&zero), "{column}: {row}");
+    }
+    assert!(row.contains("status=dead_letter&amp;queue=default\">1</a>"), "{row}");
+}
+
+async fn a_burst_of_jobs_is_no_rate_of_thousands_a_minute(engine: Engine) {
+    let site = Site::open(engine).await;
+    for _ in 0..11 {
+        site.queue.enqueue_job(Fails {}.to_job().unwrap()).await.unwrap();
+    }
+    site.dead_letter().await;
+    let types = site.get("/types").await.body;
+    let rate = types.split("data-label=\"A minute\">").nth(1).and_then(|cell| cell.split("</td>").next()).unwrap();
+    let rate: f64 = rate.parse().unwrap();
+    assert!(rate <= 12.0, "{rate}");
 }

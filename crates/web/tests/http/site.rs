@@ -77,7 +77,7 @@ impl Site {
                 (Place::Folder(folder), url)
             }
             Engine::Postgres => {
-                let database = tokio::task::spawn_blocking(|| Cluster::shared().database()).await.unwrap();
+                let database = tokio::task::spawn_blocking(|| Cluster::shared().queue()).await.unwrap();
                 let url = database.url();
                 (Place::Server(database), url)
             }
@@ -161,6 +161,33 @@ impl Site {
         let fails = move |_: Fails, _| async move { Err::<(), HandlerError>(failure()) };
         longshore::Worker::new(&self.queue).handle(fails).run_until_drained().await.unwrap();
         id
+    }
+
+    /// A newer version of the program migrates the database.
+    pub(crate) fn migrate_to_newer(&self) {
+        match &self.place {
+            Place::Folder(_) => {
+                let newer = "INSERT INTO longshore_migrations (source, migration_number, migration_name)
+                             VALUES ('longshore', 99, 'newer');
+                             CREATE TABLE of_newer (id INTEGER PRIMARY KEY)";
+                longshore::rusqlite::Connection::open(&self.url).unwrap().execute_batch(newer).unwrap();
+            }
+            Place::Server(_) => self.sql(
+                "INSERT INTO longshore.longshore_migrations (source, migration_number, migration_name, applied_at)
+                 VALUES ('longshore', 99, 'newer', clock_timestamp())",
+            ),
+        }
+    }
+
+    /// And takes that back.
+    pub(crate) fn migrate_back(&self) {
+        match &self.place {
+            Place::Folder(_) => {
+                let back = "DELETE FROM longshore_migrations WHERE migration_number = 99; DROP TABLE of_newer";
+                longshore::rusqlite::Connection::open(&self.url).unwrap().execute_batch(back).unwrap();
+            }
+            Place::Server(_) => self.sql("DELETE FROM longshore.longshore_migrations WHERE migration_number = 99"),
+        }
     }
 
     /// Runs SQL on a PostgreSQL server.

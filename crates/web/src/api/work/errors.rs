@@ -13,7 +13,7 @@ impl From<RemoteError> for ApiError {
             RemoteError::LeaseLost(_) => Self::new(StatusCode::CONFLICT, "lease_lost", message)
                 .hint("stop this attempt and write nothing more; the job runs elsewhere or has ended"),
             RemoteError::EndedOtherwise { .. } => Self::new(StatusCode::CONFLICT, "attempt_ended", message)
-                .hint("an attempt ends once; only the same request may be repeated"),
+                .hint("an attempt ends once; only the same request may be repeated, and the first result stands"),
             RemoteError::Checkpoint(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_checkpoint", message),
             RemoteError::Refused { .. } => Self::new(StatusCode::CONFLICT, "outcome_refused", message)
                 .hint("a constraint or a trigger of the application refuses the row"),

@@ -76,6 +76,8 @@ pub(in crate::pages) fn latency(series: &Series, zone: &Zone) -> Markup {
             (axes(series, zone, &in_short(top), step))
             path.line-waited d=(path(&waited, step, top)) {}
             path.line-ran d=(path(&ran, step, top)) {}
+            (dots(&waited, step, top, "dot-waited"))
+            (dots(&ran, step, top, "dot-ran"))
             @for place in 0..series.bars.len() {
                 @if let (Some(waited), Some(ran)) = (waited[place], ran[place]) {
                     rect.hit x=(coordinate(LEFT + place as f64 * step)) y=(TOP) width=(coordinate(step)) height=(HEIGHT - BOTTOM - TOP) {
@@ -109,7 +111,7 @@ pub(in crate::pages) fn latency_legend(total: &Ended) -> Markup {
     }
 }
 
-/// A row of small bars: what completed in green, what failed in red above it.
+/// A row of small bars: what completed in green, then what was cancelled in grey, and what failed in red on top.
 pub(in crate::pages) fn sparkline(bars: &[Ended]) -> Markup {
     const BAR: f64 = 3.0;
     const TALL: f64 = 18.0;
@@ -117,17 +119,30 @@ pub(in crate::pages) fn sparkline(bars: &[Ended]) -> Markup {
     let width = bars.len().max(1) as f64 * BAR;
     let all: u64 = bars.iter().map(Ended::total).sum();
     let failed: u64 = bars.iter().map(|bar| bar.failed + bar.retried).sum();
+    let cancelled: u64 = bars.iter().map(|bar| bar.cancelled).sum();
+    let spoken = format!("{} ended, {} of them failed, {} cancelled", number(all), number(failed), number(cancelled));
     html! {
-        svg.spark viewBox=(view_box(width, TALL)) preserveAspectRatio="none" role="img" aria-label=(format!("{} ended, {} of them failed", number(all), number(failed))) {
+        svg.spark viewBox=(view_box(width, TALL)) preserveAspectRatio="none" role="img" aria-label=(spoken) {
             rect.fill-idle x="0" y=(TALL - 1.0) width=(width) height="1" {}
             @for (place, bar) in bars.iter().enumerate().filter(|(_, bar)| bar.total() > 0) {
-                @let well = tall(bar.completed + bar.cancelled, highest, TALL);
-                @let badly = tall(bar.failed + bar.retried, highest, TALL);
-                rect.fill-completed x=(coordinate(place as f64 * BAR)) y=(coordinate(TALL - well)) width="2.4" height=(coordinate(well)) {}
-                @if badly > 0.0 {
-                    rect.fill-failed x=(coordinate(place as f64 * BAR)) y=(coordinate((TALL - well - badly).max(0.0))) width="2.4" height=(coordinate(badly)) {}
-                }
+                (spark(bar, place as f64 * BAR, highest, TALL))
             }
+        }
+    }
+}
+
+fn spark(bar: &Ended, left: f64, highest: u64, room: f64) -> Markup {
+    let parts = [
+        ("fill-completed", bar.completed),
+        ("fill-cancelled", bar.cancelled),
+        ("fill-failed", bar.failed + bar.retried),
+    ];
+    let mut base = room;
+    html! {
+        @for (class, value) in parts.into_iter().filter(|(_, value)| *value > 0) {
+            @let high = tall(value, highest, room);
+            @let () = base -= high.min(base);
+            rect class=(class) x=(coordinate(left)) y=(coordinate(base)) width="2.4" height=(coordinate(high)) {}
         }
     }
 }
@@ -224,16 +239,30 @@ fn path(values: &[Option<u64>], step: f64, top: u64) -> String {
             is_down = false;
             continue;
         };
-        let (x, y) = (LEFT + (place as f64 + 0.5) * step, HEIGHT - BOTTOM - height(*value, top));
+        let (x, y) = point(place, *value, step, top);
         let command = if is_down { 'L' } else { 'M' };
         path.push_str(&format!("{command}{} {}", coordinate(x), coordinate(y)));
-        // A lone value is a dot.
-        if !is_down && values.get(place + 1).copied().flatten().is_none() {
-            path.push_str("h1.5");
-        }
         is_down = true;
     }
     path
+}
+
+/// The values without a neighbour. No line goes through them, so each is a dot.
+fn dots(values: &[Option<u64>], step: f64, top: u64, class: &str) -> Markup {
+    let at = |place: Option<usize>| place.and_then(|place| values.get(place).copied().flatten());
+    html! {
+        @for (place, value) in values.iter().enumerate() {
+            @if let (Some(value), None, None) = (value, at(place.checked_sub(1)), at(Some(place + 1))) {
+                @let (x, y) = point(place, *value, step, top);
+                circle class=(class) cx=(coordinate(x)) cy=(coordinate(y)) r="2.5" {}
+            }
+        }
+    }
+}
+
+/// Where a value is in the chart.
+fn point(place: usize, value: u64, step: f64, top: u64) -> (f64, f64) {
+    (LEFT + (place as f64 + 0.5) * step, HEIGHT - BOTTOM - height(value, top))
 }
 
 fn in_words(series: &Series, place: usize, bar: &Ended, zone: &Zone) -> String {
@@ -336,6 +365,36 @@ mod tests {
 
     #[test]
     fn a_line_stops_where_nothing_ended() {
-        assert_eq!(path(&[Some(1), Some(2), None, Some(2)], 10.0, 2), "M45 61L55 6M75 6h1.5");
+        assert_eq!(path(&[Some(1), Some(2), None, Some(2)], 10.0, 2), "M45 61L55 6M75 6");
+    }
+
+    #[test]
+    fn a_value_without_a_neighbour_is_a_dot() {
+        let drawn = dots(&[Some(1), Some(2), None, Some(2)], 10.0, 2, "dot-ran").into_string();
+        assert_eq!(drawn, r#"<circle class="dot-ran" cx="75" cy="6" r="2.5"></circle>"#);
+        assert_eq!(dots(&[Some(0), Some(1)], 10.0, 2, "dot-ran").into_string(), "");
+    }
+
+    #[test]
+    fn what_was_cancelled_is_not_drawn_as_completed() {
+        let of = |completed, cancelled| {
+            let now: Timestamp = "2026-11-26T20:22:30Z".parse().unwrap();
+            let minute = MinuteStats {
+                minute: now,
+                queue: "q".to_owned(),
+                completed,
+                failed: 0,
+                retried: 0,
+                cancelled,
+                waited_ms: 0,
+                ran_ms: 0,
+            };
+            sparkline(&Series::new([&minute], Span::Hour, now).bars).into_string()
+        };
+        let cancelled = of(0, 1);
+        assert!(cancelled.contains("fill-cancelled") && !cancelled.contains("fill-completed"), "{cancelled}");
+        assert!(cancelled.contains("1 ended, 0 of them failed, 1 cancelled"), "{cancelled}");
+        let completed = of(1, 0);
+        assert!(completed.contains("fill-completed") && !completed.contains("fill-cancelled"), "{completed}");
     }
 }

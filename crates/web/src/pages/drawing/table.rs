@@ -1,7 +1,7 @@
 use longshore_core::{AttemptOutcome, JobId, Status};
 use maud::{Markup, html};
 
-use super::text::visible;
+use super::text::{number, visible};
 use crate::pages::view::View;
 
 /// A status as a coloured word with a shape of its own.
@@ -31,6 +31,21 @@ pub(in crate::pages) const fn status_in_words(status: Status) -> &'static str {
     }
 }
 
+/// A number that leads to what was counted. None of it leads nowhere, so it is no link.
+pub(in crate::pages) fn count_link(href: &str, count: u64) -> Markup {
+    html! { @if count == 0 { (zero()) } @else { a href=(href) { (number(count)) } } }
+}
+
+/// A number that leads nowhere.
+pub(in crate::pages) fn count(count: u64) -> Markup {
+    html! { @if count == 0 { (zero()) } @else { (number(count)) } }
+}
+
+/// None, in the same look in every column.
+pub(in crate::pages) fn zero() -> Markup {
+    html! { span.muted { "0" } }
+}
+
 /// A link to a job.
 pub(in crate::pages) fn job_link(view: &View, id: JobId) -> Markup {
     html! { a.mono href=(view.link(&format!("/jobs/{id}"))) { (id) } }
@@ -38,10 +53,26 @@ pub(in crate::pages) fn job_link(view: &View, id: JobId) -> Markup {
 
 /// A link to the jobs of a type.
 pub(in crate::pages) fn type_link(view: &View, job_type: &str) -> Markup {
-    html! { a href=(view.link_with("/jobs", "type", job_type)) title=(visible(job_type)) { (visible(job_type)) } }
+    html! { a href=(view.link_with("/jobs", "type", job_type)) title=(visible(job_type)) { (link_words(job_type)) } }
 }
 
 /// A link to the jobs of a queue.
 pub(in crate::pages) fn queue_link(view: &View, queue: &str) -> Markup {
-    html! { a href=(view.link_with("/jobs", "queue", queue)) title=(visible(queue)) { (visible(queue)) } }
+    html! { a href=(view.link_with("/jobs", "queue", queue)) title=(visible(queue)) { (link_words(queue)) } }
+}
+
+/// The words of a link to a name. One of spaces alone is in quotes, or nobody could see or hear the link.
+fn link_words(name: &str) -> String {
+    let name = visible(name);
+    if name.trim().is_empty() { format!("\"{name}\"") } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_a_blank_name_can_be_seen() {
+        assert_eq!([" ", "mail"].map(link_words), ["\" \"", "mail"]);
+    }
 }

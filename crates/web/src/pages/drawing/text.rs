@@ -15,7 +15,6 @@ pub(in crate::pages) fn visible(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '\n' | '\t' => shown.push(letter),
-            '\u{1b}' => shown.push('␛'),
             _ if is_hidden(letter) => {
                 write!(shown, "\\u{{{:x}}}", u32::from(letter)).expect("a string takes all text");
             }
@@ -31,6 +30,15 @@ pub(in crate::pages) fn line(text: &str) -> String {
     let (cut, is_cut) = cut(first.trim(), ROW_BYTES_MAX);
     let ellipsis = if is_cut { "…" } else { "" };
     format!("{}{ellipsis}", visible(cut).replace('\t', " "))
+}
+
+/// A sentence of ours, in which names are between backticks.
+pub(crate) fn with_code(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 /// A text of any size in a box, cut in its middle: errors begin with what failed and end with where.
@@ -94,7 +102,7 @@ fn is_hidden(letter: char) -> bool {
     let is_formatting = matches!(
         letter,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
     );
     letter.is_control() || is_formatting
 }
@@ -105,8 +113,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_written_as_an_escape() {
-        assert_eq!(visible("a\u{1b}[31mred\u{7}\u{0}"), "a␛[31mred\\u{7}\\u{0}");
+        assert_eq!(visible("a\u{1b}[31mred\u{7}\u{0}"), "a\\u{1b}[31mred\\u{7}\\u{0}");
         assert_eq!(visible("user\u{202e}gpj.exe\u{200b}"), "user\\u{202e}gpj.exe\\u{200b}");
+        assert_eq!(visible("\u{3164}"), "\\u{3164}");
         assert_eq!(visible("one\n\ttwo é 😀"), "one\n\ttwo é 😀");
     }
 
@@ -116,6 +125,13 @@ mod tests {
         assert_eq!(line(""), "");
         let long = line(&"é".repeat(1000));
         assert!(long.ends_with("é…") && long.len() <= ROW_BYTES_MAX + '…'.len_utf8(), "{long}");
+    }
+
+    #[test]
+    fn names_between_backticks_are_code() {
+        let drawn = with_code("Only `tag`, such as `a<b`.").into_string();
+        assert_eq!(drawn, "Only <code>tag</code>, such as <code>a&lt;b</code>.");
+        assert_eq!(with_code("plain").into_string(), "plain");
     }
 
     #[test]

@@ -1,9 +1,13 @@
+mod found_jobs;
+
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Action, Actioned, InvalidPriority, JobId, Priority, Selection, StoreError};
+use longshore_core::{Action, InvalidPriority, JobId, Priority, Selection};
 use maud::{Markup, html};
 
+pub(super) use self::found_jobs::looked_for;
+use self::found_jobs::{Acted, FoundJobs, JobCount};
 use super::filter::JobFilter;
 use super::filter_in_words;
 use crate::access::csrf;
@@ -30,6 +34,13 @@ struct Verb {
     is_final: bool,
 }
 
+/// Which jobs an action means.
+struct Chosen {
+    selection: Selection,
+    /// None for jobs that were selected one by one.
+    filter: Option<JobFilter>,
+}
+
 /// `POST /jobs/act`: changes the selected jobs, or all that a filter selects. What cannot be taken back, and all of a
 /// filter, is confirmed first, with the number said.
 pub(in crate::pages) async fn act(
@@ -40,18 +51,15 @@ pub(in crate::pages) async fn act(
 ) -> Result<Response, ApiError> {
     let verb = verb(&form)?;
     let is_all = form.get("scope") == Some("all");
-    let (selection, filter) = if is_all { of_filter(&form, &verb)? } else { (of_ids(&form)?, None) };
-    if selection == Selection::Jobs(Vec::new()) {
+    let chosen = if is_all { of_filter(&form, &verb)? } else { of_ids(&form)? };
+    if chosen.selection == Selection::Jobs(Vec::new()) {
         return Ok(done(&view, form.back(), "No job is selected, so nothing was changed."));
     }
     if form.get("confirmed").is_none() && (is_all || verb.is_final) {
-        let jobs = match &selection {
-            Selection::Jobs(ids) => ids.len() as u64,
-            Selection::Matching(_) => count(&state, filter.as_ref(), &selection).await?,
-        };
-        return Ok(ask(&view, &form, &verb, jobs, filter.as_ref()).into_response());
+        let count = chosen.count(&state).await?;
+        return Ok(ask(&view, &form, &verb, &count, chosen.filter.as_ref()).into_response());
     }
-    let words = run(audit, selection, &verb).await?;
+    let words = run(state, audit, chosen, &verb).await?;
     Ok(done(&view, form.back(), &words))
 }
 
@@ -73,7 +81,7 @@ fn verb(form: &CheckedForm) -> Result<Verb, ApiError> {
     })
 }
 
-fn of_ids(form: &CheckedForm) -> Result<Selection, ApiError> {
+fn of_ids(form: &CheckedForm) -> Result<Chosen, ApiError> {
     let ids = form.fields().all("id").map(str::parse::<JobId>).collect::<Result<Vec<JobId>, _>>();
     let mut ids = ids.map_err(|error| ApiError::invalid(error.to_string()))?;
     ids.sort_unstable();
@@ -81,57 +89,83 @@ fn of_ids(form: &CheckedForm) -> Result<Selection, ApiError> {
     if ids.len() > IDS_MAX {
         return Err(ApiError::invalid(format!("at most {IDS_MAX} jobs can be named at once")).hint("use a filter"));
     }
-    Ok(Selection::Jobs(ids))
+    Ok(Chosen { selection: Selection::Jobs(ids), filter: None })
 }
 
 /// All that the filter of the form selects. Without a status, only jobs that permit the action.
-fn of_filter(form: &CheckedForm, verb: &Verb) -> Result<(Selection, Option<JobFilter>), ApiError> {
-    let filter = JobFilter { after: None, ..JobFilter::of_pairs(form.fields())? };
-    if !filter.contents.is_empty() {
-        return Err(ApiError::invalid("an action on all jobs of a filter cannot look into the jobs")
-            .hint("select jobs, or filter by status, type, queue and failure"));
+fn of_filter(form: &CheckedForm, verb: &Verb) -> Result<Chosen, ApiError> {
+    let filter = JobFilter::of_pairs(form.fields())?.without_place();
+    let mut selection = filter.selection();
+    if let Selection::Matching(selected) = &mut selection {
+        selected.statuses.get_or_insert_with(|| verb.action.usual_statuses().to_vec());
     }
-    let Selection::Matching(mut selected) = filter.selection() else { return Ok((filter.selection(), Some(filter))) };
-    selected.statuses.get_or_insert_with(|| verb.action.usual_statuses().to_vec());
-    Ok((Selection::Matching(selected), Some(filter)))
+    Ok(Chosen { selection, filter: Some(filter) })
 }
 
-/// How many jobs an action on a filter means: by the kept counts if they know, else counted.
-async fn count(state: &WebState, filter: Option<&JobFilter>, selection: &Selection) -> Result<u64, ApiError> {
-    if let Some(filter) = filter.filter(|filter| filter.status.is_some())
-        && let Some(jobs) = filter.count_of(&state.shown().stats(0).await?.queues)
-    {
-        return Ok(jobs);
+impl Chosen {
+    /// The jobs that only a look at each of them finds; none if a store can select them.
+    fn found(&self) -> Option<FoundJobs<'_>> {
+        let filter = self.filter.as_ref().filter(|filter| !filter.contents.is_empty())?;
+        Some(FoundJobs { selection: &self.selection, contents: &filter.contents })
     }
-    Ok(state.shown().count(selection.clone()).await?)
+
+    /// How many there are: by a search, by the kept counts if they know, else counted.
+    async fn count(&self, state: &WebState) -> Result<JobCount, ApiError> {
+        if let Some(found) = self.found() {
+            return found.count(state.shown()).await;
+        }
+        let filter = self.filter.as_ref().filter(|filter| filter.status.is_some());
+        let jobs = match (&self.selection, filter) {
+            (Selection::Jobs(ids), _) => Some(ids.len() as u64),
+            (_, Some(filter)) => filter.count_of(&state.shown().stats(0).await?.queues),
+            (_, None) => None,
+        };
+        match jobs {
+            Some(jobs) => Ok(JobCount::of_all(jobs)),
+            None => Ok(JobCount::of_all(state.shown().count(self.selection.clone()).await?)),
+        }
+    }
+
+    async fn act(&self, state: &WebState, audit: &Audit, action: Action) -> Result<Acted, ApiError> {
+        if let Some(found) = self.found() {
+            return found.act(state.shown(), audit, action).await;
+        }
+        let actioned = audit.act(self.selection.clone(), action).await?;
+        Ok(Acted { actioned, note: String::new() })
+    }
 }
 
 /// Runs an action to its end, even if the browser does not wait for it.
-async fn run(audit: Audit, selection: Selection, verb: &Verb) -> Result<String, ApiError> {
+async fn run(state: WebState, audit: Audit, chosen: Chosen, verb: &Verb) -> Result<String, ApiError> {
     let action = verb.action;
     let acting = tokio::spawn(async move {
-        let acted = audit.act(selection, action).await;
+        let acted = chosen.act(&state, &audit, action).await;
         if let Err(error) = &acted {
             tracing::warn!(code = error.code(), error = %error, "an action of the pages failed");
         }
         acted
     });
-    let (actioned, done): (Result<Actioned, StoreError>, _) = match tokio::time::timeout(WAIT_MAX, acting).await {
-        Ok(joined) => (joined.map_err(|_| ApiError::internal())?, verb.done),
+    let acted = match tokio::time::timeout(WAIT_MAX, acting).await {
+        Ok(joined) => joined.map_err(|_| ApiError::internal())??,
         Err(_) => return Ok(format!("{} goes on. The counts show how far it is.", verb.word)),
     };
-    Ok(in_words(done, &actioned?))
+    Ok(in_words(verb.done, &acted.actioned) + &acted.note)
 }
 
-fn ask(view: &View, form: &CheckedForm, verb: &Verb, jobs: u64, filter: Option<&JobFilter>) -> Markup {
+fn ask(view: &View, form: &CheckedForm, verb: &Verb, count: &JobCount, filter: Option<&JobFilter>) -> Markup {
+    let least = if count.is_at_least() { "at least " } else { "" };
+    let jobs = format!("{least}{}", counted(count.jobs, "job"));
     let what = match filter {
-        Some(filter) => format!("{} ({})", counted(jobs, "job"), filter_in_words(filter)),
-        None => counted(jobs, "job"),
+        Some(filter) => format!("{jobs} ({})", filter_in_words(filter)),
+        None => jobs.clone(),
     };
+    // Where the search for the number was too slow, there may be some although it has found none.
+    let is_none = count.jobs == 0 && !count.is_late;
     let title = format!("{} {what}?", verb.word);
     let content = html! {
         div.panel { div.body.form {
             p { (consequence(verb.action)) }
+            @if let Some(extent) = count.extent() { p.muted #extent { (extent) } }
             form.actions method="post" action=(view.link("/jobs/act")) {
                 input type="hidden" name=(csrf::FIELD) value=(view.csrf);
                 input type="hidden" name="confirmed" value="yes";
@@ -147,7 +181,7 @@ fn ask(view: &View, form: &CheckedForm, verb: &Verb, jobs: u64, filter: Option<&
                     },
                     None => @for id in form.fields().all("id") { input type="hidden" name="id" value=(id); },
                 }
-                button.primary.danger[verb.is_final] #confirm disabled[jobs == 0] { (verb.word) " " (counted(jobs, "job")) }
+                button.primary.danger[verb.is_final] #confirm disabled[is_none] { (verb.word) " " (jobs) }
                 a.button href=(view.link(form.back())) { "Keep things as they are" }
             }
         } }

@@ -15,7 +15,7 @@ use crate::state::WebState;
 /// How many jobs a page looks at. No index knows types, queues and failures, so what is rare lies behind many others.
 pub(in crate::pages) const LOOKED_MAX: u32 = 5_000;
 /// How many of the newest jobs a search looks at.
-const SEARCHED_MAX: u64 = 100_000;
+pub(super) const SEARCHED_MAX: u64 = 100_000;
 /// How long a page waits for its jobs, for example while the database is busy.
 const WAIT_MAX: Duration = Duration::from_secs(3);
 

@@ -63,8 +63,7 @@ fn bulk_bar(bulk: &Bulk<'_>, rows: usize) -> Markup {
             label.sr for="scope" { "Which jobs" }
             select #scope name="scope" {
                 option value="selected" { "selected jobs" }
-                // What is in a job selects no others: an action on all would mean other jobs than those that were found.
-                @if bulk.filter.contents.is_empty() { option value="all" { (all) } }
+                option value="all" { (all) }
             }
             @for (place, (action, words)) in bulk.actions.iter().enumerate() {
                 button.small.danger[place > 0] name="action" value=(action) data-key-r[*action == "retry"] { (words) }

@@ -16,6 +16,8 @@ use crate::pages::drawing::text::{counted, number};
 const WAIT_MAX: Duration = Duration::from_secs(300);
 /// How many problems of one kind are told, so that no kind hides another.
 const TOLD_MAX: usize = 4;
+/// How many names a problem of several types or queues says.
+const NAMED_MAX: usize = 3;
 
 /// Something that an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +65,14 @@ pub(super) fn problems(facts: &Facts<'_>) -> Vec<Problem> {
         found.push(look("The checks of longshore doctor could not be read in time. They are tried again.", "/"));
     }
     found.extend(facts.diagnosis.and_then(|diagnosis| of_schema(diagnosis.schema?)));
-    let (mut types, mut kept, mut paused) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut types, mut kept, mut paused) = (TypesWithoutWorker::default(), Vec::new(), Vec::new());
     for problem in HealthProblem::all_of(&health, facts.is_configured) {
         let told = of_health(&problem);
         match problem {
-            HealthProblem::UnknownType { .. } | HealthProblem::TypeWithoutWorker { .. } => types.push(told),
+            HealthProblem::UnknownType { job_type, jobs } => types.unknown.push(Named { name: job_type, jobs, told }),
+            HealthProblem::TypeWithoutWorker { job_type, jobs } => {
+                types.unworked.push(Named { name: job_type, jobs, told });
+            }
             HealthProblem::KeptJobs(_) => kept.push(told),
             HealthProblem::PausedQueue { .. } => paused.push(told),
             _ => found.push(told),
@@ -75,8 +80,8 @@ pub(super) fn problems(facts: &Facts<'_>) -> Vec<Problem> {
     }
     let backlog = Backlog::new(&health);
     let limits = LimitProblem::all_of(facts.saturated(), &health);
-    found.extend(bounded(types, "types that no worker knows", "/types"));
-    found.extend(bounded(not_taken(facts, &health, &backlog), "queues that no worker takes from", "/queues"));
+    found.extend(types.problems());
+    found.extend(not_taken(facts, &health, &backlog));
     found.extend(bounded(schedules(facts), "problems of schedules", "/schedules"));
     found.extend(bounded(
         limits.iter().map(of_limit).collect(),
@@ -138,6 +143,7 @@ const fn unread(now: Timestamp) -> Health {
         living_workers: 0,
         stuck: Vec::new(),
         keepers: Vec::new(),
+        broken_keys: Vec::new(),
         long_attempts: Vec::new(),
         dead_letters: 0,
         dead_letters_last_hour: 0,
@@ -168,6 +174,50 @@ impl<'a> Backlog<'a> {
     fn known(&self, queue: &str) -> impl Iterator<Item = &'a TypeBacklog> {
         let is_known = move |of_type: &&TypeBacklog| self.known_job_types.contains(of_type.job_type.as_str());
         self.of(queue).iter().copied().filter(is_known)
+    }
+}
+
+/// A problem of one type or queue.
+struct Named {
+    name: String,
+    jobs: CountedJobs,
+    /// What is told if no other has the problem.
+    told: Problem,
+}
+
+/// One problem for all that have the same one. The words are given their names, in quotes, and their jobs.
+fn together(mut alike: Vec<Named>, path: &str, words: impl Fn(&str, CountedJobs) -> String) -> Option<Problem> {
+    if alike.len() < 2 {
+        return alike.pop().map(|one| one.told);
+    }
+    let jobs = CountedJobs {
+        jobs: alike.iter().map(|one| one.jobs.jobs).sum(),
+        is_at_least: alike.iter().any(|one| one.jobs.is_at_least),
+    };
+    let mut names: Vec<String> = alike.iter().take(NAMED_MAX).map(|one| format!("\"{}\"", one.name)).collect();
+    let others = alike.len() - names.len();
+    let last = if others > 0 { format!("{} more", number(others as u64)) } else { names.pop().unwrap_or_default() };
+    let is_bad = alike.iter().any(|one| one.told.is_bad);
+    Some(Problem { is_bad, ..look(words(&format!("{} and {last}", names.join(", ")), jobs), path) })
+}
+
+/// Types whose jobs could run if a worker knew them, what has waited longest first.
+#[derive(Default)]
+struct TypesWithoutWorker {
+    unknown: Vec<Named>,
+    /// Those that a configuration knows.
+    unworked: Vec<Named>,
+}
+
+impl TypesWithoutWorker {
+    fn problems(self) -> impl Iterator<Item = Problem> {
+        let unknown = together(self.unknown, "/types", |names, jobs| {
+            format!("No worker and no configuration file knows the types {names}; {jobs} of these types could run now.")
+        });
+        let unworked = together(self.unworked, "/types", |names, jobs| {
+            format!("No running worker knows the types {names}; {jobs} of these types could run now.")
+        });
+        unknown.into_iter().chain(unworked)
     }
 }
 
@@ -222,6 +272,7 @@ fn of_health(problem: &HealthProblem) -> Problem {
         | HealthProblem::DiskAlmostFull { .. }
         | HealthProblem::ClockJumped { .. }
         | HealthProblem::KeptJobs(_)
+        | HealthProblem::BrokenKey(_)
         | HealthProblem::InvalidNames { .. }
         | HealthProblem::LogDoesNotShrink { .. } => None,
         HealthProblem::DeadWorkers { .. } | HealthProblem::NoWorker { .. } => Some("/workers".to_owned()),
@@ -277,21 +328,23 @@ fn of_schedule(name: &str) -> String {
 }
 
 /// Workers run, and none of them takes from these queues.
-fn not_taken(facts: &Facts<'_>, health: &Health, backlog: &Backlog<'_>) -> Vec<Problem> {
+fn not_taken(facts: &Facts<'_>, health: &Health, backlog: &Backlog<'_>) -> Option<Problem> {
     if !facts.is_worked() {
-        return Vec::new();
+        return None;
     }
-    let mut found: Vec<(Timestamp, Problem)> = Vec::new();
+    let mut found: Vec<(Timestamp, Named)> = Vec::new();
     for queue in health.queues.iter().filter(|queue| queue.paused_at.is_none() && !is_taken(queue, facts.workers)) {
         let of_queue = backlog.of(&queue.queue);
         let Some(oldest) = of_queue.iter().map(|of_type| of_type.oldest_ready_at).min() else { continue };
         let jobs = CountedJobs::of(of_queue.iter().copied());
         let wait = if jobs.jobs == 1 { "waits" } else { "wait" };
         let message = format!("No worker takes from queue {}, where {jobs} {wait}.", queue.queue);
-        found.push((oldest, bad(message, "/workers")));
+        found.push((oldest, Named { name: queue.queue.clone(), jobs, told: bad(message, "/workers") }));
     }
     found.sort_by_key(|(oldest, _)| *oldest);
-    found.into_iter().map(|(_, problem)| problem).collect()
+    together(found.into_iter().map(|(_, named)| named).collect(), "/workers", |names, jobs| {
+        format!("No worker takes from the queues {names}, where {jobs} wait.")
+    })
 }
 
 fn is_taken(queue: &QueueStats, workers: &[WorkerRecord]) -> bool {

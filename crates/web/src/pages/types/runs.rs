@@ -37,11 +37,13 @@ impl TypeRuns {
         (self.attempts > 0).then(|| (self.failed_attempts * 100).div_ceil(self.attempts))
     }
 
-    /// How many ended in a minute, on average. None where a few jobs or a moment say nothing.
+    /// How many ended in a minute, on average. None where one job says nothing. What ended within a minute is that many a
+    /// minute: a burst of a moment says nothing of the rest of it.
     pub(super) fn per_minute(&self) -> Option<f64> {
         let (first, last) = self.between?;
         let minutes = last.since(first).as_secs_f64() / 60.0;
-        (self.ended > 1 && minutes > 0.0).then(|| (self.ended - 1) as f64 / minutes)
+        let rate = if minutes < 1.0 { self.ended as f64 } else { (self.ended - 1) as f64 / minutes };
+        (self.ended > 1).then_some(rate)
     }
 
     fn add(&mut self, job: &Job) {
@@ -141,5 +143,14 @@ mod tests {
         let between = Some((Timestamp::from_ms(0), Timestamp::from_ms(120_000)));
         assert_eq!(TypeRuns { ended: 5, between, ..TypeRuns::default() }.per_minute(), Some(2.0));
         assert_eq!(TypeRuns { ended: 1, between, ..TypeRuns::default() }.per_minute(), None);
+        assert_eq!(TypeRuns::default().per_minute(), None);
+    }
+
+    #[test]
+    fn a_burst_is_as_many_a_minute_as_it_has_jobs() {
+        for burst_ms in [0, 151, 59_999] {
+            let between = Some((Timestamp::from_ms(0), Timestamp::from_ms(burst_ms)));
+            assert_eq!(TypeRuns { ended: 12, between, ..TypeRuns::default() }.per_minute(), Some(12.0), "{burst_ms}");
+        }
     }
 }

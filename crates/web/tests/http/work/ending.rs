@@ -58,9 +58,10 @@ async fn an_end_may_be_repeated_and_no_other_one_may_follow(engine: Engine) {
     let worker = site.worker().await;
     site.enqueue("a").await;
     let job = worker.claim().await;
-    for _ in 0..2 {
-        assert_eq!(worker.ended(&job, "complete", json!({ "result": 1 })).await, "completed");
+    for result in [1, 1, 2] {
+        assert_eq!(worker.ended(&job, "complete", json!({ "result": result })).await, "completed");
     }
+    assert_eq!(detail(&site, &job).await["result"], 1, "the first one stands");
     let other = worker.end(&job, "fail", json!({ "failure_type": "network_error" })).await;
     assert_eq!((other.status, other.code()), (409, "attempt_ended".to_owned()));
     site.enqueue("a").await;

@@ -107,6 +107,37 @@ fn a_type_that_nobody_knows_is_told_in_the_words_of_doctor_and_is_the_cause_of_t
 }
 
 #[test]
+fn types_that_nobody_knows_are_one_problem_with_their_names() {
+    let stuck = stats(vec![late_queue("stuck", 6)]);
+    let told_of = |types: &[&str]| {
+        let backlog = types.iter().map(|job_type| waiting("stuck", job_type, 6)).collect();
+        found(&stuck, &[worker(&[], true)], Some(&diagnosis(backlog)))
+    };
+    let three = told_of(&["a", "b", "c"]);
+    assert_eq!(three.len(), 1, "{three:?}");
+    assert_eq!(
+        three[0].message,
+        "No worker and no configuration file knows the types \"a\", \"b\" and \"c\"; 3 jobs of these types could run \
+         now."
+    );
+    assert!(three[0].is_bad);
+    assert_eq!(three[0].remedy, Remedy::Look { path: "/types".to_owned(), words: "Look" });
+    let five = told_of(&["a", "b", "c", "d", "e"]);
+    assert_eq!(five.len(), 1, "{five:?}");
+    assert!(five[0].message.contains("the types \"a\", \"b\", \"c\" and 2 more; 5 jobs of these types"), "{five:?}");
+}
+
+#[test]
+fn queues_that_no_worker_takes_from_are_one_problem() {
+    let waits = stats(vec![late_queue("a", 1), late_queue("b", 2), late_queue("c", 3)]);
+    let backlog = vec![waiting("a", "mail", 1), waiting("b", "mail", 2), waiting("c", "mail", 3)];
+    assert_eq!(
+        told(&waits, &[worker(&["c"], true)], &diagnosis(backlog)),
+        ["No worker takes from the queues \"b\" and \"a\", where 2 jobs wait."]
+    );
+}
+
+#[test]
 fn what_waits_longest_is_told_first_and_no_kind_hides_another() {
     let mut queues: Vec<QueueStats> = (1..=6_u64).map(|number| late_queue(&format!("q{number}"), 5 + number)).collect();
     queues.push(QueueStats { paused_at: Some(ago(1)), ..queue("paused", &[(Status::Pending, 2)]) });
