@@ -58,6 +58,18 @@ pub enum OutsideCause {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// Something else has the name of a folder that the queue needs beside the database.
+    #[error("{} is not a folder, and workers need a folder of that name", path.display())]
+    NotAFolder {
+        /// What has the name of the folder.
+        path: PathBuf,
+    },
+    /// A file of the database has the greatest size that this process may write.
+    #[error("a file of {database} cannot grow: it has reached the limit on file sizes (RLIMIT_FSIZE)")]
+    FileTooLarge {
+        /// The database, or a file beside it.
+        database: Arc<str>,
+    },
     /// The content of the database is damaged.
     #[error("{database} is damaged: {source}")]
     Damaged {
@@ -136,6 +148,9 @@ pub enum OutsideCause {
         /// The database.
         database: Arc<str>,
     },
+    /// The user, the container or the machine has as many threads and processes as it may have.
+    #[error("no more threads or processes may be started (limit RLIMIT_NPROC, or the pids limit of the container)")]
+    TooManyThreads,
     /// The disk, the file system or the memory failed while the database used it.
     #[error("{database} cannot be read or written: {source}")]
     Device {
@@ -158,6 +173,19 @@ pub enum OutsideCause {
         database: Arc<str>,
         /// The number of names.
         links: u64,
+    },
+    /// The file alone is mounted at its path. Where it was mounted from, a program uses another write-ahead log and
+    /// other locks, and the two programs would destroy each other's data.
+    #[error("{database} is mounted as a single file, but SQLite keeps its log beside it: mount its folder instead")]
+    MountedFile {
+        /// The database.
+        database: Arc<str>,
+    },
+    /// A write-ahead log or a rollback journal is there without its database. Opening the path would delete it.
+    #[error("{} belongs to a database that was moved or deleted, and may hold data that is only there", log.display())]
+    LogLeft {
+        /// The log.
+        log: PathBuf,
     },
     /// The server takes no writes: a standby, or a server or a role that was set to read-only.
     #[error("{database} takes no writes: the server is a standby, or is set to read-only")]
@@ -219,6 +247,7 @@ impl OutsideCause {
             io::ErrorKind::PermissionDenied => Some(Self::ReadOnly { database }),
             io::ErrorKind::ReadOnlyFilesystem => Some(Self::ReadOnlyMount { database }),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Self::Full { database }),
+            io::ErrorKind::FileTooLarge => Some(Self::FileTooLarge { database }),
             _ if is_want_of_files(error) => Some(Self::TooManyFiles { database }),
             _ => None,
         }
@@ -236,6 +265,8 @@ impl OutsideCause {
             Self::Forbidden { .. } | Self::Denied { .. } => "permission_denied",
             Self::LoginRefused { .. } => "login_refused",
             Self::TooManyConnections { .. } => "too_many_connections",
+            Self::NotAFolder { .. } => "not_a_folder",
+            Self::FileTooLarge { .. } => "file_too_large",
             Self::Damaged { .. } => "database_damaged",
             Self::NotADatabase { .. } | Self::NotAFile { .. } => "not_a_database",
             Self::Missing { .. } | Self::MissingOnServer { .. } => "database_missing",
@@ -244,10 +275,13 @@ impl OutsideCause {
             Self::ServerStopping { .. } => "server_stopping",
             Self::Tls { .. } => "tls_failed",
             Self::TooManyFiles { .. } => "too_many_open_files",
+            Self::TooManyThreads => "too_many_threads",
             Self::Device { .. } => "database_failed",
             Self::Moved { .. } => "database_moved",
             Self::HardLinked { .. } => "database_hard_linked",
             Self::LogGone { .. } => "database_log_gone",
+            Self::MountedFile { .. } => "database_file_mounted",
+            Self::LogLeft { .. } => "database_log_left",
         }
     }
 
@@ -284,6 +318,8 @@ impl OutsideCause {
             Self::Forbidden { .. } => {
                 "every user who writes to the database needs write permission for that folder and the files in it"
             }
+            Self::NotAFolder { .. } => "move it away and start again; a worker makes the folder",
+            Self::FileTooLarge { .. } => "raise the limit (\"ulimit -f\"); the failed request changed nothing",
             Self::Damaged { .. } => "restore a backup, or recover what is readable with \"sqlite3 FILE .recover\"",
             Self::NotADatabase { .. } | Self::NotAFile { .. } | Self::Missing { .. } => {
                 "check the path of the database"
@@ -297,6 +333,10 @@ impl OutsideCause {
             Self::MissingOnServer { .. } => "create it with CREATE DATABASE, or check its name in the URL",
             Self::Tls { .. } => "check sslmode, sslrootcert, sslcert and sslkey, and the host name in the URL",
             Self::TooManyFiles { .. } => "raise the limit (\"ulimit -n\") or run fewer jobs at once",
+            Self::TooManyThreads => {
+                "raise the limit (\"ulimit -u\", or \"ulimit -v\" for the memory of their stacks, TasksMax of systemd, the \
+                pids limit of the container), or run fewer jobs at once"
+            }
             Self::Device { .. } => "check the disk and the system log; the failed request changed nothing",
             Self::Moved { .. } => {
                 "stop every program that uses the database before you replace or move its file, then start them again"
@@ -304,6 +344,13 @@ impl OutsideCause {
             Self::HardLinked { .. } => {
                 "remove the other name (\"find FOLDER -samefile FILE\" lists them), or make a copy with \"sqlite3 \
                 FILE .backup\""
+            }
+            Self::MountedFile { .. } => {
+                "stop every program that uses the file, then mount the folder that contains it, in each container"
+            }
+            Self::LogLeft { .. } => {
+                "move the database back, or move the log beside it, under the name of the database with the same \
+                ending; delete the log only if its content is not needed"
             }
             Self::LogGone { .. } => {
                 "never delete FILE-wal or FILE-shm while a program uses the database; check its content, then start \
@@ -329,6 +376,8 @@ impl OutsideCause {
                 | Self::ServerUnreachable { .. }
                 | Self::ServerStopping { .. }
                 | Self::TooManyFiles { .. }
+                | Self::TooManyThreads
+                | Self::FileTooLarge { .. }
                 | Self::Device { .. }
         )
     }
@@ -354,6 +403,15 @@ pub fn is_want_of_files(error: &io::Error) -> bool {
     cfg!(unix) && error.raw_os_error().is_some_and(|number| NO_DESCRIPTOR_LEFT.contains(&number))
 }
 
+/// EAGAIN, which the start of a thread or a process gives at a limit.
+const NO_THREAD_LEFT: i32 = if cfg!(any(target_os = "linux", target_os = "android")) { 11 } else { 35 };
+
+/// Whether the error of starting a thread or a process means that a limit on their number is reached. Other calls give
+/// the same error for other reasons.
+pub fn is_want_of_threads(error: &io::Error) -> bool {
+    cfg!(unix) && error.raw_os_error() == Some(NO_THREAD_LEFT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,6 +423,7 @@ mod tests {
         assert_eq!(code(io::ErrorKind::ReadOnlyFilesystem.into()), Some("mounted_read_only"));
         assert_eq!(code(io::ErrorKind::StorageFull.into()), Some("disk_full"));
         assert_eq!(code(io::ErrorKind::QuotaExceeded.into()), Some("disk_full"));
+        assert_eq!(code(io::ErrorKind::FileTooLarge.into()), Some("file_too_large"));
         assert_eq!(code(io::ErrorKind::InvalidData.into()), None);
         if cfg!(unix) {
             for number in NO_DESCRIPTOR_LEFT {

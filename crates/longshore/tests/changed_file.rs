@@ -176,6 +176,24 @@ fn a_job_in_the_callers_own_transaction_is_refused_on_a_changed_file() {
 }
 
 #[test]
+fn a_queue_is_not_opened_where_only_the_log_of_a_database_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let [missing, empty] = ["missing.db", "empty.db"].map(|name| folder.path().join(name));
+    fs::write(&empty, "").unwrap();
+    for path in [&missing, &empty] {
+        let log = path.with_extension("db-wal");
+        fs::write(&log, "frames").unwrap();
+
+        let refused = Queue::open_blocking(path.to_str().unwrap()).unwrap_err();
+
+        assert_eq!(refused.code(), "database_log_left", "{refused}");
+        assert_eq!(fs::read_to_string(&log).unwrap(), "frames");
+        fs::remove_file(log).unwrap();
+        Queue::open_blocking(path.to_str().unwrap()).unwrap();
+    }
+}
+
+#[test]
 fn a_queue_that_is_opened_anew_after_the_change_works() {
     for (change, code) in CHANGES {
         let scene = Scene::new();

@@ -8,5 +8,6 @@ pub mod catalog;
 mod target;
 pub mod verified;
 
+pub use longshore_sqlite_file::check_left_log;
 pub use rusqlite;
 pub use target::{Access, SqliteTarget, lock_runners, wait_for_runner};

@@ -31,7 +31,7 @@ use longshore_migrate::{
     },
     {Direction, Loss, LossCheck, MigrationId, ledger as own},
 };
-use longshore_sqlite_file::{Answered, FileAccess, check_folder, check_kind};
+use longshore_sqlite_file::{Answered, FileAccess, check_folder, check_kind, check_left_log};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags,
     hooks::{AuthContext, Authorization},
@@ -136,9 +136,10 @@ impl SqliteTarget<'static> {
 
 /// Whether there is a file. What is in the way of one is an error, or it would be taken for an empty database.
 fn is_there(path: &Path, context: &FileAccess) -> Result<bool, TargetError> {
+    check_left_log(path)?;
     match std::fs::metadata(path) {
         Ok(found) => {
-            check_kind(&found, &context.database)?;
+            check_kind(path, &found, &context.database)?;
             Ok(true)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {

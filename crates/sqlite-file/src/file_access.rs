@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_cause::{OutsideCause, is_want_of_files};
+use longshore_cause::{OutsideCause, is_want_of_files, is_want_of_threads};
 use rusqlite::{ErrorCode, ffi};
 
+use crate::size_limit::is_size_limit_reached;
 use crate::write_access::{folder_of, is_mounted_read_only, is_read_only};
 
 /// The maximum number of files that SQLite opens for one connection: database, log, its index, a journal and the
@@ -29,6 +30,10 @@ impl FileAccess {
         Ok(match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 OutsideCause::Busy { database, waited: self.busy_timeout }
+            }
+            // SQLite reports only that it could not write.
+            _ if is_failed_write(&error) && is_size_limit_reached(Path::new(&*database)) => {
+                OutsideCause::FileTooLarge { database }
             }
             // The shared memory of the write-ahead log could not grow, so the disk is full.
             _ if extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => OutsideCause::Full { database },
@@ -58,6 +63,7 @@ impl FileAccess {
         let database = Arc::clone(&self.database);
         match source.kind() {
             _ if is_want_of_files(&source) => OutsideCause::TooManyFiles { database },
+            _ if is_want_of_threads(&source) => OutsideCause::TooManyThreads,
             _ => OutsideCause::Unreachable { database, source: source.into() },
         }
     }
@@ -92,6 +98,13 @@ fn is_out_of_files() -> bool {
     let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
     let opened: Result<Vec<File>, _> = (0..FILES_OF_A_CONNECTION).map(|_| File::open(place)).collect();
     opened.is_err_and(|error| is_want_of_files(&error))
+}
+
+fn is_failed_write(error: &rusqlite::Error) -> bool {
+    matches!(
+        extended_code(error),
+        Some(ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_TRUNCATE | ffi::SQLITE_FULL)
+    )
 }
 
 fn extended_code(error: &rusqlite::Error) -> Option<i32> {

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use longshore_cause::OutsideCause;
 use rusqlite::Connection;
 
+use crate::mount_point::is_mount_point;
 use crate::moved::has_moved;
 use crate::write_access::folder_of;
 
 /// Rejects a path that is not a regular file, or has two names, before anything opens it. Opening a named pipe would
-/// wait for its other end, and SQLite would create a second log for a second name.
-pub fn check_kind(found: &Metadata, database: &Arc<str>) -> Result<(), OutsideCause> {
+/// wait for its other end, and SQLite would create a second log for a second name. A file that is mounted by itself has
+/// another name where it was mounted from.
+pub fn check_kind(path: &Path, found: &Metadata, database: &Arc<str>) -> Result<(), OutsideCause> {
     let database = Arc::clone(database);
     if let Some(kind) = kind(found) {
         return Err(OutsideCause::NotAFile { database, kind });
     }
     match link_count(found) {
         links if links > 1 => Err(OutsideCause::HardLinked { database, links }),
+        _ if is_mount_point(path) => Err(OutsideCause::MountedFile { database }),
         _ => Ok(()),
     }
 }
@@ -45,9 +48,10 @@ pub fn check_connection(connection: &Connection, database: &Arc<str>) -> Result<
     if has_moved(connection) {
         return Err(OutsideCause::Moved { database: Arc::clone(database) });
     }
-    match connection.path().filter(|path| !path.is_empty()).map(fs::metadata) {
-        Some(Ok(found)) => check_kind(&found, database),
-        _ => Ok(()),
+    let Some(path) = connection.path().filter(|path| !path.is_empty()).map(Path::new) else { return Ok(()) };
+    match fs::metadata(path) {
+        Ok(found) => check_kind(path, &found, database),
+        Err(_) => Ok(()),
     }
 }
 

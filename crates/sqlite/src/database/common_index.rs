@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use longshore_core::OutsideCause;
+use longshore_sqlite_file::check_left_log;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::database::database_file::beside;
@@ -26,6 +27,8 @@ pub(crate) fn await_common_index(path: &Path, context: &ErrorContext) -> Result<
 fn await_for(leaving_max: Duration, path: &Path, context: &ErrorContext) -> Result<(), OutsideCause> {
     // The files beside it are where a link leads to.
     let Ok(path) = fs::canonicalize(path) else { return Ok(()) };
+    // SQLite would delete the log of an empty file when it looks.
+    check_left_log(&path)?;
     let begun = Instant::now();
     while lacks_index(&path) && is_busy(&use_alone(&path)) {
         if begun.elapsed() < leaving_max {

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use longshore_core::{OutsideCause, StoreError};
-use longshore_sqlite_file::check_kind;
+use longshore_sqlite_file::{check_kind, check_left_log};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -56,12 +56,13 @@ fn open(options: &SqliteOptions, context: &ErrorContext, access: OpenFlags) -> R
 
 /// SQLite would report only "unable to open". A stat opens nothing, so it drops no lock.
 fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError> {
+    check_left_log(path)?;
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(OutsideCause::Missing { database: context.database.clone() }.into())
         }
         Err(error) => Err(context.unreachable(error).into()),
-        Ok(found) => Ok(check_kind(&found, &context.database)?),
+        Ok(found) => Ok(check_kind(path, &found, &context.database)?),
     }
 }
 

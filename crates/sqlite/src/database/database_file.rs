@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use longshore_core::OutsideCause;
-use longshore_sqlite_file::{FileIdentity, has_moved, is_mounted_read_only};
+use longshore_sqlite_file::{FileIdentity, has_moved, is_mount_point, is_mounted_read_only};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -31,6 +31,7 @@ pub(crate) enum FileChange {
     LogGone,
     IndexGone,
     ReadOnlyMount,
+    MountedFile,
 }
 
 impl FileChange {
@@ -41,6 +42,7 @@ impl FileChange {
             Self::HardLinked { links } => OutsideCause::HardLinked { database, links },
             Self::LogGone | Self::IndexGone => OutsideCause::LogGone { database },
             Self::ReadOnlyMount => OutsideCause::ReadOnlyMount { database },
+            Self::MountedFile => OutsideCause::MountedFile { database },
         }
     }
 }
@@ -91,6 +93,9 @@ impl DatabaseFile {
         }
         if is_mounted_read_only(&self.path) {
             return self.keep(Err(FileChange::ReadOnlyMount));
+        }
+        if is_mount_point(&self.path) {
+            return self.keep(Err(FileChange::MountedFile));
         }
         Ok(())
     }
@@ -179,12 +184,11 @@ impl FileBeside {
         let mut expected = self.expected();
         let found = self.found();
         match (*expected, found) {
-            (Expected::Any, _) => true,
+            (Expected::Any, _) | (Expected::NotSeen, None) => true,
             (Expected::NotSeen, Some(identity)) => {
                 *expected = Expected::Seen(identity);
                 true
             }
-            (Expected::NotSeen, None) => true,
             (Expected::Seen(first), found) => found == Some(first),
         }
     }

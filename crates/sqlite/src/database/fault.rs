@@ -9,6 +9,7 @@ use longshore_core::{InvalidJob, OutsideCause, StoreError};
 use longshore_migrate::target::TargetError;
 use longshore_sqlite_file::{FileAccess, Refused};
 use rusqlite::{Connection, ErrorCode, ffi};
+use thiserror::Error as ThisError;
 
 /// Why a piece of work inside a transaction stopped: an SQLite error, or an answer for the caller.
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl ErrorContext {
     pub(crate) fn explain(&self, error: rusqlite::Error, doing: &'static str) -> StoreError {
         match self.access().outside_cause(error) {
             Ok(cause) => cause.into(),
+            Err(error) if is_key_mismatch(&error) => self.failed(KeyMismatch { error }.into(), doing),
             Err(error) => self.failed(error.into(), doing),
         }
     }
@@ -90,9 +92,15 @@ impl ErrorContext {
         if source.kind() == ErrorKind::PermissionDenied {
             return OutsideCause::Forbidden { path, source }.into();
         }
+        if source.kind() == ErrorKind::NotADirectory {
+            return OutsideCause::NotAFolder { path }.into();
+        }
         match OutsideCause::of_io(database, &source) {
             Some(cause) => cause.into(),
-            None => self.failed(source.into(), "locking a worker's liveness file"),
+            None => {
+                let named = io::Error::new(source.kind(), format!("{}: {source}", path.display()));
+                self.failed(named.into(), "locking a worker's liveness file")
+            }
         }
     }
 
@@ -122,6 +130,19 @@ impl ErrorContext {
     fn access(&self) -> FileAccess {
         FileAccess { database: Arc::clone(&self.database), busy_timeout: self.busy_timeout }
     }
+}
+
+/// SQLite names both tables of the foreign key, and not what to do.
+#[derive(Debug, ThisError)]
+#[error("{error}: it refers to no unique key; drop the foreign key, or let it refer to one, such as job_queue (id)")]
+struct KeyMismatch {
+    error: rusqlite::Error,
+}
+
+/// Whether a foreign key of the application refers to columns that are no unique key. SQLite then prepares no statement
+/// that deletes a job or changes these columns, so the error is about the schema and not about a row.
+pub(crate) fn is_key_mismatch(error: &rusqlite::Error) -> bool {
+    error.to_string().starts_with("foreign key mismatch - ")
 }
 
 /// Whether every other statement would fail with this error too.

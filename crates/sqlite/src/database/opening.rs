@@ -1,14 +1,14 @@
 //! The only way to open a database: it is checked, created or migrated as the caller permits, and opened.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use longshore_core::{OutsideCause, StoreError};
 use longshore_migrate::{MigrateError, Migrator, RunRequest};
 use longshore_migrate_sqlite::{SqliteTarget, lock_runners, wait_for_runner};
 use longshore_schema::{OpenError, Origin, Prepare};
-use longshore_sqlite_file::{check_folder, check_kind, folder_of};
+use longshore_sqlite_file::{check_folder, check_kind, check_left_log, folder_of, follow_links};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::database::common_index::await_common_index;
@@ -16,9 +16,6 @@ use crate::database::fault::ErrorContext;
 use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};
-
-/// How many symbolic links are followed to the file: as many as Linux follows.
-const LINKS_MAX: usize = 40;
 
 /// The store error for these options.
 pub fn into_store_error(error: OpenError, options: &SqliteOptions) -> StoreError {
@@ -101,10 +98,11 @@ fn inspect_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Resul
 
 /// Reads the schema without changing anything.
 fn inspect(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<OpeningState, OpenError> {
+    check_left_log(path).map_err(outside)?;
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(OpeningState::Absent),
         Err(_) => return Ok(OpeningState::Understood),
-        Ok(found) => check_kind(&found, &context.database).map_err(outside)?,
+        Ok(found) => check_kind(path, &found, &context.database).map_err(outside)?,
     }
     let Ok(connection) = snapshot(path, context) else { return Ok(OpeningState::Understood) };
     let state = match schema::check(&connection) {
@@ -171,15 +169,4 @@ fn outside(cause: OutsideCause) -> OpenError {
 /// The name of the file must also survive a power cut before a job in it is acknowledged.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
-}
-
-/// The file that a symbolic link leads to, even if it does not exist yet. Its lock and its log must be beside the file,
-/// whichever link was used.
-fn follow_links(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
-    for _ in 0..LINKS_MAX {
-        let Ok(target) = fs::read_link(&path) else { break };
-        path = folder_of(&path).join(target);
-    }
-    path
 }

@@ -27,6 +27,7 @@ pub(crate) struct Readers {
     options: SqliteOptions,
     context: ErrorContext,
     file: Arc<DatabaseFile>,
+    judged: Arc<JudgedSchema>,
     state: Mutex<State>,
 }
 
@@ -39,7 +40,7 @@ enum State {
 
 impl Readers {
     pub(crate) fn new(options: SqliteOptions, context: ErrorContext, file: Arc<DatabaseFile>) -> Self {
-        Self { options, context, file, state: Mutex::new(State::Resting) }
+        Self { options, context, file, judged: Arc::default(), state: Mutex::new(State::Resting) }
     }
 
     /// Runs a read in one transaction, so that it sees one state of the database.
@@ -69,6 +70,16 @@ impl Readers {
         }
         self.check_file()?;
         answered
+    }
+
+    /// Fails if the writer would refuse every request because of the schema.
+    pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
+        let (judged, context) = (Arc::clone(&self.judged), self.context.clone());
+        let check = move |tx: &ReadTx<'_>| match judged.is_understood(tx.connection)? {
+            true => Ok(()),
+            false => Err(Fault::Answer(context.schema_changed())),
+        };
+        self.run("checking the schema", check).await
     }
 
     fn check_file(&self) -> Result<(), StoreError> {
@@ -118,6 +129,26 @@ impl Readers {
             threads.push(thread);
         }
         Ok(State::Running(sender, threads))
+    }
+}
+
+/// The mark of the schema at the last check and whether it was understood, so that the same schema is compared once.
+#[derive(Debug, Default)]
+struct JudgedSchema(Mutex<Option<(String, bool)>>);
+
+impl JudgedSchema {
+    /// The same answer as that of the writer's `Session`, which remembers it for itself.
+    fn is_understood(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let mark = schema::mark(connection)?;
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((judged, is_understood)) = &*last
+            && *judged == mark
+        {
+            return Ok(*is_understood);
+        }
+        let is_understood = schema::check(connection).is_ok();
+        *last = Some((mark, is_understood));
+        Ok(is_understood)
     }
 }
 

@@ -136,6 +136,9 @@ impl Liveness {
     fn make_file(&self, worker_id: &WorkerId, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<File, Refused> {
         let refused = |error: io::Error| Refused { path: self.folder.clone(), source: error };
         let path = self.file_of(worker_id).ok_or_else(|| refused(ErrorKind::InvalidFilename.into()))?;
+        if is_no_folder(&self.folder) {
+            return Err(refused(ErrorKind::NotADirectory.into()));
+        }
         self.shared.folder(&self.folder)?;
         create(&self.shared, &path, fill)
     }
@@ -271,6 +274,16 @@ impl Liveness {
         let name = worker_id.as_str();
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         (is_plain && !name.is_empty() && name.len() <= NAME_BYTES_MAX).then(|| self.folder.join(name))
+    }
+}
+
+/// Whether something else has the name of the folder: a file, or a link that leads to none or nowhere. It stays until
+/// somebody removes it, so waiting cannot help. A folder that was removed just now is none of these.
+fn is_no_folder(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => !path.is_dir(),
+        Ok(found) => !found.is_dir(),
+        Err(_) => false,
     }
 }
 
