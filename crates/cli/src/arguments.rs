@@ -42,7 +42,9 @@ pub(crate) use self::moving::MoveArguments;
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::schedules::{AddArguments, SchedulesArguments, SchedulesCommand, TicksArguments};
 #[cfg(feature = "web")]
-pub(crate) use self::serve::{BesideWorkArguments, LISTEN, ServeArguments, SiteArguments, base_path, listen_address};
+pub(crate) use self::serve::{
+    BesideWorkArguments, LISTEN, ServeArguments, SiteArguments, base_path, host_name, listen_address,
+};
 #[cfg(feature = "web")]
 pub(crate) use self::token::TokenCommand;
 pub(crate) use self::value::{CONCURRENCY_MAX, QueueSlots};

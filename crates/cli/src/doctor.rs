@@ -6,7 +6,7 @@ mod several;
 
 use std::collections::BTreeSet;
 
-use longshore_core::{Health, JobKeeper, MovePhase, Status, StuckCause};
+use longshore_core::{BrokenKey, Health, JobKeeper, MovePhase, Status, StuckCause};
 use longshore_report::HealthProblem;
 use serde::Serialize;
 
@@ -63,7 +63,9 @@ fn hint_of(problem: &HealthProblem) -> String {
             "set the clock, for example with an NTP service; until then, scheduled jobs may start late".to_owned()
         }
         HealthProblem::DeadWorkers { .. } => {
-            "start a worker (\"longshore work\"): it returns the jobs to their queues within seconds".to_owned()
+            "keep a worker running (\"longshore work\"): it returns the jobs to their queues within seconds, or soon \
+             after the lease of the dead worker has ended"
+                .to_owned()
         }
         HealthProblem::StuckJobs { first, .. } => of_stuck_job(&first.cause),
         HealthProblem::LongAttempts { first, .. } => {
@@ -74,8 +76,14 @@ fn hint_of(problem: &HealthProblem) -> String {
             )
         }
         HealthProblem::KeptJobs(JobKeeper { table, column, .. }) => format!(
-            "declare the foreign key of {table}.{column} with ON DELETE SET NULL or CASCADE, or delete its rows"
+            "declare the foreign key of {table}.{column} with ON DELETE SET NULL (then the column may be NULL) or \
+             CASCADE, or delete its rows"
         ),
+        HealthProblem::BrokenKey(BrokenKey { table, .. }) => {
+            format!(
+                "let the foreign key of {table} refer to job_queue (id), or drop it; workers then continue by themselves"
+            )
+        }
         HealthProblem::NoWorker { .. } => "start one with \"longshore work\" or \"longshore up\"".to_owned(),
         HealthProblem::InvalidNames { .. } => {
             "give them a valid name in SQL (UPDATE job_queue SET queue = …, job_type = \

@@ -14,12 +14,15 @@ mod doctor;
 mod error_report;
 mod exit;
 mod output;
+mod runtime;
 mod settings;
 mod suggestion;
 mod telemetry;
 
 use std::io;
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::sync::{Arc, atomic::AtomicBool};
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -34,6 +37,8 @@ use crate::output::log_sink::LogSink;
 use crate::telemetry::Telemetry;
 
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    survive_size_limit();
     // A worker starts this program again as the supervisor of each command job.
     #[cfg(unix)]
     longshore::command::supervise_if_asked();
@@ -62,6 +67,14 @@ fn main() -> ExitCode {
     telemetry.stop();
     log.flush();
     exit.into()
+}
+
+/// At a limit on file sizes a write must fail, not end the program. A signal that is caught, unlike one that is ignored,
+/// has its default again in the programs that this one starts.
+#[cfg(unix)]
+fn survive_size_limit() {
+    // Without it the program is as sensitive to the limit as any other.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
 fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {

@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::arguments::Globals;
 use crate::error_report::ErrorReport;
 use crate::output::database_options::DatabaseOptions;
-use crate::output::table::{Screen, Table};
+use crate::output::table::{Screen, Table, is_bidi_control};
 
 /// The only code that writes to standard output and standard error. Standard output is only for results.
 #[derive(Clone, Debug)]
@@ -239,6 +239,7 @@ impl Output {
     }
 
     fn stderr(&self, text: &str) {
+        let text = text.replace(is_bidi_control, "\u{fffd}");
         // If standard error is closed, nobody reads it, and the command continues.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }

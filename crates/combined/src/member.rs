@@ -195,6 +195,8 @@ const fn keeps_away(error: &StoreError) -> bool {
                 | OutsideCause::StatementCancelled { .. }
                 | OutsideCause::RunnerBusy { .. }
                 | OutsideCause::Full { .. }
+                | OutsideCause::FileTooLarge { .. }
+                | OutsideCause::NotAFolder { .. }
                 | OutsideCause::ReadOnly { .. }
                 | OutsideCause::ReadOnlyMount { .. }
                 | OutsideCause::ReadOnlyServer { .. }

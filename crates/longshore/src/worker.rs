@@ -3,6 +3,7 @@ pub(crate) mod claiming;
 mod handlers;
 mod holdings;
 mod house;
+mod job_names;
 mod own_limits;
 mod registration;
 mod registry;
@@ -26,7 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Clock, InvalidLimit, LimitRule, LimitSubject, Limits, LogLimits, Retention, ScheduleSource, StoreError, SystemClock,
+    Clock, InvalidLimit, JobId, LimitRule, LimitSubject, Limits, LogLimits, Retention, ScheduleSource, StoreError,
+    SystemClock,
 };
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -36,6 +38,7 @@ use crate::handler::state::Stateless;
 use crate::runtime::blocking_threads::BlockingThreads;
 use crate::schedule::ScheduleError;
 use crate::{Queue, Schedule};
+use job_names::some_of;
 use own_limits::OwnLimits;
 use registry::Registry;
 use suspects::gate::Gate;
@@ -135,8 +138,11 @@ pub enum WorkerError {
         why: String,
     },
     /// The store did not take the last outcomes in time, so their jobs run again although their attempts have ended.
-    #[error("the worker ended before its last outcomes could be stored; their jobs run again")]
-    OutcomesLost,
+    #[error("the worker ended before the outcomes of {} could be stored; they run again", some_of(jobs))]
+    OutcomesLost {
+        /// These jobs.
+        jobs: Vec<JobId>,
+    },
     /// A part of the worker or the store panicked, which is a bug. Running handlers had their grace period.
     #[error("{part} panicked: {message}; this is a bug, and the log has the backtrace")]
     Panicked {

@@ -118,7 +118,7 @@ async fn a_worker_pauses_while_a_migration_is_undone_and_goes_on_when_it_is_back
     let pauses = warnings.count(PAUSED);
     assert!((1..=2).contains(&pauses), "one line for each pause: {:?}", warnings.told);
     assert_eq!(warnings.count(GOES_ON), pauses, "{:?}", warnings.told);
-    assert_eq!(warnings.count("status of the migrations"), pauses, "the hint is part of it");
+    assert_eq!(warnings.count("longshore migrate status"), pauses, "the hint is part of it");
     assert_eq!(warnings.count("the store fails"), 0, "{:?}", warnings.told);
 }
 

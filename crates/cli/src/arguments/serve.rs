@@ -1,9 +1,9 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use clap::Args;
 
 /// Where the server listens unless told otherwise.
-pub(crate) const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
 
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(crate) struct ServeArguments {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SiteArguments {
     /// Allow this host name in requests, as behind a proxy, and need a token; may be repeated
-    #[arg(long = "host", value_name = "NAME")]
+    #[arg(long = "host", value_name = "NAME", value_parser = host_name)]
     pub(crate) hosts: Vec<String>,
 
     /// Serve below this path, as behind a proxy
@@ -39,6 +39,19 @@ pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         None => text.to_owned(),
     };
     address.parse().map_err(|_| format!("{text:?} is not an address: expected one such as {LISTEN}"))
+}
+
+/// It is compared with the name in a request, without its port.
+pub(crate) fn host_name(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        (1..=63).contains(&label.len()) && label.bytes().all(is_plain)
+    };
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    if is_name || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err("expected a host name such as jobs.example.org, without scheme, port or path".to_owned())
 }
 
 /// It becomes part of links and of a cookie.

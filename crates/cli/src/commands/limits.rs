@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use longshore::limits::{LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource, LimitSubject};
-use longshore_core::{Deed, Rate, Timestamp};
+use longshore_core::{Deed, InvalidLimit, Rate, StoreError, Timestamp};
 use longshore_report::{ChangedLimit, LimitList};
 
 use crate::arguments::{LimitsArguments, LimitsCommand, SetArguments};
@@ -74,14 +76,35 @@ async fn set(context: &Context, arguments: SetArguments) -> anyhow::Result<Exit>
         key: arguments.key,
         key_concurrency: arguments.key_concurrency,
         key_rate: arguments.key_rate,
-        weights: arguments.weight.into_iter().collect(),
+        weights: weights(arguments.weight)?,
     };
+    check(&subject, &rule)?;
     let database = Database::open(context, Prepare::Nothing).await?;
     let deed = Deed::set_limit(&subject, &rule);
     let limits = database.queue().limits();
     let changed = database.audited(deed, limits.set(subject.clone(), rule)).await?;
     let done = format!("the limit of {subject} is set; it holds until `longshore limits unset {}`", flag(&subject));
     tell(context, &database, &subject, changed, &done).await
+}
+
+/// A key that was given twice is a typo: nobody could say which weight was meant.
+fn weights(given: Vec<(String, u32)>) -> Result<BTreeMap<String, u32>, CommandError> {
+    let mut weights = BTreeMap::new();
+    for (key, weight) in given {
+        if weights.insert(key.clone(), weight).is_some() {
+            return Err(CommandError::RepeatedWeight { key });
+        }
+    }
+    Ok(weights)
+}
+
+/// What the database would refuse, before it is opened.
+fn check(subject: &LimitSubject, rule: &LimitRule) -> Result<(), StoreError> {
+    rule.check(subject)?;
+    if rule.is_empty() {
+        return Err(InvalidLimit::Nothing { subject: subject.clone() }.into());
+    }
+    Ok(())
 }
 
 async fn unset(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> {

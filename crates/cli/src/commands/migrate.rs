@@ -10,7 +10,7 @@ use longshore_migrate::report::StatusReport;
 use longshore_migrate::target::Target;
 use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
 use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
-use longshore_migrate_sqlite::{Access, SqliteTarget};
+use longshore_migrate_sqlite::{Access, SqliteTarget, check_left_log};
 use longshore_postgres::{PostgresUrl, is_pooled};
 
 use crate::arguments::{AdoptArguments, MarkArguments, MigrateArguments, MigrateCommand};
@@ -157,6 +157,7 @@ impl Site<'_> {
         // Opening the file reports every other problem.
         let is_missing = std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
         if absent == Absent::Refused && is_missing {
+            check_left_log(path).map_err(StoreError::from)?;
             let database = path.display().to_string().into();
             return Err(StoreError::from(OutsideCause::Missing { database }).into());
         }

@@ -112,13 +112,18 @@ fn print_plan(output: &Output, plan: &MovePlan) -> std::io::Result<()> {
     output.line(format!("stays: {}", in_words(&plan.stays)))?;
     output.line(format!("the audit trail stays in {}", plan.from))?;
     if plan.running > 0 {
-        output.line(format!("{} running now get the grace period to end", count_jobs(plan.running)))?;
+        output.line(running_now(plan.running))?;
     }
     output.line(match plan.next {
         MoveStep::Reserve => "nothing was changed; carry it out with the same command without --dry-run",
         MoveStep::Done => "the queue has moved already: there is nothing to do",
         _ => "this move was interrupted; the same command without --dry-run carries on, and --undo takes it back",
     })
+}
+
+fn running_now(running: u64) -> String {
+    let get = if running == 1 { "gets" } else { "get" };
+    format!("{} running now {get} the grace period to end", count_jobs(running))
 }
 
 fn print(output: &Output, report: &MoveReport) -> std::io::Result<()> {
@@ -205,4 +210,15 @@ impl Drop for Teller {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are well formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_job_gets_the_grace_period_and_several_get_it() {
+        assert_eq!(running_now(1), "1 job running now gets the grace period to end");
+        assert_eq!(running_now(2), "2 jobs running now get the grace period to end");
+    }
 }

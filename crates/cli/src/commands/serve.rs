@@ -13,6 +13,7 @@ use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Format;
+use crate::runtime;
 use crate::settings::config::Config;
 use crate::settings::serve::ServeSettings;
 
@@ -28,8 +29,7 @@ struct Listening {
 
 /// Serves until a signal arrives.
 pub(crate) fn run(context: &Context, arguments: &ServeArguments) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    runtime::start()?.block_on(async {
         let database = Database::open(context, Prepare::New).await?;
         let config = context.config()?;
         let settings = ServeSettings::new(arguments.listen, &arguments.site, &config.serve);

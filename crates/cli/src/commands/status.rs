@@ -246,7 +246,8 @@ fn workers(workers: &Workers, width: usize) -> String {
     let dead = if *dead == 0 { String::new() } else { format!(", {dead} dead") };
     let running = count_jobs(*running as u64);
     let between = if width < TWO_LINES_BELOW { ",\n            " } else { "; " };
-    format!("workers     {alive} alive{dead}{between}{running} in {slots} slots\n")
+    let slots = if *slots == 1 { "1 slot".to_owned() } else { format!("{slots} slots") };
+    format!("workers     {alive} alive{dead}{between}{running} in {slots}\n")
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::log_format::WORKER;
 use crate::output::names::some_of;
+use crate::runtime;
 use crate::settings::config::Config;
 
 /// The result of the command for `--json`.
@@ -51,9 +53,10 @@ fn run(
 ) -> anyhow::Result<Exit> {
     #[cfg(not(feature = "web"))]
     let _ = up;
+    check_queues(arguments)?;
     let config = context.config()?;
     check_spare_files()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime::start()?;
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: if it is not supported, nothing else matters.
         let nothing = nothing_to_run(&config, up.is_some() && !arguments.drain);
@@ -136,6 +139,15 @@ fn end_idle(context: &Context, arguments: &WorkArguments, nothing: CommandError)
 
 fn is_missing(error: &anyhow::Error) -> bool {
     ErrorReport::of(error).code == "database_missing"
+}
+
+/// A queue that was given twice is a typo: nobody could say which number of jobs was meant.
+fn check_queues(arguments: &WorkArguments) -> Result<(), CommandError> {
+    let mut seen = BTreeSet::new();
+    match arguments.queues.iter().find(|slots| !seen.insert(slots.queue.as_str())) {
+        Some(repeated) => Err(CommandError::RepeatedQueue { queue: repeated.queue.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Warns about queues that are probably misspelt.

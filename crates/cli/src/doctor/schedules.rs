@@ -41,7 +41,10 @@ fn bounded(told: Vec<(&'static str, String, String)>) -> Vec<Finding> {
         }
     }
     if left_out > 0 {
-        let message = format!("{left_out} more problems of schedules are not listed");
+        let message = match left_out {
+            1 => "1 more problem of schedules is not listed".to_owned(),
+            _ => format!("{left_out} more problems of schedules are not listed"),
+        };
         findings.push(Finding::new("more_schedules", message, "longshore schedules check"));
     }
     findings

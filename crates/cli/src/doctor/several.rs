@@ -57,9 +57,10 @@ fn misplaced<'a>(
     health.queues.iter().filter_map(move |queue| {
         let (jobs, home) = (waiting(queue), home(&queue.queue));
         (jobs > 0 && home != name).then(|| {
-            let jobs = count_jobs(jobs);
+            let are = if jobs == 1 { "is" } else { "are" };
+            let (jobs, queue_name) = (count_jobs(jobs), &queue.queue);
             let message =
-                format!("{jobs} of queue {} are in database {name}, and its new jobs go to {home}", queue.queue);
+                format!("{jobs} of queue {queue_name} {are} in database {name}, and its new jobs go to {home}");
             let hint = format!(
                 "nothing to do if the queue was moved: workers run them where they are. If not, name the queue under \
                  [databases.{name}]; see longshore jobs list --queue {}",

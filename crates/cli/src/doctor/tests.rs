@@ -39,6 +39,7 @@ fn healthy() -> Health {
         living_workers: 1,
         stuck: Vec::new(),
         keepers: Vec::new(),
+        broken_keys: Vec::new(),
         long_attempts: Vec::new(),
         dead_letters: 4,
         dead_letters_last_hour: 0,

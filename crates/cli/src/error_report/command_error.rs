@@ -149,6 +149,18 @@ pub(crate) enum CommandError {
     /// The job is invalid.
     #[error(transparent)]
     Job(#[from] InvalidJob),
+    /// A key has two weights.
+    #[error("the weight of {key} is given twice")]
+    RepeatedWeight {
+        /// The key.
+        key: String,
+    },
+    /// A queue was given twice, perhaps with two numbers of jobs.
+    #[error("queue {queue} is given twice")]
+    RepeatedQueue {
+        /// The queue.
+        queue: String,
+    },
     /// There is no schedule of this name.
     #[error("there is no schedule {name:?}{}", similar.as_ref().map(|similar| format!("; did you mean {similar}?")).unwrap_or_default())]
     NoSuchSchedule {
@@ -270,6 +282,8 @@ impl CommandError {
             Self::PriorityWords(_)
             | Self::IdsWithAll
             | Self::FilterWithIds
+            | Self::RepeatedWeight { .. }
+            | Self::RepeatedQueue { .. }
             | Self::DatabaseUrl { .. }
             | Self::NamedDatabaseUrl { .. }
             | Self::DatabaseWithoutUrl { .. }
@@ -304,7 +318,11 @@ impl CommandError {
     /// A stable code for scripts.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
-            Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
+            Self::PriorityWords(_)
+            | Self::IdsWithAll
+            | Self::FilterWithIds
+            | Self::RepeatedWeight { .. }
+            | Self::RepeatedQueue { .. } => "usage",
             Self::DatabaseUrl { source, .. } | Self::NamedDatabaseUrl { source, .. } => source.code(),
             Self::NotText { .. } => "not_utf8",
             Self::Untold { .. } => Self::RESULT_NOT_PRINTED,
@@ -337,6 +355,8 @@ impl CommandError {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => {
                 "add --help to the command to see what it accepts"
             }
+            Self::RepeatedWeight { .. } => "give each key one --weight",
+            Self::RepeatedQueue { .. } => "give each queue one --queue",
             Self::DatabaseUrl { source, .. } | Self::NamedDatabaseUrl { source, .. } => source.hint(),
             Self::DatabaseWithoutUrl { .. } => "set one of them, such as url = \"postgres://host/jobs\"",
             Self::NotText { .. } => "rename it, or name a symbolic link to it whose path is UTF-8",

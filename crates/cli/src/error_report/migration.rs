@@ -103,6 +103,8 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
+        // The migrations of the queue have no files that anybody could change.
+        MigrateError::DataLoss { id, direction, .. } if id.source == LONGSHORE => allow_loss(*direction),
         MigrateError::DataLoss { direction, losses, wants_rebuild, .. } => {
             let meant = of_losses(*direction, losses);
             let rebuild = "begin the file with `-- longshore: rebuild`, so that replacing a table deletes nothing elsewhere";
@@ -191,14 +193,19 @@ fn of_losses(direction: Direction, losses: &[Loss]) -> String {
     }
     let names: BTreeSet<&str> = losses.iter().map(|loss| loss.object.owner()).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let command = match direction {
-        Direction::Up => "up",
-        Direction::Down => "down",
-    };
-    format!(
-        "if the data may be lost, say `-- longshore: loses {names}` in the file, or add --allow-data-loss to longshore migrate \
-         {command}"
-    )
+    let flag = flag_for_loss(direction);
+    format!("if the data may be lost, say `-- longshore: loses {names}` in the file, or {flag}")
+}
+
+fn allow_loss(direction: Direction) -> String {
+    format!("if the data may be lost, {}", flag_for_loss(direction))
+}
+
+const fn flag_for_loss(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "add --allow-data-loss to longshore migrate up",
+        Direction::Down => "add --allow-data-loss to longshore migrate down",
+    }
 }
 
 /// The fix for a finding, with a command if there is one.

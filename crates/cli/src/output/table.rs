@@ -305,6 +305,11 @@ pub(crate) fn count_jobs(count: u64) -> String {
     if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
 }
 
+/// Whether the character turns the order of the text after it around, so that a name could look like another one.
+pub(crate) const fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Text on one line of at most `chars_max` characters, without control characters.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let mut line = String::new();
@@ -314,14 +319,19 @@ pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
             line.push('…');
             break;
         }
-        line.push(if c.is_control() { ' ' } else { c });
+        line.push(match c {
+            c if c.is_control() => ' ',
+            c if is_bidi_control(c) => '\u{fffd}',
+            c => c,
+        });
     }
     line
 }
 
 /// Text of several lines, without control characters that move the cursor.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    let is_hidden = |c: char| is_bidi_control(c) || c.is_control() && c != '\n' && c != '\t';
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use longshore_web::Redaction;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::arguments::{LISTEN, SiteArguments, base_path, listen_address};
+use crate::arguments::{LISTEN, SiteArguments, base_path, host_name, listen_address};
 
 /// The server section of the configuration file. A flag overrides its setting.
 #[derive(Debug, Default, Deserialize)]
@@ -13,7 +13,7 @@ pub(crate) struct ServeConfig {
     #[serde(default, deserialize_with = "address")]
     listen: Option<SocketAddr>,
     /// The host names that are allowed in requests.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "host_names")]
     hosts: Vec<String>,
     /// The path below which it serves.
     #[serde(default, deserialize_with = "path")]
@@ -65,6 +65,12 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAd
     listen_address(&String::deserialize(deserializer)?).map(Some).map_err(de::Error::custom)
 }
 
+fn host_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let hosts = Vec::<String>::deserialize(deserializer)?;
+    let checked = |host: &String| host_name(host).map_err(|error| de::Error::custom(format!("host {host:?}: {error}")));
+    hosts.iter().map(checked).collect()
+}
+
 fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     base_path(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
@@ -107,6 +113,16 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_a_name_or_an_address_alone() {
+        for text in ["jobs.example.org", "JOBS", "jobs-2.internal", "my_host", "10.0.0.7", "::1"] {
+            assert_eq!(host_name(text).as_deref(), Ok(text));
+        }
+        for text in ["", "*", "*.example.org", "http://x/", "a/b", "a:80", "a..b", "a.", "a b", "ä.example", "[::1]"] {
+            assert!(host_name(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_mistake_is_explained() {
         for (text, expected) in [
             ("listen = \"7070\"", "\"7070\" is not an address: expected one such as 127.0.0.1:7070"),
@@ -114,6 +130,7 @@ mod tests {
             ("base_path = \"a\"", "expected a path such as /jobs"),
             ("readonly = true", "unknown field `readonly`"),
             ("hosts = \"a\"", "expected a sequence"),
+            ("hosts = [\"a\", \"*\"]", "host \"*\": expected a host name such as jobs.example.org"),
             ("redact = [\"a\", \"\"]", "\"\" names no field to redact: expected a name such as password"),
         ] {
             let message = toml::from_str::<ServeConfig>(text).unwrap_err().to_string();

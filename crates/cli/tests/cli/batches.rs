@@ -36,7 +36,7 @@ impl Site {
     }
 
     fn on_postgres() -> Self {
-        let database = Cluster::shared().database();
+        let database = Cluster::shared().queue();
         Self::on(database.url(), Some(database))
     }
 

@@ -72,6 +72,22 @@ fn a_type_that_a_plain_insert_brought_cannot_move_the_cursor() {
 }
 
 #[test]
+fn a_foreign_key_with_which_no_job_can_run_is_named_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["enqueue", "a"]);
+    let foreign = rusqlite::Connection::open(sandbox.path("longshore.db")).unwrap();
+    let table = "CREATE TABLE notes (j INTEGER, s TEXT, FOREIGN KEY (j, s) REFERENCES job_queue (id, status))";
+    foreign.execute_batch(table).unwrap();
+    let ran = sandbox.run(&["doctor", "--json"]);
+    let diagnosis = ran.document();
+    let findings = diagnosis["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["code"] == "broken_foreign_key").unwrap();
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.starts_with("the foreign key notes (j, s) refers to job_queue (id, status)"), "{message}");
+    assert_eq!(ran.exit, 3);
+}
+
+#[test]
 fn a_table_that_keeps_ended_jobs_is_named_with_what_to_do() {
     let sandbox = Sandbox::new();
     sandbox.json(&["enqueue", "a"]);

@@ -131,3 +131,32 @@ fn a_limit_that_permits_nothing_or_has_no_effect_is_refused_in_one_sentence() {
     }
     assert_eq!(sandbox.run(&["limits", "set", "--type", "sync", "--rate", "often"]).exit, 2);
 }
+
+#[test]
+fn a_limit_that_is_refused_needs_no_server_and_says_what_to_do_instead() {
+    let sandbox = Sandbox::new();
+    let refused: [(&[&str], &str); 7] = [
+        (
+            &["--type", "sync", "--concurrency", "0"],
+            "concurrency must be from 1 to 1000000; to stop the jobs of a type, pause their queue",
+        ),
+        (
+            &["--queue", "api", "--concurrency", "0"],
+            "concurrency must be from 1 to 1000000; to stop the queue, pause it",
+        ),
+        (&["--type", "sync", "--rate", "5/1s", "--burst", "0"], "burst must be from 1 to 1000000"),
+        (&["--type", "sync", "--key", "/a", "--weight", "x=0"], "the weight of x must be from 1 to 1000"),
+        (
+            &["--queue", "api", "--rate", "5/1s"],
+            "a queue has no rate: set it for the job types, or give the queue a concurrency",
+        ),
+        (&["--type", "sync"], "the limit of type sync limits nothing: give a concurrency, a rate or a key"),
+        (&["--type", "sync", "--key", "/a", "--weight", "x=2", "--weight", "x=3"], "the weight of x is given twice"),
+    ];
+    for (words, sentence) in refused {
+        let away = ["--database", "postgres://127.0.0.1:1/jobs", "--json"];
+        let ran = sandbox.run(&[&["limits", "set"][..], words, &away].concat());
+        assert_eq!(ran.exit, 2, "{words:?}: {ran:?}");
+        assert_eq!(ran.document()["error"]["message"], sentence, "{words:?}");
+    }
+}

@@ -337,3 +337,11 @@ fn commands_that_look_create_no_database() {
     }
     assert_eq!(sandbox.files(), ["longshore.toml"]);
 }
+
+#[test]
+fn an_empty_span_of_a_backfill_is_refused_before_the_server_is_asked() {
+    let span = ["--from", "2025-04-02T00:00:00Z", "--to", "2025-04-01T00:00:00Z"];
+    let away = ["--database", "postgres://127.0.0.1:1/jobs", "--json"];
+    let ran = Sandbox::new().run(&[&["schedules", "backfill", "nightly"][..], &span, &away].concat());
+    assert_eq!((ran.exit, ran.code().as_str()), (2, "invalid_span"), "{ran:?}");
+}

@@ -216,6 +216,21 @@ fn a_server_that_others_can_reach_needs_a_token() {
 }
 
 #[test]
+fn a_host_that_is_no_name_is_refused() {
+    let sandbox = Sandbox::new();
+    for command in ["serve", "up"] {
+        for host in ["", "*", "http://x/", "jobs.example:80"] {
+            let ran = sandbox.run(&[command, "--host", host]);
+            assert_eq!(ran.exit, 2, "{host}: {ran:?}");
+            assert!(ran.stderr.contains("expected a host name such as jobs.example.org"), "{host}: {ran:?}");
+        }
+    }
+    sandbox.write("longshore.toml", "[serve]\nhosts = [\"*\"]\n");
+    let ran = sandbox.run(&["serve"]);
+    assert!(ran.exit == 2 && ran.stderr.contains("expected a host name"), "{ran:?}");
+}
+
+#[test]
 #[cfg(unix)]
 fn an_address_that_is_taken_is_named() {
     let sandbox = Sandbox::new();

@@ -47,6 +47,7 @@ fn a_frozen_worker_gets_the_job_back_that_nobody_else_took() {
         thaw(&frozen);
         until("it has its job again", || harbour.runner_of(1) == Some(worker.id()));
     }
+    until("only its last program is left", || worker.programs() == 1);
     harbour.let_jobs_end();
 
     until("the job is completed", || harbour.jobs_in("completed") == 1);

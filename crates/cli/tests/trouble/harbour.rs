@@ -137,6 +137,12 @@ impl Worker {
         self.process.id()
     }
 
+    /// How many programs of jobs it has, also those that it is about to end.
+    pub(crate) fn programs(&self) -> usize {
+        let is_shell = |id: &&u32| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "sh");
+        with_descendants(self.id()).iter().filter(is_shell).count()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

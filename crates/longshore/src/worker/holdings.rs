@@ -4,7 +4,7 @@ mod slots;
 mod unstored_outcomes;
 mod wait_state;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -272,6 +272,12 @@ impl Holdings {
     /// Every claim that the worker knows of: of its jobs, and of outcomes that are not stored.
     pub(crate) fn known_claims(&self) -> Vec<(JobId, ClaimNumber)> {
         self.held_claims().chain(self.ended.claims()).collect()
+    }
+
+    /// The jobs whose outcomes are not stored.
+    pub(crate) fn unstored_jobs(&self) -> Vec<JobId> {
+        let ids: BTreeSet<JobId> = self.ended.claims().map(|(id, _)| id).collect();
+        ids.into_iter().collect()
     }
 
     fn held_claims(&self) -> impl Iterator<Item = (JobId, ClaimNumber)> {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::slot;
 use super::claiming::claims;
+use super::job_names::some_of;
 use super::suspects::gate;
 use super::upkeep::{cancellations, heartbeat, recorder, recovery, scheduler, session};
 use super::worker_run::{Until, WorkerRun};
@@ -237,8 +238,16 @@ fn give_up(worker_run: &WorkerRun) {
 async fn last_words(worker_run: &WorkerRun, patience: Duration) {
     let stored = worker_run.shared.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
-        quiet::error!("the last outcomes could not be stored; their jobs run again");
-        worker_run.fail(WorkerError::OutcomesLost);
+        let jobs = worker_run.holdings().unstored_jobs();
+        if jobs.is_empty() {
+            // Each of them has completed its job in a transaction of its own.
+            return quiet::warning!("the last progress and log of ended attempts could not be stored");
+        }
+        quiet::error!(
+            "the outcomes of {} could not be stored, whatever was said of them before; they run again",
+            some_of(&jobs)
+        );
+        worker_run.fail(WorkerError::OutcomesLost { jobs });
     }
 }
 

@@ -183,7 +183,7 @@ impl WorkerRun {
                 _ => (None, None),
             };
             // The worker is at its end then, and the caller gets the reason.
-            if !matches!(error, WorkerError::GivenUp { .. } | WorkerError::OutcomesLost) {
+            if !matches!(error, WorkerError::GivenUp { .. } | WorkerError::OutcomesLost { .. }) {
                 quiet::error!(error = %error, code, hint, "the worker must stop");
             }
             *fatal = Some(error);

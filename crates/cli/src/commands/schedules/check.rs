@@ -4,6 +4,7 @@ use serde::Serialize;
 use super::{existing, explained, warn_of_types};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::table::one_line;
 
 /// The findings in JSON.
 #[derive(Serialize)]
@@ -24,7 +25,7 @@ pub(super) async fn check(context: &Context, name: Option<&str>) -> anyhow::Resu
     let checked = Checked { ok: findings.is_empty(), findings };
     context.output.result(&checked, |output| {
         for finding in &checked.findings {
-            output.line(&finding.message)?;
+            output.line(one_line(&finding.message, usize::MAX))?;
         }
         if !checked.ok {
             return Ok(());

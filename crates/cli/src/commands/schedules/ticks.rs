@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use longshore::schedule::BackfilledTick;
+use longshore::schedule::{BackfilledTick, ScheduleError};
 use longshore_core::{Deed, Tick, TickPage, TicksRequest, Timestamp};
 use serde::Serialize;
 
@@ -66,6 +66,9 @@ pub(super) async fn backfill(
     span: Range<Timestamp>,
     dry_run: bool,
 ) -> anyhow::Result<Exit> {
+    if span.start >= span.end {
+        return Err(ScheduleError::EmptySpan { from: span.start, to: span.end }.into());
+    }
     let database = existing(context).await?;
     let schedules = database.queue().schedules();
     let filled = match dry_run {

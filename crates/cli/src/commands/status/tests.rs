@@ -87,3 +87,20 @@ no problems found
 ";
     assert_eq!(words(&empty, None), expected);
 }
+
+#[test]
+fn one_job_in_one_slot_is_told_in_the_singular() {
+    let one = Report { workers: Workers { alive: 1, dead: 0, slots: 1, running: 1 }, ..busy() };
+    assert!(words(&one, None).contains("workers     1 alive; 1 job in 1 slot\n"));
+}
+
+#[test]
+fn a_name_cannot_turn_the_line_around() {
+    let mut report = busy();
+    report.queues[0].stats.queue = "user\u{202e}gpj.exe".to_owned();
+    report.findings[0].message = "queue \u{2067}x\u{2069} is paused".to_owned();
+    for screen in [None, Some(Screen { width: 80, has_colour: false })] {
+        let text = words(&report, screen);
+        assert!(text.contains("user\u{fffd}gpj.exe") && text.contains("queue \u{fffd}x\u{fffd} is paused"), "{text}");
+    }
+}

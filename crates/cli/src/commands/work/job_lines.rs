@@ -99,7 +99,11 @@ impl Middleware for JobLines {
         self.counts.count(outcome);
         let job = format!("{} #{}", one_line(attempt.job_type(), ERROR_CHARS_MAX), attempt.id());
         if attempt.stop_requested() == Some(StopCause::LeaseLost) {
-            tracing::warn!(target: WORKER, "lost {job} to another worker; the outcome of this attempt does not count");
+            // A person or another program may have done it as well as another worker.
+            tracing::warn!(
+                target: WORKER,
+                "lost {job}: it was taken over, changed or deleted meanwhile; the outcome of this attempt does not count"
+            );
         } else {
             let error = |failure: &Failure| {
                 // The whole error, because a part of a value is not found.

@@ -94,3 +94,12 @@ fn what_a_job_says_cannot_move_the_cursor() {
     assert_eq!(one_line("abcdef", 4), "abc…");
     assert_eq!(printable("a\x1b[2J\nb"), "a\u{fffd}[2J\nb");
 }
+
+#[test]
+fn what_turns_the_order_of_letters_around_is_seen() {
+    assert_eq!(one_line("user\u{202e}gpj.exe", 60), "user\u{fffd}gpj.exe");
+    assert_eq!(printable("\u{2066}a\u{2069}\u{200f}\nב"), "\u{fffd}a\u{fffd}\u{fffd}\nב");
+    let mut table = Table::new(&["QUEUE"]);
+    row(&mut table, &["user\u{202e}gpj.exe"]);
+    assert_eq!(table.to_tabs(), "QUEUE\nuser\u{fffd}gpj.exe\n");
+}

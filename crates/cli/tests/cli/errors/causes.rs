@@ -103,6 +103,27 @@ fn a_file_with_two_names_is_told_by_every_command() {
 }
 
 #[test]
+fn a_log_that_was_left_by_its_database_is_told_by_every_command_and_stays() {
+    // A journal that SQLite would play back, of a database that had two pages.
+    const JOURNAL: &[u8] = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7\0\0\0\x01\0\0\0\x01\0\0\0\x02";
+    let sandbox = sandbox();
+    sandbox.write("empty.db", "");
+    sandbox.write("undone.db", "");
+    let logs: [(&str, &[u8]); 4] = [
+        ("gone.db-wal", b"frames"),
+        ("empty.db-wal", b"frames"),
+        ("gone-too.db-journal", JOURNAL),
+        ("undone.db-journal", JOURNAL),
+    ];
+    for (log, content) in logs {
+        sandbox.write(log, content);
+        met_by_all(&sandbox, log.rsplit_once('-').unwrap().0, (1, "database_log_left"));
+        assert_eq!(fs::read(sandbox.path(log)).unwrap(), content, "{log}");
+    }
+    assert!(!sandbox.path("gone.db").exists() && !sandbox.path("gone-too.db").exists());
+}
+
+#[test]
 fn what_this_user_may_not_read_or_write_is_told_by_every_command() {
     let sandbox = sandbox();
     fs::set_permissions(sandbox.path(""), Permissions::from_mode(0o755)).unwrap();

@@ -2,9 +2,12 @@
 //! and says whether a job exists.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 
+use rusqlite::Connection;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
@@ -123,6 +126,110 @@ fn a_worker_that_could_not_even_begin_for_want_of_files_says_so() {
         let document: Value = serde_json::from_slice(&ran.stdout).unwrap();
         assert_eq!(document["error"]["code"], "too_many_open_files", "{files}: {document}");
     }
+}
+
+#[test]
+fn what_has_the_name_of_the_folder_of_workers_and_is_none_ends_a_worker() {
+    let ways: [fn(&Path); 3] = [
+        |path| fs::write(path, "x").unwrap(),
+        |path| symlink("nowhere", path).unwrap(),
+        |path| symlink(path.file_name().unwrap(), path).unwrap(),
+    ];
+    for make in ways {
+        let sandbox = Sandbox::new();
+        sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
+        sandbox.json(&["enqueue", "mail"]);
+        make(&sandbox.path("longshore.db-workers"));
+        for arguments in [&["work", "--drain", "--json"][..], &["work", "--json"]] {
+            let ran = sandbox.run(arguments);
+            assert_eq!((ran.exit, ran.code().as_str()), (1, "not_a_folder"), "{ran:?}");
+            let error = &ran.document()["error"];
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains("longshore.db-workers is not a folder"), "{message}");
+            assert!(error["hint"].as_str().unwrap().contains("move it away"), "{error}");
+        }
+    }
+}
+
+/// The program with a limit on the size of the files that it writes, in blocks of 512 bytes.
+fn with_file_size(sandbox: &Sandbox, blocks: u32, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -S -f {blocks}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_longshore")]);
+    command.args(arguments).current_dir(sandbox.path("")).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command
+}
+
+/// A limit on the size of files, and the length of a payload that does not fit under it.
+const FILE_BLOCKS: u32 = 2000;
+const LARGE: usize = 1_040_000;
+
+#[test]
+fn an_enqueue_that_meets_the_limit_on_file_sizes_says_so_and_makes_no_job() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["enqueue", "mail"]);
+    sandbox.write("large.json", format!("\"{}\"", "x".repeat(LARGE)));
+    let ran = with_file_size(&sandbox, FILE_BLOCKS, &["enqueue", "mail", "@large.json", "--json"]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{:?}: {stderr}", ran.status);
+    let document: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let error = &document["error"];
+    assert_eq!(error["code"], "file_too_large", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("RLIMIT_FSIZE"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("changed nothing"), "{error}");
+    assert_eq!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().len(), 1);
+}
+
+/// A worker that ends with the test.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_worker_that_meets_the_limit_on_file_sizes_waits_and_no_job_is_charged() {
+    let sandbox = Sandbox::new();
+    let script = "while [ ! -e go ]; do sleep 0.05; done";
+    sandbox.write("longshore.toml", format!("[jobs.mail]\nrun = [\"sh\", \"-c\", '{script}']\n"));
+    sandbox.write("large.json", format!("\"{}\"", "x".repeat(LARGE)));
+    sandbox.json(&["enqueue", "mail"]);
+    let log = File::create(sandbox.path("worker.log")).unwrap();
+    let mut command = with_file_size(&sandbox, FILE_BLOCKS, &["work"]);
+    let worker = Started(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    let status = || sandbox.json(&["jobs", "show", "1"])["status"].clone();
+    sandbox.until(|| status() == "running");
+
+    // A reader keeps the log from being written from its start again.
+    let reader = Connection::open(sandbox.path("longshore.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM job_queue").unwrap();
+    for _ in 0..2 {
+        sandbox.json(&["enqueue", "large", "@large.json"]);
+    }
+    sandbox.write("go", "");
+    let log = || fs::read_to_string(sandbox.path("worker.log")).unwrap();
+    sandbox.until(|| log().contains("RLIMIT_FSIZE"));
+
+    prlimit(Some(Pid::from_child(&worker.0)), Resource::Fsize, Rlimit { current: None, maximum: None }).unwrap();
+    reader.execute_batch("COMMIT").unwrap();
+    sandbox.until(|| status() == "completed");
+    let crashes: i64 =
+        reader.query_row("SELECT crash_count FROM job_queue WHERE id = 1", [], |row| row.get(0)).unwrap();
+    assert_eq!(crashes, 0);
+}
+
+#[test]
+fn a_program_of_a_job_is_ended_by_the_limit_on_file_sizes_as_it_would_be_elsewhere() {
+    let sandbox = Sandbox::new();
+    let script = "head -c 2000000 /dev/zero > large; kill -l $(($? - 128))";
+    sandbox.write("longshore.toml", format!("[jobs.mail]\nrun = [\"sh\", \"-c\", '{script}']\n"));
+    sandbox.json(&["enqueue", "mail"]);
+    let ran = with_file_size(&sandbox, FILE_BLOCKS, &["work", "--drain", "-q"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    let logs = sandbox.run(&["jobs", "logs", "1"]);
+    assert!(logs.stdout.contains("XFSZ"), "{logs:?}");
 }
 
 #[test]

@@ -97,3 +97,10 @@ fn an_edit_makes_no_database() {
     assert_eq!(sandbox.run(&["jobs", "edit", "1", "--queue", "slow"]).exit, 1);
     assert_eq!(sandbox.files(), [""; 0]);
 }
+
+#[test]
+fn an_edit_that_no_job_may_have_is_refused_before_the_server_is_asked() {
+    let away = ["--database", "postgres://127.0.0.1:1/jobs", "--json"];
+    let ran = Sandbox::new().run(&[&["jobs", "edit", "1", "--type", "a\nb"][..], &away].concat());
+    assert_eq!((ran.exit, ran.code().as_str()), (2, "invalid_job"), "{ran:?}");
+}

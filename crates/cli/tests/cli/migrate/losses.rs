@@ -47,6 +47,16 @@ fn a_cascade_that_empties_a_table_ends_with_7_and_the_numbers() {
 }
 
 #[test]
+fn the_queues_own_migrations_have_no_file_that_could_declare_a_loss() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["enqueue", "mail"]);
+    let ran = sandbox.run(&["migrate", "down", "--to", "longshore:1", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (7, "data_loss"));
+    let hint = ran.document()["error"]["hint"].as_str().unwrap().to_owned();
+    assert_eq!(hint, "if the data may be lost, add --allow-data-loss to longshore migrate down");
+}
+
+#[test]
 fn a_rebuild_header_keeps_the_rows_and_a_declaration_or_a_flag_lets_them_go() {
     let ways: [(&str, &[&str], i64); 3] =
         [("-- longshore: rebuild\n", &[], 3), ("-- longshore: loses plays\n", &[], 0), ("", &["--allow-data-loss"], 0)];

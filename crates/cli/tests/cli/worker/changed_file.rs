@@ -152,6 +152,28 @@ fn what_another_program_commits_after_the_index_of_the_log_was_deleted_is_kept()
     assert_eq!(completed(&sandbox), BEFORE);
 }
 
+/// The last commits of a worker that was killed are only in the log.
+#[test]
+fn the_log_of_a_database_that_was_moved_alone_after_a_kill_is_kept_until_both_are_together_again() {
+    let Working { sandbox, mut worker } = Working::begin();
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    fs::rename(sandbox.path("longshore.db"), sandbox.path("moved.db")).unwrap();
+
+    for command in [&["enqueue", "mail", "--json"][..], &["status", "--json"], &["migrate", "up", "--json"]] {
+        let ran = sandbox.run(command);
+        assert_eq!((ran.exit, ran.code().as_str()), (1, "database_log_left"), "{command:?}");
+    }
+    sandbox.json(&["enqueue", "mail", "--database", "other.db"]);
+    let moved = sandbox.run(&["move", "--from", "sqlite:other.db", "--to", "sqlite:longshore.db", "--json"]);
+    assert_eq!((moved.exit, moved.code().as_str()), (1, "database_log_left"));
+    assert!(!sandbox.path("longshore.db").exists());
+
+    fs::rename(sandbox.path("longshore.db-wal"), sandbox.path("moved.db-wal")).unwrap();
+    assert_eq!(jobs_in(&sandbox.path("moved.db")), BEFORE);
+    sandbox.json(&["enqueue", "mail"]);
+}
+
 #[test]
 fn a_file_with_a_second_name_is_used_by_nobody_until_the_name_is_gone() {
     let working = Working::begin();
@@ -211,6 +233,36 @@ fn a_worker_on_a_mount_that_turns_read_only_ends() {
     assert_eq!(told.matches("mounted_read_only").count(), 3, "{told} {}", String::from_utf8_lossy(&ran.stderr));
     assert_eq!(told.matches("exit 1").count(), 3, "{told}");
     assert_eq!(jobs_in(&sandbox.path("longshore.db")), 1);
+}
+
+/// A second name by a mount is no hard link, but each name has a log of its own, too.
+#[test]
+fn a_file_that_is_mounted_by_itself_is_used_by_nobody_under_that_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", CONFIG);
+    sandbox.write("second/longshore.db", "");
+    sandbox.json(&["enqueue", "mail"]);
+    let script = r#"
+        mount --bind longshore.db second/longshore.db || exit 99
+        for command in "enqueue mail" "work --drain" "jobs list" "queues pause a" "migrate up" "migrate status"; do
+            "$LONGSHORE" $command --json --database second/longshore.db || echo "exit $?"
+        done
+        "$LONGSHORE" enqueue mail
+    "#;
+
+    let ran = in_own_mounts(&sandbox, script);
+
+    let told = String::from_utf8(ran.stdout).unwrap();
+    if matches!(ran.status.code(), Some(1 | 99)) && told.is_empty() {
+        // This can be shown only with permission to mount. Without a mount the file is as good as any other.
+        sandbox.json(&["enqueue", "mail", "--database", "second/longshore.db"]);
+        return;
+    }
+    assert_eq!(told.matches("database_file_mounted").count(), 6, "{told} {}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(told.matches("exit 1").count(), 6, "{told}");
+    let beside = fs::read_dir(sandbox.path("second")).unwrap().count();
+    assert_eq!(beside, 1, "no log was made for the second name");
+    assert_eq!(jobs_in(&sandbox.path("longshore.db")), 2);
 }
 
 fn assert_no_mounts_but_read_only(sandbox: &Sandbox) {

@@ -13,15 +13,22 @@ use crate::sandbox::Sandbox;
 /// The id of a user that does not exist.
 const SERVICE: u32 = 54_321;
 
+/// The user of the tests of limits, which count everything that runs as one user.
+const LIMITED: u32 = 54_331;
+
 /// A database of the service user in its own folder, and a copy of the program that this user may run.
 fn service() -> Sandbox {
+    service_of(SERVICE)
+}
+
+fn service_of(user: u32) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
     sandbox.json(&["enqueue", "mail"]);
     fs::copy(env!("CARGO_BIN_EXE_longshore"), sandbox.path("longshore")).unwrap();
     fs::remove_file(sandbox.path("longshore.db.migrate.lock")).unwrap();
     for name in ["", "longshore.db"] {
-        give(&sandbox.path(name), SERVICE);
+        give(&sandbox.path(name), user);
     }
     sandbox
 }
@@ -34,6 +41,15 @@ fn run_as(sandbox: &Sandbox, user: u32, arguments: &[&str]) -> Output {
     let mut command = Command::new(sandbox.path("longshore"));
     command.args(arguments).current_dir(sandbox.path("")).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     command.uid(user).gid(user).output().unwrap()
+}
+
+/// Runs the program as a user that may have so many threads and processes.
+fn run_with_threads(sandbox: &Sandbox, user: u32, threads: u32, arguments: &[&str]) -> Output {
+    // dash knows -p, other shells -u.
+    let script = format!("ulimit -p {threads} 2>/dev/null || ulimit -u {threads}; exec ./longshore \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, "sh"]).args(arguments).current_dir(sandbox.path("")).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap()).uid(user).gid(user).output().unwrap()
 }
 
 fn assert_done(ran: &Output) {
@@ -107,4 +123,40 @@ fn a_database_in_a_folder_that_may_not_be_entered_or_written_is_an_error_that_na
         assert!(error["hint"].is_string(), "{error}");
     }
     assert!(fs::read_dir(sandbox.path("full")).unwrap().next().is_none());
+}
+
+#[test]
+fn a_worker_or_a_server_without_enough_threads_says_so_at_once() {
+    let sandbox = service_of(LIMITED);
+    for threads in 1..=12 {
+        for arguments in [&["work", "--drain", "--json"][..], &["up", "--json"], &["serve", "--json"]] {
+            let ran = run_with_threads(&sandbox, LIMITED, threads, arguments);
+            let error = error_of(&ran);
+            assert_eq!(error["code"], "too_many_threads", "{threads} {arguments:?}: {error}");
+            assert!(error["hint"].as_str().unwrap().contains("ulimit -u"), "{error}");
+            assert!(!String::from_utf8_lossy(&ran.stderr).contains("panicked"), "{threads} {arguments:?}");
+        }
+    }
+    assert_done(&run_as(&sandbox, LIMITED, &["work", "--drain"]));
+}
+
+#[test]
+fn a_command_without_enough_threads_does_not_blame_the_path() {
+    let user = LIMITED + 1;
+    let sandbox = service_of(user);
+    let mut refused = 0;
+    for threads in 1..=6 {
+        for arguments in [&["enqueue", "mail", "--json"][..], &["jobs", "list", "--json"]] {
+            let ran = run_with_threads(&sandbox, user, threads, arguments);
+            assert!(!String::from_utf8_lossy(&ran.stderr).contains("panicked"), "{threads} {arguments:?}");
+            let document: Value = serde_json::from_slice(&ran.stdout).unwrap();
+            let Some(error) = document.get("error") else { continue };
+            assert_eq!(ran.status.code(), Some(1), "{error}");
+            if error["code"] != "result_not_printed" {
+                assert_eq!(error["code"], "too_many_threads", "{threads} {arguments:?}: {error}");
+            }
+            refused += 1;
+        }
+    }
+    assert!(refused > 1, "some limits are too low: {refused}");
 }

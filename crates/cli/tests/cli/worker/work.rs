@@ -36,6 +36,23 @@ fn a_drained_worker_has_run_everything_and_ends() {
     assert_eq!(sandbox.run(&["jobs", "wait", "2"]).exit, 0);
 }
 
+/// Another program wrote the name past all checks.
+#[test]
+fn a_job_whose_queue_has_no_valid_name_keeps_no_worker_from_draining() {
+    for name in ["x'ff'", "CAST(x'ff' AS TEXT)"] {
+        let sandbox = workshop();
+        sandbox.json(&["enqueue", "echo"]);
+        let foreign = rusqlite::Connection::open(sandbox.path("longshore.db")).unwrap();
+        foreign.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
+        let update = format!("PRAGMA ignore_check_constraints = ON; UPDATE job_queue SET queue = {name}");
+        foreign.execute_batch(&update).unwrap();
+        assert_eq!(sandbox.json(&["work", "--drain", "-q"]), json!({"ended": "drained"}));
+        assert_eq!(sandbox.json(&["jobs", "explain", "1"])["reason"]["code"], "invalid_name");
+        let doctor = sandbox.json_with_exit(&["doctor"], 3);
+        assert!(doctor.to_string().contains("1 job cannot run because a name is not valid UTF-8"), "{doctor}");
+    }
+}
+
 #[test]
 fn a_failed_job_is_a_dead_letter_that_can_be_retried_and_discarded() {
     let sandbox = workshop();
@@ -212,6 +229,32 @@ fn a_log_is_followed_to_the_end_of_its_job() {
     let _worker = Running::start(&sandbox, &["work", "--json"]);
     let ran = sandbox.run(&["jobs", "logs", "1", "--follow"]);
     assert_eq!((ran.exit, ran.stdout.as_str()), (0, "began\n{}\n"));
+}
+
+#[test]
+fn a_job_that_somebody_deletes_while_it_runs_is_not_said_to_be_with_another_worker() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", format!("[worker]\nlease = \"1s\"\n{CONFIG}"));
+    sandbox.json(&["enqueue", "hang"]);
+    let log = std::fs::File::create(sandbox.path("worker.log")).unwrap();
+    let _worker = Running(sandbox.command(&["work"]).stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    sandbox.until(|| sandbox.json(&["jobs", "show", "1"])["status"] == "running");
+
+    let connection = rusqlite::Connection::open(sandbox.path("longshore.db")).unwrap();
+    connection.busy_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(connection.execute("DELETE FROM job_queue WHERE id = 1", []).unwrap(), 1);
+
+    let log = || std::fs::read_to_string(sandbox.path("worker.log")).unwrap();
+    sandbox.until(|| log().contains("lost hang #1: it was taken over, changed or deleted meanwhile"));
+}
+
+#[test]
+fn a_queue_that_is_given_twice_is_refused() {
+    let sandbox = workshop();
+    let ran = sandbox.run(&["work", "--queue", "a:1", "--queue", "b", "--queue", "a:2", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (2, "usage"));
+    assert_eq!(ran.document()["error"]["message"], "queue a is given twice");
+    assert!(!sandbox.files().contains(&"longshore.db".to_owned()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use longshore_core::{Filter, Job, JobId, JobPageRequest, Selection, Status, StoreError};
+use longshore_core::{Filter, Job, JobId, JobPageRequest, QueueStats, Selection, Status, StoreError};
 
 use crate::WorkerError;
 use crate::worker::trouble::StoreCall;
@@ -10,7 +10,8 @@ use crate::worker::worker_run::WorkerRun;
 /// A job counts if this worker knows its type and claims from its queue, and it is ready, scheduled or running, here or
 /// elsewhere. A blocked job counts through what it waits for: while that can still end, it counts. A job that waits for a
 /// signal waits for a person and does not count, unless the wait has a timeout after which the job goes on. Jobs in a
-/// paused queue wait for a person and do not count. Jobs of a handler that has given up do not count, but the worker then
+/// paused queue wait for a person and do not count, nor do those that no worker can claim because the name of their queue
+/// is not valid text. Jobs of a handler that has given up do not count, but the worker then
 /// ends with an error.
 pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     if !worker_run.holdings().is_empty() {
@@ -83,14 +84,41 @@ async fn jobs_left(worker_run: &WorkerRun, job_types: Vec<String>) -> Result<u64
         return Ok(0);
     }
     let stats = console.stats(0).await?.queues;
+    let unclaimable = if named.is_empty() { unclaimable(worker_run, &known, &stats).await? } else { 0 };
     let paused = stats.into_iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue);
     let paused = paused.filter(|queue| named.is_empty() || named.contains(queue));
     let held_back = known.queues(paused).statuses([Status::Pending, Status::Retrying]);
-    Ok(left.saturating_sub(console.count(held_back.into()).await?))
+    Ok(left.saturating_sub(console.count(held_back.into()).await?).saturating_sub(unclaimable))
+}
+
+/// Waiting jobs in queues whose names are not valid text, which another program wrote. Such a name is shown with a
+/// replacement character, and no filter finds it: so those that a filter finds have a name with that character.
+async fn unclaimable(worker_run: &WorkerRun, known: &Filter, stats: &[QueueStats]) -> Result<u64, StoreError> {
+    let odd = stats.iter().filter(|queue| queue.queue.contains(char::REPLACEMENT_CHARACTER));
+    let odd: Vec<String> = odd.map(|queue| queue.queue.clone()).collect();
+    if odd.is_empty() {
+        return Ok(0);
+    }
+    let console = worker_run.queue.backend();
+    let waiting = known.clone().statuses([Status::Pending, Status::Retrying]);
+    let (mut shown, mut after) = (0_u64, None);
+    for _ in 0..UNCLAIMABLE_PAGES_MAX {
+        let selection = Selection::from(waiting.clone());
+        let request = JobPageRequest { selection, after, limit: PAGE as u32, looked_max: None };
+        let page = console.jobs(request).await?;
+        shown += page.jobs.iter().filter(|job| odd.contains(&job.queue)).count() as u64;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(shown.saturating_sub(console.count(waiting.queues(odd).into()).await?))
 }
 
 /// How many jobs are read at once.
 const PAGE: usize = 200;
+/// How many pages of waiting jobs are read in the search for those that no worker can claim.
+const UNCLAIMABLE_PAGES_MAX: usize = 50;
 
 /// Whether a job of these types runs after a time even if a signal does not come.
 async fn timeout_left(worker_run: &WorkerRun, job_types: &[String]) -> Result<bool, StoreError> {

@@ -11,6 +11,7 @@ use crate::runtime::quiet;
 use crate::worker::attempt::committed::AttemptClaim;
 use crate::worker::attempt::ended_attempt::{EndedAttempt, OutcomeBatch};
 use crate::worker::holdings::Ended;
+use crate::worker::job_names::some_of;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
 
@@ -113,7 +114,7 @@ async fn store(worker_run: &WorkerRun, ended: &mut Ended) {
             quiet::error!(error = %error, "the store fails over an outcome; storing them one by one");
             write_singly(worker_run, worker_id, outcomes).await;
         }
-        Err(error) => lose(worker_run, error, outcomes.records().len()),
+        Err(error) => lose(worker_run, error, &ids_of(outcomes.records())),
     }
 }
 
@@ -183,7 +184,7 @@ async fn give_up(worker_run: &WorkerRun, worker_id: &WorkerId, refused: Vec<(End
     let mut ends = OutcomeBatch::new(ends.collect());
     let answers = match hand_over(worker_run, worker_id, &mut ends).await {
         Ok(answers) => answers,
-        Err(error) => return lose(worker_run, error, refused.len()),
+        Err(error) => return lose(worker_run, error, &ids_of(ends.records())),
     };
     for ((ended, _), answer) in refused.into_iter().zip(answers) {
         match answer {
@@ -229,7 +230,7 @@ async fn write_singly(worker_run: &WorkerRun, worker_id: &WorkerId, outcomes: &O
             Err(error) if is_over_content(&error) => {
                 give_up(worker_run, worker_id, vec![(ended, error.to_string().into())]).await;
             }
-            Err(error) => lose(worker_run, error, 1),
+            Err(error) => lose(worker_run, error, &ids_of(single.records())),
         }
     }
 }
@@ -254,8 +255,18 @@ pub(crate) fn given_up(record: &Record, reason: &str) -> Record {
     Record { outcome: Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure }, ..record.clone() }
 }
 
-fn lose(worker_run: &WorkerRun, error: StoreError, outcomes: usize) {
-    quiet::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
+fn ids_of(records: &[Record]) -> Vec<JobId> {
+    records.iter().map(|record| record.id).collect()
+}
+
+fn lose(worker_run: &WorkerRun, error: StoreError, jobs: &[JobId]) {
+    quiet::error!(
+        error = %error,
+        code = error.code(),
+        outcomes = jobs.len(),
+        "the outcomes of {} could not be stored, whatever was said of them before; they run again",
+        some_of(jobs)
+    );
     if !is_over_content(&error) || matches!(error, StoreError::Panicked { .. }) {
         worker_run.meet(StoreCall::Record, error);
     }
