@@ -194,6 +194,15 @@ impl Console for CombinedStore {
         })
     }
 
+    /// As long as one database accepts writes, there is work that can be done.
+    fn check_schema(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let answers =
+                self.shared.members.ask_all(LONG, |store| Box::pin(async move { store.check_schema().await }));
+            reachable(answers.await).map(drop)
+        })
+    }
+
     fn condition(&self) -> StoreFuture<'_, Condition> {
         Box::pin(async move {
             let answers = self.shared.members.ask_all(LONG, |store| Box::pin(async move { store.condition().await }));

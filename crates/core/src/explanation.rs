@@ -36,7 +36,7 @@ pub struct Cause {
 /// Explains from facts that a backend has read in one snapshot. Pure, so that every backend explains alike.
 ///
 /// The order of the reasons is that in which they are removed: a job has ended or runs; or it is overdue; it waits for its
-/// parent, or for what else it depends on; it is not due; its queue is paused; no worker can run it; its type's settings
+/// parent, or for what else it depends on; a name is not valid text; it is not due; its queue is paused; no worker can run it; its type's settings
 /// are missing; a limit lets nothing start; all workers are busy; other keys have their turn; other jobs come first; or
 /// nothing keeps it.
 pub fn explain(facts: &WaitingFacts) -> Explanation {
@@ -150,6 +150,9 @@ fn dependency(unmet: &[Dependency]) -> Reason {
 /// The reasons of a job that waits for no parent.
 fn own_reasons(facts: &WaitingFacts, of: &JobFacts) -> Vec<Reason> {
     let job = &of.job;
+    if !of.has_valid_names {
+        return vec![Reason::InvalidName { queue: job.queue.clone(), job_type: job.job_type.clone() }];
+    }
     let mut reasons = Vec::new();
     if job.run_at > facts.now {
         reasons.push(Reason::NotDue { at: job.run_at, is_retry: job.status == Status::Retrying });

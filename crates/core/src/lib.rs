@@ -54,7 +54,7 @@ pub use limiting::{AppliedLimits, ApplyLimits, ChangeLimit, LimitSelection, Limi
 pub use liveness::search_rounds::{SearchRound, SearchRounds};
 pub use liveness::told_claims::ToldClaims;
 pub use liveness::worker_watches::{WorkerReading, WorkerWatches};
-pub use longshore_cause::{OutsideCause, is_want_of_files};
+pub use longshore_cause::{OutsideCause, is_want_of_files, is_want_of_threads};
 pub use measures::histogram::{Histogram, HistogramReading};
 pub use measures::write_measures::{WriteMeasures, WriteReading};
 pub use moving::checksum::Checksum;
@@ -66,7 +66,7 @@ pub use moving::workflow::{MovedDependency, MovedMember, MovedSignal, MovedTarge
 pub use moving::{MoveChange, MovedJobsRequest, MovedPart, MovedSettings, MovedToken, Moving};
 pub use schedule::addition::TickAddition;
 pub use schedule::definition::{Missed, Overlap, ScheduleDefinition, ScheduleSource, ScheduledJob, Timing};
-pub use schedule::plan::{DueSchedule, PlanTicks, PlannedTick, TickPlan};
+pub use schedule::plan::{DueSchedule, PlanTicks, PlannedTick, TickPlan, WaitingTick};
 pub use schedule::record::{ScheduleRecord, TicksOfRecord};
 pub use schedule::row::{ScheduleFit, ScheduleRow, Settling};
 pub use schedule::tick::{Tick, TickKind, TickOutcome, TickPage, TickRetention, UnknownScheduleWord};
@@ -86,8 +86,8 @@ pub use store::console::{
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{
-    Condition, DeadRows, Health, HeldSnapshot, JobKeeper, LocalHealth, LongAttempt, ServerHealth, StuckCause, StuckJob,
-    TypeBacklog,
+    BrokenKey, Condition, DeadRows, Health, HeldSnapshot, JobKeeper, LocalHealth, LongAttempt, ServerHealth,
+    StuckCause, StuckJob, TypeBacklog,
 };
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::history::History;

@@ -15,7 +15,7 @@ pub enum MoveError {
         database: String,
     },
     /// The database to move to has jobs of its own.
-    #[error("{database} has {jobs} jobs of its own: a queue can only move to a database without jobs")]
+    #[error("{database} has {} of its own: a queue can only move to a database without jobs", count_jobs(*.jobs))]
     NotEmpty {
         /// The database.
         database: String,
@@ -23,7 +23,7 @@ pub enum MoveError {
         jobs: u64,
     },
     /// Names of jobs are longer than the new database keeps.
-    #[error("{database} cannot keep {jobs} jobs: {}", listed(.named, .jobs))]
+    #[error("{database} cannot keep {}: {}", count_jobs(*.jobs), listed(.named, .jobs))]
     NamesTooLong {
         /// The new database.
         database: String,
@@ -79,7 +79,7 @@ pub enum MoveError {
         to: String,
     },
     /// Jobs are running that could not be taken back from their workers.
-    #[error("{jobs} jobs of {database} are still running, and their workers cannot be found")]
+    #[error("{}", still_running(*.jobs, .database))]
     StillRunning {
         /// The database.
         database: String,
@@ -133,10 +133,49 @@ impl MoveError {
     }
 }
 
+fn count_jobs(count: u64) -> String {
+    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
+}
+
+fn still_running(jobs: u64, database: &str) -> String {
+    match jobs {
+        1 => format!("1 job of {database} is still running, and its worker cannot be found"),
+        _ => format!("{jobs} jobs of {database} are still running, and their workers cannot be found"),
+    }
+}
+
 fn listed(named: &[(JobId, NameExcess)], jobs: &u64) -> String {
     let words: Vec<String> = named.iter().map(|(id, excess)| format!("job {id}: {excess}")).collect();
     match jobs.saturating_sub(named.len() as u64) {
         0 => words.join("; "),
         others => format!("{}; and {others} more", words.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_job_is_told_in_the_singular() {
+        let database = || "jobs.db".to_owned();
+        let words = |jobs| {
+            let not_empty = MoveError::NotEmpty { database: database(), jobs };
+            [not_empty.to_string(), MoveError::StillRunning { database: database(), jobs }.to_string()]
+        };
+        assert_eq!(
+            words(1),
+            [
+                "jobs.db has 1 job of its own: a queue can only move to a database without jobs",
+                "1 job of jobs.db is still running, and its worker cannot be found"
+            ]
+        );
+        assert_eq!(
+            words(2),
+            [
+                "jobs.db has 2 jobs of its own: a queue can only move to a database without jobs",
+                "2 jobs of jobs.db are still running, and their workers cannot be found"
+            ]
+        );
     }
 }

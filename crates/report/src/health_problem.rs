@@ -3,8 +3,8 @@ use std::fmt;
 use std::time::Duration;
 
 use longshore_core::{
-    Health, JobKeeper, LongAttempt, MovePhase, MoveState, QueueStats, Status, StuckJob, Timestamp, TypeBacklog,
-    WorkerId,
+    BrokenKey, Health, JobKeeper, LongAttempt, MovePhase, MoveState, QueueStats, Status, StuckJob, Timestamp,
+    TypeBacklog, WorkerId,
 };
 
 use crate::relative_time::span;
@@ -52,6 +52,8 @@ pub enum HealthProblem {
     },
     /// A table of the application keeps ended jobs from being removed.
     KeptJobs(JobKeeper),
+    /// A foreign key of the application with which jobs cannot be deleted, and perhaps not run.
+    BrokenKey(BrokenKey),
     /// No worker is running, and jobs could.
     NoWorker {
         /// The jobs.
@@ -140,6 +142,7 @@ impl HealthProblem {
             // What is left here is a copy, so nobody has to work on it.
             return problems;
         }
+        problems.extend(health.broken_keys.iter().cloned().map(Self::BrokenKey));
         problems.extend(dead_workers(health));
         problems.extend(stuck_jobs(health));
         problems.extend(long_attempts(health));
@@ -165,6 +168,7 @@ impl HealthProblem {
             Self::StuckJobs { .. } => "stuck_jobs",
             Self::LongAttempts { .. } => "long_attempts",
             Self::KeptJobs(_) => "jobs_kept_by_table",
+            Self::BrokenKey(_) => "broken_foreign_key",
             Self::NoWorker { .. } => "no_worker",
             Self::InvalidNames { .. } => "invalid_name",
             Self::UnknownType { .. } => "unknown_job_type",
@@ -202,6 +206,13 @@ impl fmt::Display for HealthProblem {
                 let ended = if *jobs == 1 { "1 ended job".to_owned() } else { format!("{jobs} ended jobs") };
                 write!(f, "{table}.{column} refers to {least}{ended}, which cannot be removed")
             }
+            Self::BrokenKey(BrokenKey { table, columns, refers_to }) => write!(
+                f,
+                "the foreign key {table} ({}) refers to job_queue ({}), which is no unique key: no job can be deleted, \
+                 and none can run if that changes one of these columns",
+                columns.join(", "),
+                refers_to.join(", ")
+            ),
             Self::NoWorker { jobs } => write!(f, "no worker is running, but {jobs} could run now"),
             Self::InvalidNames { queue, job_type, jobs } => write!(
                 f,
@@ -397,6 +408,7 @@ mod tests {
             living_workers: 1,
             stuck: Vec::new(),
             keepers: Vec::new(),
+            broken_keys: Vec::new(),
             long_attempts: Vec::new(),
             dead_letters: 4,
             dead_letters_last_hour: 0,

@@ -106,6 +106,10 @@ impl Console for SqliteStore {
         Box::pin(self.parts.writer.run(TakeIdRange { range }))
     }
 
+    fn check_schema(&self) -> StoreFuture<'_, ()> {
+        Box::pin(self.parts.readers.check_schema())
+    }
+
     fn condition(&self) -> StoreFuture<'_, Condition> {
         let path = self.parts.options.path.clone();
         let read = move |tx: &ReadTx<'_>| Ok(condition(tx.connection, tx.now, &path)?);

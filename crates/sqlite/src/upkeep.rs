@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod housekeeping;
 pub(crate) mod id_range;
 pub(crate) mod long_attempts;
+pub(crate) mod missing_lanes;
 pub(crate) mod pruning;
 pub(crate) mod queue_change;
 pub(crate) mod stats;

@@ -20,7 +20,8 @@ use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
 pub use flowing::{batch_retention, batches, callbacks, dependencies, fan_out, signals, workflows};
 pub use limiting::{
-    limit_concurrency, limit_keys, limit_lanes, limit_random, limit_rates, limit_rules, limit_slow_down,
+    limit_concurrency, limit_key_changes, limit_keys, limit_lanes, limit_random, limit_rates, limit_rules,
+    limit_slow_down,
 };
 pub use living::{cadence, heartbeats, lapse, lease, reclaim, session};
 pub use operating::{

@@ -63,6 +63,7 @@ fn add(all: &mut Health, health: Health) {
     all.living_workers = all.living_workers.max(health.living_workers);
     all.stuck.extend(health.stuck);
     all.keepers.extend(health.keepers);
+    all.broken_keys.extend(health.broken_keys);
     all.long_attempts.extend(health.long_attempts);
     all.dead_letters += health.dead_letters;
     all.dead_letters_last_hour += health.dead_letters_last_hour;

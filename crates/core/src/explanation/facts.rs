@@ -41,6 +41,8 @@ pub struct JobFacts {
     pub queue_paused_at: Option<Timestamp>,
     /// Whether plain SQL left something to the settings of its type, which are not known yet.
     pub awaits_settings: bool,
+    /// Whether the names of its queue and its type are valid text. Otherwise no worker can claim it.
+    pub has_valid_names: bool,
     /// How many jobs of its type and queue can run now and come first: of higher priority, or older. At most
     /// [`JobFacts::AHEAD_MAX`], and zero if it cannot run now itself.
     pub ahead: u32,

@@ -63,6 +63,8 @@ pub enum Reason {
     NoWorkerForQueue { queue: String, job_type: String, workers: u32, taken: Vec<String>, taken_count: u32 },
     /// It was inserted by plain SQL and waits for the settings of its type, which a worker registers.
     AwaitsSettings { job_type: String },
+    /// The name of its queue or its type is not valid text. Another program wrote it.
+    InvalidName { queue: String, job_type: String },
     /// As many as a limit of its queue, its type or its key allows run already.
     LimitReached { scope: LimitScope, name: String, key: Option<String>, concurrency: u32, running: u64 },
     /// A rate is spent, or a handler was asked to slow down: nothing starts before this instant.
@@ -110,6 +112,7 @@ impl Reason {
             Self::NoWorkerForType { .. } => "no_worker_for_type",
             Self::NoWorkerForQueue { .. } => "no_worker_for_queue",
             Self::AwaitsSettings { .. } => "awaits_settings",
+            Self::InvalidName { .. } => "invalid_name",
             Self::LimitReached { .. } => "limit_reached",
             Self::LimitClosed { .. } => "limit_closed",
             Self::WorkersBusy { .. } => "workers_busy",
@@ -198,9 +201,14 @@ impl Reason {
             Self::AwaitsSettings { job_type } => {
                 format!("plain SQL inserted it, and no worker has registered the settings of its type {job_type} yet")
             }
+            Self::InvalidName { queue, job_type } => format!(
+                "no worker can claim it, because a name is not valid UTF-8: its type is \"{job_type}\" and its queue \
+                 \"{queue}\""
+            ),
             Self::LimitReached { scope, name, key, concurrency, running } => {
                 let what = limit(*scope, name, key.as_deref());
-                format!("{running} of {what} run, and the limit is {concurrency}: it runs when one of them ends")
+                let run = if *running == 1 { "runs" } else { "run" };
+                format!("{running} of {what} {run}, and the limit is {concurrency}: it runs when one of them ends")
             }
             Self::LimitClosed { scope, name, key, at } => {
                 let what = limit(*scope, name, key.as_deref());

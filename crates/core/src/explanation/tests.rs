@@ -63,6 +63,7 @@ fn of(job: Job) -> JobFacts {
         job,
         queue_paused_at: None,
         awaits_settings: false,
+        has_valid_names: true,
         ahead: 0,
         limits: Vec::new(),
         keys_ahead: 0,
@@ -104,6 +105,16 @@ fn a_job_that_nothing_keeps_is_taken_next() {
     let (code, sentence, also) = told(&facts(Status::Pending));
     assert_eq!((code, also), ("ready", vec![]));
     assert_eq!(sentence, "nothing keeps it from running: the next claim of a worker takes it");
+}
+
+#[test]
+fn a_name_that_is_no_valid_text_is_the_only_reason() {
+    let mut facts = facts(Status::Pending);
+    facts.job.has_valid_names = false;
+    facts.workers.clear();
+    let (code, sentence, also) = told(&facts);
+    assert_eq!((code, also), ("invalid_name", vec![]));
+    assert!(sentence.starts_with("no worker can claim it, because a name is not valid UTF-8"), "{sentence}");
 }
 
 #[test]

@@ -83,12 +83,16 @@ pub enum InvalidLimit {
     #[error(transparent)]
     Pointer(#[from] InvalidKeyPointer),
     /// A number that permits nothing, or is absurd.
-    #[error("{what} must be from 1 to {max}; to stop a queue, pause it")]
+    #[error("{what} must be from 1 to {max}{}", instead(.what, *.number, .subject))]
     OutOfRange {
-        /// The number.
+        /// What the number is.
         what: &'static str,
+        /// The number.
+        number: u32,
         /// The maximum.
         max: u32,
+        /// What it is about.
+        subject: LimitSubject,
     },
     /// The weight of a key.
     #[error("the weight of {key} must be from 1 to {}", LimitRule::WEIGHT_MAX)]
@@ -121,6 +125,15 @@ pub enum InvalidLimit {
     },
 }
 
+/// What to do instead of setting this number, if there is something.
+fn instead(what: &str, number: u32, subject: &LimitSubject) -> &'static str {
+    match (what, number, subject) {
+        ("concurrency", 0, LimitSubject::Queue(_)) => "; to stop the queue, pause it",
+        ("concurrency", 0, LimitSubject::Type(_)) => "; to stop the jobs of a type, pause their queue",
+        _ => "",
+    }
+}
+
 impl LimitRule {
     /// The largest concurrency and the largest burst.
     pub const NUMBER_MAX: u32 = 1_000_000;
@@ -143,8 +156,9 @@ impl LimitRule {
         let numbers =
             [("concurrency", self.concurrency), ("burst", self.burst), ("key_concurrency", self.key_concurrency)];
         for (what, number) in numbers {
-            if number.is_some_and(|number| !(1..=Self::NUMBER_MAX).contains(&number)) {
-                return Err(InvalidLimit::OutOfRange { what, max: Self::NUMBER_MAX });
+            if let Some(number) = number.filter(|number| !(1..=Self::NUMBER_MAX).contains(number)) {
+                let subject = subject.clone();
+                return Err(InvalidLimit::OutOfRange { what, number, max: Self::NUMBER_MAX, subject });
             }
         }
         self.check_pairs()?;
@@ -254,6 +268,18 @@ mod tests {
                 checked(|rule| rule.concurrency = Some(zero)).unwrap_err().starts_with("concurrency must be from 1")
             );
         }
+        assert_eq!(
+            checked(|rule| rule.concurrency = Some(0)),
+            Err("concurrency must be from 1 to 1000000; to stop the jobs of a type, pause their queue".to_owned())
+        );
+        let burst = |burst| {
+            checked(|rule| {
+                rule.rate = Some("5/1s".parse().unwrap());
+                rule.burst = Some(burst);
+            })
+        };
+        assert_eq!(burst(0), Err("burst must be from 1 to 1000000".to_owned()));
+        assert_eq!(burst(LimitRule::NUMBER_MAX + 1), burst(0));
         let weight = |weight| {
             checked(|rule| {
                 rule.key = Some("/a".parse().unwrap());
@@ -269,6 +295,11 @@ mod tests {
         let queue = LimitSubject::Queue("api".to_owned());
         let rule = LimitRule { concurrency: Some(20), ..LimitRule::default() };
         assert_eq!(rule.check(&queue), Ok(()));
+        let none = LimitRule { concurrency: Some(0), ..LimitRule::default() };
+        assert_eq!(
+            none.check(&queue).unwrap_err().to_string(),
+            "concurrency must be from 1 to 1000000; to stop the queue, pause it"
+        );
         let rule = LimitRule { rate: Some("5/1s".parse().unwrap()), ..rule };
         assert_eq!(rule.check(&queue), Err(InvalidLimit::OnlyForTypes { what: "rate" }));
         assert!(rule.check(&LimitSubject::Queue(String::new())).is_err());

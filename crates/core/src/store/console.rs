@@ -72,6 +72,12 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// The facts that `doctor` checks.
     fn health(&self) -> StoreFuture<'_, Health>;
 
+    /// Fails, as a write would, if the schema is not one that this program supports; reads may still work then. Cheap.
+    /// The default is for a backend whose schema cannot change.
+    fn check_schema(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// The facts that are measured again and again.
     fn condition(&self) -> StoreFuture<'_, Condition> {
         Box::pin(async move { Ok(Condition::from(&self.health().await?)) })

@@ -234,8 +234,7 @@ impl StoreError {
             Self::Outside(cause) => cause.hint(),
             Self::Schema { verdict, .. } => verdict.hint(),
             Self::SchemaChanged { .. } => {
-                "check the status of the migrations; a worker continues by itself as soon as the schema is supported \
-                again"
+                "see \"longshore migrate status\"; a worker continues by itself as soon as the schema is supported again"
             }
             Self::Moving { is_final: true, .. } => "use that database instead",
             Self::Moving { is_final: false, .. } => "wait until the move has ended; a worker waits by itself",

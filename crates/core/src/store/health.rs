@@ -32,6 +32,9 @@ pub struct Health {
     pub stuck: Vec<StuckJob>,
     /// Tables of the application that prevent the removal of ended jobs.
     pub keepers: Vec<JobKeeper>,
+    /// Foreign keys of the application with which the database rejects changes of jobs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken_keys: Vec<BrokenKey>,
     /// Attempts that have run far longer than those of their type usually do, the longest first; at most
     /// [`LongAttempt::TOLD_MAX`].
     pub long_attempts: Vec<LongAttempt>,
@@ -230,7 +233,8 @@ impl LongAttempt {
     }
 }
 
-/// A foreign key of the application that refers to jobs, without `ON DELETE CASCADE` or `SET NULL`.
+/// A foreign key of the application that prevents the deletion of jobs: it refers to them, or to rows that are deleted with
+/// them, and does not let go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JobKeeper {
     /// The table.
@@ -244,6 +248,18 @@ pub struct JobKeeper {
 impl JobKeeper {
     /// The limit of the count.
     pub const JOBS_MAX: u32 = 1000;
+}
+
+/// A foreign key of the application that refers to columns of the jobs that are no unique key. SQLite accepts it, and then
+/// rejects every deletion of a job and every change of these columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BrokenKey {
+    /// The table.
+    pub table: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The columns of the jobs.
+    pub refers_to: Vec<String>,
 }
 
 /// Jobs of one type in one queue that could run now.

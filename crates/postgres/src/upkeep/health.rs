@@ -63,6 +63,7 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
         living_workers: living.len() as u64,
         stuck: stuck(session, BLOCKED_MAX, STRAYS_LOOKED_MAX).await?,
         keepers: Keepers::read(session).await?.tell(session).await?,
+        broken_keys: Vec::new(),
         long_attempts: long_attempts(session, now).await?,
         dead_letters,
         dead_letters_last_hour: late_dead_letters(session, now.before(HOUR)).await?,

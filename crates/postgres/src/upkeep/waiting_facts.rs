@@ -73,7 +73,9 @@ async fn job_facts(session: &Session, job: Job, now: Timestamp) -> Result<JobFac
         },
     };
     let unmet = unmet(session, &job).await?;
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits, keys_ahead, unmet })
+    // The server accepts no other text.
+    let has_valid_names = true;
+    Ok(JobFacts { job, queue_paused_at, awaits_settings, has_valid_names, ahead, limits, keys_ahead, unmet })
 }
 
 async fn count_ahead(session: &Session, job: &Job) -> Result<u32, Error> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use longshore_core::{JobId, Status};
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value, ValueRef};
 
 use crate::database::column;
 use crate::database::column::RawName;
@@ -29,6 +29,8 @@ pub(crate) struct Audit {
     pruned_up_to: [AtomicI64; 2],
     /// The parent and the id of the last blocked job that was checked.
     settled_up_to: Mutex<Option<(i64, i64)>>,
+    /// The last lane of pending jobs that was checked. Another program may have written any value.
+    lanes_up_to: Mutex<Option<Value>>,
     /// The next comparison starts no earlier than this, by the monotonic clock.
     rests_until: Mutex<Duration>,
 }
@@ -46,6 +48,7 @@ impl Audit {
         Self {
             pruned_up_to: [AtomicI64::new(i64::MIN), AtomicI64::new(i64::MIN)],
             settled_up_to: Mutex::default(),
+            lanes_up_to: Mutex::default(),
             rests_until: Mutex::new(Duration::ZERO),
         }
     }
@@ -66,6 +69,15 @@ impl Audit {
     /// `None` when the walk has reached its end and starts again.
     pub(crate) fn set_settled_up_to(&self, place: Option<(i64, i64)>) {
         *self.settled_up_to.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    pub(crate) fn lanes_up_to(&self) -> Option<Value> {
+        self.lanes_up_to.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `None` when the walk has reached its end and starts again.
+    pub(crate) fn set_lanes_up_to(&self, lane: Option<Value>) {
+        *self.lanes_up_to.lock().unwrap_or_else(PoisonError::into_inner) = lane;
     }
 
     pub(crate) fn is_due(&self, now: Duration) -> bool {

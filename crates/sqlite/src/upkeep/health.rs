@@ -30,6 +30,7 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
     let backlog = backlog(connection, TypeBacklog::JOBS_MAX)?;
     let mut queues = queues(connection, &backlog)?;
     timed_jobs(connection, now)?.count_in(&mut queues, &backlog, TypeBacklog::JOBS_MAX);
+    let keepers = Keepers::read(connection)?;
     Ok(Health {
         now,
         latest_record_at: latest_record_at(connection)?,
@@ -41,7 +42,8 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
         known_job_types: known.into_iter().collect(),
         living_workers: living.len() as u64,
         stuck: stuck(connection, BLOCKED_MAX)?,
-        keepers: Keepers::read(connection)?.tell(connection)?,
+        keepers: keepers.tell(connection)?,
+        broken_keys: keepers.broken(),
         long_attempts: long_attempts(connection, now)?,
         dead_letters: number(connection, include_str!("../sql/upkeep/count_dead_letters.sql"), params![])?,
         dead_letters_last_hour: number(

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::store::Parts;
 use crate::upkeep::audit::{Drift, find_drift};
 use crate::upkeep::duties::Term;
+use crate::upkeep::missing_lanes;
 use crate::upkeep::pruning::Pruning;
 use crate::workflows::followups::leave_workflow;
 use crate::writing::session::WriteTx;
@@ -38,10 +39,19 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     let duties = pruning().map(|(_, _, duty)| duty).chain([COUNTS.to_owned()]).collect();
     let mut terms = parts.duties.take(duties, &parts.readers, &parts.writer).await?;
     let mut maintained = Maintained::default();
+    let mut failed = None;
     for (what, retention, duty) in pruning() {
         let Some(term) = terms.remove(&duty) else { continue };
         let after = parts.audit.pruned_up_to(what);
-        let pruned = prune(parts, Prune { term: term.clone(), what, retention, rows_max, after }).await?;
+        let pruned = match prune(parts, Prune { term: term.clone(), what, retention, rows_max, after }).await {
+            Ok(pruned) => pruned,
+            // A foreign key with which no job can be deleted must not stop the rest of the housekeeping.
+            Err(error @ StoreError::Backend { .. }) => {
+                failed = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         maintained.pruned += pruned.removed;
         maintained.kept += pruned.kept;
         maintained.has_more |= pruned.next.is_some();
@@ -53,10 +63,15 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     maintained.settled = settled.jobs;
     maintained.has_more |= settled.has_more;
     maintained.has_more |= parts.tick_pruning.step(parts, rows_max).await?;
+    // Before the limits are kept, which sort the jobs that have left a lane.
+    maintained.has_more |= missing_lanes::step(parts, rows_max).await?;
     maintained.has_more |= limits::upkeep::maintain(parts, rows_max).await?;
     if let Some(term) = terms.remove(COUNTS) {
         parts.workflow_sweep.step(parts).await?;
         maintained.reconciled = reconcile(parts, term).await?;
+    }
+    if let Some(error) = failed.filter(|_| !maintained.has_more) {
+        return Err(error);
     }
     maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
     Ok(maintained)

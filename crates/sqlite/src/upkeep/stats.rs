@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 
 use longshore_core::{History, MinuteStats, QueueStats, Stats, Status, TimedJobs, Timestamp, TypeBacklog};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::database::column;
-use crate::database::column::RawName;
 use crate::limits::backlog::add_lanes;
 
 /// How many pairs of queue and type one read visits, and of how many it counts as many jobs as it may. It is one read
@@ -111,6 +111,10 @@ pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqli
         queues.entry(queue.clone()).or_insert_with(|| empty(queue)).paused_at = paused_at;
     }
     for of in backlog {
+        // Another program that wrote such a name did so past the triggers, so nobody may have counted it.
+        if !of.has_valid_names {
+            queues.entry(of.queue.clone()).or_insert_with(|| empty(of.queue.clone()));
+        }
         if let Some(stats) = queues.get_mut(&of.queue) {
             let oldest = stats.oldest_waiting_at.get_or_insert(of.oldest_ready_at);
             *oldest = of.oldest_ready_at.min(*oldest);
@@ -135,11 +139,11 @@ pub(crate) fn backlog(connection: &Connection, jobs_max: u32) -> rusqlite::Resul
     let mut pairs = connection.prepare_cached(include_str!("../sql/upkeep/select_next_pair.sql"))?;
     let mut counts = connection.prepare_cached(include_str!("../sql/upkeep/select_backlog_of_type.sql"))?;
     let mut backlog: Vec<TypeBacklog> = Vec::new();
-    let mut last = (RawName::default(), RawName::default());
+    let mut last = (StoredName::default(), StoredName::default());
     let mut left = COUNTED_PAIRS * u64::from(jobs_max);
     while backlog.len() < PAIRS_MAX {
         let next = pairs
-            .query_row(params![last.0, last.1], |row| Ok((column::raw_name(row, 0)?, column::raw_name(row, 1)?)))
+            .query_row(params![last.0, last.1], |row| Ok((StoredName::of(row, 0)?, StoredName::of(row, 1)?)))
             .optional()?;
         // A pair that does not come after the last one would be read again for ever.
         let Some(pair) = next.filter(|pair| *pair > last) else { break };
@@ -147,7 +151,7 @@ pub(crate) fn backlog(connection: &Connection, jobs_max: u32) -> rusqlite::Resul
         let (jobs, oldest_ready_at) = counts
             .query_row(params![pair.1, pair.0, limit], |row| Ok((column::size(row, 0)?, column::timestamp(row, 1)?)))?;
         left = left.saturating_sub(jobs);
-        let has_valid_names = pair.0.as_str().is_some() && pair.1.as_str().is_some();
+        let has_valid_names = pair.0.is_valid() && pair.1.is_valid();
         let (queue, job_type) = (pair.1.shown(), pair.0.shown());
         backlog.push(TypeBacklog { queue, job_type, jobs, oldest_ready_at, has_valid_names });
         last = pair;
@@ -155,6 +159,40 @@ pub(crate) fn backlog(connection: &Connection, jobs_max: u32) -> rusqlite::Resul
     add_lanes(connection, &mut backlog, jobs_max)?;
     backlog.sort_by(|a, b| (&a.queue, &a.job_type).cmp(&(&b.queue, &b.job_type)));
     Ok(backlog)
+}
+
+/// A name with the type that it has in the table. To SQLite no bytes equal a text, and all of them come after every text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct StoredName {
+    is_blob: bool,
+    bytes: Vec<u8>,
+}
+
+impl StoredName {
+    fn of(row: &Row<'_>, index: usize) -> rusqlite::Result<Self> {
+        Ok(match row.get_ref(index)? {
+            ValueRef::Text(bytes) => Self { is_blob: false, bytes: bytes.to_vec() },
+            ValueRef::Blob(bytes) => Self { is_blob: true, bytes: bytes.to_vec() },
+            // Name columns have the affinity TEXT, so the only other value is NULL.
+            _ => Self::default(),
+        })
+    }
+
+    fn is_valid(&self) -> bool {
+        !self.is_blob && std::str::from_utf8(&self.bytes).is_ok()
+    }
+
+    /// With invalid UTF-8 replaced, for people.
+    fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+impl ToSql for StoredName {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = if self.is_blob { ValueRef::Blob(&self.bytes) } else { ValueRef::Text(&self.bytes) };
+        Ok(ToSqlOutput::Borrowed(value))
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use longshore_core::{Ancestor, Job, JobFacts, JobId, Status, Timestamp, WaitingFacts, WorkerFacts};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
@@ -48,9 +49,12 @@ fn ancestors(connection: &Connection, job: &Job) -> rusqlite::Result<(Vec<Ancest
 }
 
 fn job_facts(connection: &Connection, job: Job, now: Timestamp) -> rusqlite::Result<JobFacts> {
-    let (queue_paused_at, awaits_settings) = connection
+    let (queue_paused_at, awaits_settings, has_valid_names) = connection
         .prepare_cached(include_str!("../sql/explanation/select_hindrances.sql"))?
-        .query_row([job.id.0], |row| Ok((column::optional_timestamp(row, 0)?, row.get(1)?)))?;
+        .query_row([job.id.0], |row| {
+            let has_valid_names = is_valid_name(row.get_ref(2)?) && is_valid_name(row.get_ref(3)?);
+            Ok((column::optional_timestamp(row, 0)?, row.get(1)?, has_valid_names))
+        })?;
     let ahead = match JobFacts::is_claimable(&job, now) {
         false => 0,
         true => connection
@@ -60,7 +64,25 @@ fn job_facts(connection: &Connection, job: Job, now: Timestamp) -> rusqlite::Res
             })?,
     };
     let unmet = unmet(connection, job.id)?;
-    let mut facts = JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0, unmet };
+    let mut facts = JobFacts {
+        job,
+        queue_paused_at,
+        awaits_settings,
+        has_valid_names,
+        ahead,
+        limits: Vec::new(),
+        keys_ahead: 0,
+        unmet,
+    };
     add_facts(connection, &mut facts, now)?;
     Ok(facts)
+}
+
+/// Whether a worker can ask for this name. A job may wait without a queue for the settings of its type.
+fn is_valid_name(name: ValueRef<'_>) -> bool {
+    match name {
+        ValueRef::Null => true,
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_ok(),
+        _ => false,
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use longshore_core::{Changes, ClaimNumber, Fence, JobId, Lease, MoveState, Timestamp, WorkerId};
 use rusqlite::Connection;
 
-use crate::database::fault::{Fault, is_outside};
+use crate::database::fault::{Fault, is_key_mismatch, is_outside};
 use crate::jobs::claim::inbox::Mailbox;
 use crate::jobs::claim::nothing_ready::{MovesMark, NothingReady};
 use crate::jobs::claim::offers::Offers;
@@ -202,5 +202,5 @@ impl<'c> WriteTx<'_, 'c> {
 
 /// Whether an error is about one row, so that the transaction can continue with the others.
 pub(crate) fn is_of_a_row(error: &rusqlite::Error) -> bool {
-    !is_outside(error)
+    !is_outside(error) && !is_key_mismatch(error)
 }

@@ -69,6 +69,10 @@ impl<S: Console> Console for FaultStore<S> {
         self.meet(Operation::Act, move |inner| inner.take_id_range(range))
     }
 
+    fn check_schema(&self) -> StoreFuture<'_, ()> {
+        self.meet(Operation::Read, move |inner| inner.check_schema())
+    }
+
     fn health(&self) -> StoreFuture<'_, Health> {
         self.meet(Operation::Read, move |inner| inner.health())
     }

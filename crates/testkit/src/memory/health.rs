@@ -63,6 +63,7 @@ impl State {
             living_workers: living.len() as u64,
             stuck: self.stuck_jobs(),
             keepers: Vec::new(),
+            broken_keys: Vec::new(),
             long_attempts: self.long_attempts(moment.now),
             dead_letters: buried.len() as u64,
             dead_letters_last_hour: buried.iter().filter(|at| moment.now.since(**at) <= HOUR).count() as u64,

@@ -51,6 +51,7 @@ impl State {
         JobFacts {
             queue_paused_at: self.queues.get(&job.queue).copied().flatten(),
             awaits_settings: row.awaits_settings.is_some(),
+            has_valid_names: true,
             ahead: u32::try_from(ahead).unwrap_or(u32::MAX).min(JobFacts::AHEAD_MAX),
             unmet: self.unmet(job.id),
             job: job.clone(),

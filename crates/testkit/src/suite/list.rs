@@ -214,6 +214,7 @@ macro_rules! store_suite {
                 a_database_never_gives_lower_ids_again;
             lapse:
                 a_worker_that_does_not_extend_its_lease_loses_its_jobs
+                a_lease_ends_though_each_look_takes_its_time
                 a_worker_learns_that_its_lease_had_ended
                 a_process_never_ends_the_lease_of_its_own_worker
                 a_heartbeat_that_comes_late_succeeds_while_its_worker_is_registered
@@ -453,6 +454,7 @@ macro_rules! store_suite {
                 the_open_job_is_told_until_it_ends
                 a_deleted_job_is_not_open
                 a_tick_that_waits_makes_its_job_when_the_last_one_has_ended
+                it_is_kept_since_when_a_tick_waits_and_whether_a_gap_was_before_it
                 several_ticks_wait_and_run_one_after_another
                 a_tick_that_replaces_cancels_the_waiting_job
                 a_tick_that_replaces_asks_the_running_job_to_stop
@@ -636,6 +638,15 @@ macro_rules! limit_suite {
                 limited_and_other_types_are_merged_by_priority_and_age
                 a_dead_letter_that_is_retried_is_limited_again
                 a_limited_job_whose_expiry_has_passed_takes_no_place;
+            limit_key_changes:
+                jobs_that_are_retried_after_a_change_of_the_key_stand_under_the_new_one
+                attempts_that_end_after_a_change_of_the_key_give_their_jobs_back_under_the_new_one
+                a_job_that_runs_at_a_change_of_the_key_counts_under_the_new_one
+                many_jobs_that_wait_at_a_change_of_the_key_never_exceed_the_limit
+                a_claim_that_gets_nothing_because_it_sorts_asks_to_be_repeated
+                whatever_happens_to_a_waiting_job_after_a_change_of_the_key_it_stands_under_the_new_one
+                what_the_rate_of_a_key_has_spent_outlives_a_change_of_the_key
+                a_job_that_ended_under_a_limit_runs_when_it_is_retried_without_one;
             limit_keys:
                 no_more_jobs_of_a_key_run_than_its_limit
                 jobs_of_a_key_that_are_due_later_are_counted_apart

@@ -2,7 +2,7 @@ use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, TimeBou
 use rusqlite::params;
 
 use crate::database::column;
-use crate::database::fault::Fault;
+use crate::database::fault::{Fault, is_key_mismatch};
 use crate::jobs::claim::due::later_than;
 use crate::jobs::claim::offers::Taken;
 use crate::jobs::unique_key::Met;
@@ -31,7 +31,9 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Op
     let id = match insert(tx, job, &taken) {
         Ok(id) => id,
         // Without a lease the database may accept it.
-        Err(error) if is_of_a_row(&error) && !tx.connection.is_autocommit() => return Ok(None),
+        Err(error) if (is_of_a_row(&error) || is_key_mismatch(&error)) && !tx.connection.is_autocommit() => {
+            return Ok(None);
+        }
         Err(error) => return Err(error.into()),
     };
     let lease = lease(id, job, tx.now);

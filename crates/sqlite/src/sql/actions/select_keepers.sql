@@ -1,8 +1,7 @@
--- Foreign keys that prevent the deletion of a job; CASCADE and SET NULL allow it.
-SELECT tables.name, keys."from"
+-- All foreign keys, one row for each column: those that refer to jobs, and those that refer to tables whose rows are
+-- deleted with a job.
+SELECT tables.name, keys.id, keys."from", keys."table", keys."to", keys.on_delete
 FROM sqlite_schema AS tables
 JOIN pragma_foreign_key_list(tables.name) AS keys
 WHERE tables.type = 'table'
-  AND lower(keys."table") = 'job_queue'
-  AND keys.on_delete NOT IN ('CASCADE', 'SET NULL')
 ORDER BY tables.name, keys.id, keys.seq

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use longshore_core::Status;
 use longshore_core::{
-    Action, Console, Filter, JobId, JobKeeper, Maintained, Maintenance, Outcome, Refusal, Retention, Selection,
+    Action, BrokenKey, Console, Filter, JobId, JobKeeper, Maintained, Maintenance, Outcome, Refusal, Retention,
+    Selection, Status, Store,
 };
 
 use crate::database::{Database, job};
@@ -91,6 +91,81 @@ async fn doctor_names_the_table_that_keeps_jobs() {
     let keepers = database.store.health().await.unwrap().keepers;
 
     assert_eq!(keepers, [JobKeeper { table: "photos".to_owned(), column: "job \"id".to_owned(), jobs: 1 }]);
+}
+
+/// Keys that say CASCADE or SET NULL, and do not let go all the same.
+#[tokio::test]
+async fn doctor_names_a_table_that_keeps_jobs_in_another_way() {
+    let chain = "CREATE TABLE photos (id INTEGER PRIMARY KEY, job_id REFERENCES job_queue ON DELETE CASCADE);
+        CREATE TABLE captions (photo INTEGER REFERENCES photos);
+        INSERT INTO photos VALUES (7, 2); INSERT INTO captions VALUES (7);";
+    for (tables, table, column) in [(NEVER_NULL, "photos", "job_id"), (chain, "captions", "photo")] {
+        let database = three_old_jobs(tables).await;
+
+        let keepers = database.store.health().await.unwrap().keepers;
+        let actioned = database.store.act(Selection::Matching(Filter::all()), Action::Delete).await.unwrap();
+
+        assert_eq!(keepers, [JobKeeper { table: table.to_owned(), column: column.to_owned(), jobs: 1 }]);
+        assert_eq!((actioned.touched, actioned.refused), (2, vec![Refusal::Constraint { id: JobId(2) }]), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_deleted_with_the_same_job_keep_nothing() {
+    let database = three_old_jobs(
+        "CREATE TABLE photos (id INTEGER PRIMARY KEY, job_id REFERENCES job_queue ON DELETE CASCADE);
+         CREATE TABLE captions (photo INTEGER REFERENCES photos, job_id REFERENCES job_queue ON DELETE CASCADE);
+         INSERT INTO photos VALUES (7, 2); INSERT INTO captions VALUES (7, 2);",
+    )
+    .await;
+
+    let actioned = database.store.act(Selection::Matching(Filter::all()), Action::Delete).await.unwrap();
+
+    assert_eq!((actioned.touched, actioned.refused), (3, vec![]));
+}
+
+/// SQLite accepts such a key, and rejects every statement that deletes a job.
+#[tokio::test]
+async fn a_foreign_key_to_no_unique_key_is_named_and_the_rest_of_housekeeping_runs() {
+    for parent in ["nope", "job_type"] {
+        let undated = "PRAGMA ignore_check_constraints = ON; UPDATE job_queue SET completed_at = 'x' WHERE id = 1";
+        let database = three_old_jobs(undated).await;
+        let table = format!("CREATE TABLE photos (named TEXT REFERENCES job_queue ({parent}))");
+        database.foreign().execute_batch(&table).unwrap();
+        let maintenance = Maintenance {
+            retention: Retention::After(Duration::from_secs(10)),
+            dead_letter_retention: Retention::Forever,
+            rows_max: 100,
+        };
+
+        let refused = database.store.maintain(maintenance).await.unwrap_err().to_string();
+        let deleted = database.store.act(Selection::Matching(Filter::all()), Action::Delete).await.unwrap_err();
+
+        assert!(refused.contains("foreign key mismatch - \"photos\"") && refused.contains("drop"), "{refused}");
+        assert!(deleted.to_string().contains("\"photos\""), "{deleted}");
+        assert_eq!(database.number("SELECT count(*) FROM job_queue WHERE typeof(completed_at) = 'text'"), 0);
+        let broken = database.store.health().await.unwrap().broken_keys;
+        let columns = vec!["named".to_owned()];
+        assert_eq!(broken, [BrokenKey { table: "photos".to_owned(), columns, refers_to: vec![parent.to_owned()] }]);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_a_foreign_key_prevents_gives_up_no_job_and_works_again_without_it() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    let table = "CREATE TABLE a (j INTEGER, s TEXT, FOREIGN KEY (j, s) REFERENCES job_queue (id, status))";
+    database.foreign().execute_batch(table).unwrap();
+    let id = database.enqueue(job()).await;
+
+    let claimed = database.store.claim(crate::database::request(&worker, 1)).await;
+
+    let refused = claimed.unwrap_err();
+    assert!(refused.is_passing() && refused.to_string().contains("\"a\" referencing \"job_queue\""), "{refused}");
+    assert_eq!(database.job(id).await.status, Status::Pending);
+    assert_eq!(database.store.health().await.unwrap().broken_keys[0].columns, ["j", "s"]);
+    database.foreign().execute_batch("DROP TABLE a").unwrap();
+    assert_eq!(database.claim_one(&worker).await.id, id);
 }
 
 #[tokio::test]

@@ -199,6 +199,31 @@ async fn regression_names_that_are_no_utf8_stop_no_claim_and_no_look() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_no_text_is_counted_and_is_the_reason_why_its_job_does_not_run() {
+    for name in ["x'ff'", "CAST(x'ff' AS TEXT)"] {
+        for column in ["queue", "job_type"] {
+            let database = Database::new();
+            let (odd, after) = (database.enqueue(job()).await, database.enqueue(job().queue("z")).await);
+            let foreign = database.foreign();
+            foreign.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
+            let update = format!(
+                "PRAGMA ignore_check_constraints = ON; UPDATE job_queue SET {column} = {name} WHERE id = {}",
+                odd.0
+            );
+            foreign.execute_batch(&update).unwrap();
+
+            let backlog = database.store.health().await.unwrap().backlog;
+            let facts = |id| database.store.waiting_facts(id);
+
+            let counted: Vec<(bool, u64)> = backlog.iter().map(|of| (of.has_valid_names, of.jobs)).collect();
+            assert!(counted.len() == 2 && counted.contains(&(false, 1)) && counted.contains(&(true, 1)), "{counted:?}");
+            assert!(!facts(odd).await.unwrap().unwrap().job.has_valid_names, "{column} = {name}");
+            assert!(facts(after).await.unwrap().unwrap().job.has_valid_names);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_schema_that_is_as_it_was_again_is_written_to_again() {
     let database = Database::new();
     let worker = database.worker().await;

@@ -543,3 +543,19 @@ async fn whatever_value_plain_sql_writes_into_a_row_everything_answers_and_the_o
         unchecked.execute("DELETE FROM job_queue", []).unwrap();
     }
 }
+
+/// No claim looks into a lane that does not exist. No constraint refuses it, because lanes come and go.
+#[tokio::test]
+async fn a_job_in_a_lane_that_does_not_exist_runs_after_housekeeping() {
+    for lane in ["7", "'x'", "-1", "x'ff'"] {
+        let database = Database::new();
+        let worker = database.worker().await;
+        let id = database.enqueue(job()).await;
+        shell(&database).execute(&format!("UPDATE job_queue SET lane = {lane} WHERE id = {}", id.0), []).unwrap();
+        assert!(database.claim(&worker, 1).await.leases.is_empty());
+
+        keep_house(&database).await;
+
+        assert_eq!(ids(&database.claim(&worker, 1).await), [id], "{lane}");
+    }
+}

@@ -94,15 +94,19 @@ async fn a_job_that_it_blocks_without_need_is_released() {
 }
 
 async fn limit(database: &Database) -> WorkerId {
+    limit_by(database, "/to").await;
+    database.worker().await
+}
+
+async fn limit_by(database: &Database, pointer: &str) {
     let rule = LimitRule {
-        key: Some("/to".parse().unwrap()),
+        key: Some(pointer.parse().unwrap()),
         key_concurrency: Some(1),
         concurrency: Some(9),
         ..LimitRule::default()
     };
     let change = ChangeLimit { subject: LimitSubject::Type("mail".to_owned()), rule: Some(rule) };
     database.store.change_limit(change).await.unwrap();
-    database.worker().await
 }
 
 async fn claimed(database: &Database, worker_id: &WorkerId) -> Vec<JobId> {
@@ -144,4 +148,21 @@ async fn a_place_that_it_frees_is_found_within_the_hour() {
     database.clock.advance(Duration::from_secs(3601));
     keep_house(&database).await;
     assert_eq!(claimed(&database, &worker_id).await, [JobId(2)]);
+}
+
+/// An earlier version of the program marks the lanes of an earlier key as settled, and leaves jobs in them.
+#[tokio::test]
+async fn jobs_that_it_leaves_in_settled_lanes_of_an_earlier_key_get_their_new_one() {
+    let database = Database::new();
+    let worker_id = limit(&database).await;
+    for job_data in [r#"{"to":"you","from":"me"}"#, r#"{"to":"them","from":"me"}"#] {
+        let insert = "INSERT INTO job_queue (job_type, job_data) VALUES ('mail', ?1)";
+        database.foreign().execute(insert, [job_data]).unwrap();
+    }
+    limit_by(&database, "/from").await;
+    let settle = "UPDATE job_lanes SET is_open = 1, revision = (SELECT revision FROM job_limits)";
+    without_triggers(&database).execute(settle, []).unwrap();
+    assert_eq!(claimed(&database, &worker_id).await, [], "their lanes are only marked");
+    assert_eq!(claimed(&database, &worker_id).await, [JobId(1)]);
+    assert_eq!(claimed(&database, &worker_id).await, [], "the place of their key is taken");
 }

@@ -113,6 +113,25 @@ async fn a_missing_or_strange_file_is_no_proof_of_death() {
 }
 
 #[tokio::test]
+async fn a_worker_whose_folder_became_a_file_cannot_be_registered_and_waiting_cannot_help() {
+    let database = Database::new();
+    let mut other = Other::new(&database, database.another_store()).await;
+    fs::remove_dir_all(folder(&database)).unwrap();
+    fs::write(folder(&database), "x").unwrap();
+
+    let error = other.store.register(other.registration.clone()).await.err().unwrap();
+
+    assert!(!error.is_passing(), "{error}");
+    assert!(
+        matches!(&error, StoreError::Outside(OutsideCause::NotAFolder { path }) if *path == folder(&database)),
+        "{error}"
+    );
+    fs::remove_file(folder(&database)).unwrap();
+    other.register_again().await;
+    other.store.close();
+}
+
+#[tokio::test]
 async fn a_worker_that_is_registered_again_restores_its_file_and_then_its_death_is_seen_at_once_again() {
     for (what, harm) in HARMS {
         let database = Database::new();
