@@ -36,9 +36,9 @@ pub struct Cause {
 /// Explains from facts that a backend has read in one snapshot. Pure, so that every backend explains alike.
 ///
 /// The order of the reasons is that in which they are removed: a job has ended or runs; or it is overdue; it waits for its
-/// parent, or for what else it depends on; a name is not valid text; it is not due; its queue is paused; no worker can run it; its type's settings
-/// are missing; a limit lets nothing start; all workers are busy; other keys have their turn; other jobs come first; or
-/// nothing keeps it.
+/// parent, or for what else it depends on; a name is not valid text; it is not due; its queue is paused; no worker can run
+/// it; its type's settings are missing; a limit lets nothing start; all workers are busy; other keys have their turn; other
+/// jobs come first; or nothing keeps it.
 pub fn explain(facts: &WaitingFacts) -> Explanation {
     explain_with(facts, &|at| at.to_string())
 }

@@ -1,10 +1,10 @@
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use longshore_cause::OutsideCause;
 
+use crate::beside::beside;
 use crate::write_access::folder_of;
 
 /// How many symbolic links are followed to the file: as many as Linux follows.
@@ -34,13 +34,11 @@ pub fn follow_links(path: &Path) -> PathBuf {
 
 /// The write-ahead log or rollback journal of a database with content.
 fn log_beside(database: &Path) -> Option<PathBuf> {
-    let beside = |ending| {
-        let mut name = database.file_name().map(OsString::from)?;
-        name.push(ending);
-        Some(database.with_file_name(name))
-    };
-    let log = beside("-wal").filter(|log| fs::metadata(log).is_ok_and(|found| found.is_file() && found.len() > 0));
-    log.or_else(|| beside("-journal").filter(|journal| is_journal_of_content(journal)))
+    let (log, journal) = (beside(database, "-wal"), beside(database, "-journal"));
+    if fs::metadata(&log).is_ok_and(|found| found.is_file() && found.len() > 0) {
+        return Some(log);
+    }
+    is_journal_of_content(&journal).then_some(journal)
 }
 
 /// Whether SQLite needs this journal to undo what a killed program did. The journal of a database that is just being

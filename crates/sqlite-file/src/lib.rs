@@ -4,6 +4,7 @@
 //! users may open. [`check_kind`] and [`check_left_log`] reject a path that SQLite must not open. This crate knows
 //! neither jobs nor migrations, and opens no database. Start reading at [`FileAccess::outside_cause`].
 
+mod beside;
 mod file_access;
 mod identity;
 mod kind;
@@ -15,6 +16,7 @@ mod size_limit;
 mod versions;
 mod write_access;
 
+pub use beside::beside;
 pub use file_access::FileAccess;
 pub use identity::FileIdentity;
 pub use kind::{check_connection, check_folder, check_kind, link_count};

@@ -1,6 +1,8 @@
 //! The limit on the size of the files that this process writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::beside::beside;
 
 /// The most that SQLite writes at once: a page.
 const WRITE_BYTES_MAX: u64 = 64 * 1024;
@@ -20,11 +22,9 @@ pub(crate) fn is_size_limit_reached(_: &Path) -> bool {
 
 #[cfg_attr(not(unix), allow(dead_code, reason = "only Unix has this limit"))]
 fn is_any_as_long_as(database: &Path, limit: u64) -> bool {
-    ["", "-wal", "-shm", "-journal"].into_iter().any(|ending| {
-        let mut path = database.as_os_str().to_owned();
-        path.push(ending);
-        std::fs::metadata(path).is_ok_and(|found| found.len().saturating_add(WRITE_BYTES_MAX) > limit)
-    })
+    let has_no_room =
+        |path: PathBuf| std::fs::metadata(path).is_ok_and(|found| found.len().saturating_add(WRITE_BYTES_MAX) > limit);
+    ["", "-wal", "-shm", "-journal"].into_iter().any(|ending| has_no_room(beside(database, ending)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use longshore_migrate::{OutsideCause, target::TargetError};
-use longshore_sqlite_file::{FileAccess, folder_of};
+use longshore_sqlite_file::{FileAccess, beside, folder_of};
 use rusqlite::{Connection, backup::Backup};
 
 use super::stand_in;
@@ -59,10 +59,8 @@ fn give_name(unfinished: &Path, path: &Path) -> io::Result<()> {
 
 /// Removes a copy that is not whole, and the journal that SQLite may have left beside it.
 fn remove(unfinished: &Path) {
-    let mut journal = unfinished.as_os_str().to_owned();
-    journal.push("-journal");
     let _ = fs::remove_file(unfinished);
-    let _ = fs::remove_file(journal);
+    let _ = fs::remove_file(beside(unfinished, "-journal"));
 }
 
 /// VACUUM writes every row again and for that calls the functions of generated columns and indexes. Where the

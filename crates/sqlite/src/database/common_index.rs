@@ -4,10 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use longshore_core::OutsideCause;
-use longshore_sqlite_file::check_left_log;
+use longshore_sqlite_file::{beside, check_left_log};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::database::database_file::beside;
 use crate::database::fault::ErrorContext;
 use crate::database::file_url::file_url;
 

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use longshore_core::OutsideCause;
-use longshore_sqlite_file::{FileIdentity, has_moved, is_mount_point, is_mounted_read_only};
+use longshore_sqlite_file::{FileIdentity, beside, has_moved, is_mount_point, is_mounted_read_only};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -218,13 +218,6 @@ impl FileBeside {
     fn found(&self) -> Option<FileIdentity> {
         FileIdentity::at(&self.path).ok().map(|(identity, _)| identity)
     }
-}
-
-/// The path of a file that SQLite keeps beside the database.
-pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(ending);
-    path.into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use longshore_core::{
     Condition, Health, LocalHealth, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
 };
+use longshore_sqlite_file::beside;
 use rusqlite::{Connection, params};
 
 use crate::database::column;
@@ -63,7 +64,7 @@ pub(crate) fn condition(connection: &Connection, now: Timestamp, path: &Path) ->
 
 fn local(path: &Path) -> LocalHealth {
     let (disk_free_bytes, disk_total_bytes) = disk(path);
-    let (database_bytes, wal_bytes) = (file_bytes(path), file_bytes(&wal_path(path)));
+    let (database_bytes, wal_bytes) = (file_bytes(path), file_bytes(&beside(path, "-wal")));
     LocalHealth { database_bytes, wal_bytes, disk_free_bytes, disk_total_bytes }
 }
 
@@ -110,12 +111,6 @@ fn latest_record_at(connection: &Connection) -> rusqlite::Result<Option<Timestam
 
 fn number(connection: &Connection, sql: &str, params: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<u64> {
     connection.prepare_cached(sql)?.query_row(params, |row| column::size(row, 0))
-}
-
-fn wal_path(path: &Path) -> std::path::PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    wal.into()
 }
 
 /// Uses a stat, which opens nothing. A missing file has zero bytes.

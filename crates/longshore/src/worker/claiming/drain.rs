@@ -11,8 +11,7 @@ use crate::worker::worker_run::WorkerRun;
 /// elsewhere. A blocked job counts through what it waits for: while that can still end, it counts. A job that waits for a
 /// signal waits for a person and does not count, unless the wait has a timeout after which the job goes on. Jobs in a
 /// paused queue wait for a person and do not count, nor do those that no worker can claim because the name of their queue
-/// is not valid text. Jobs of a handler that has given up do not count, but the worker then
-/// ends with an error.
+/// is not valid text. Jobs of a handler that has given up do not count, but the worker then ends with an error.
 pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     if !worker_run.holdings().is_empty() {
         return false;

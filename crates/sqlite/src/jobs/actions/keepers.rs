@@ -26,10 +26,7 @@ pub(crate) struct Keepers {
 struct Reference {
     table: String,
     column: String,
-    /// The tables that are read, and in them the column with the job's id, as SQL.
-    from: String,
-    job_id: String,
-    tables: usize,
+    path: ReferencePath,
 }
 
 impl Keepers {
@@ -76,8 +73,8 @@ impl Keepers {
 
     /// Whether a row of another table refers to this job.
     pub(crate) fn keep(&self, connection: &Connection, id: JobId) -> rusqlite::Result<bool> {
-        for reference in &self.references {
-            let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {} = ?1)", reference.from, reference.job_id);
+        for Reference { path, .. } in &self.references {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {} = ?1)", path.from, path.job_id);
             if connection.prepare_cached(&sql)?.query_row([id.0], |row| row.get(0))? {
                 return Ok(true);
             }
@@ -88,17 +85,17 @@ impl Keepers {
     /// The tables that refer to ended jobs, with the number of jobs.
     pub(crate) fn tell(&self, connection: &Connection) -> rusqlite::Result<Vec<JobKeeper>> {
         let mut keepers = Vec::new();
-        for reference in &self.references {
+        for Reference { table, column, path } in &self.references {
             // No index has the rows of a join, so only some of them are read.
-            let read = if reference.tables == 1 { String::new() } else { format!(" LIMIT {JOINED_MAX}") };
+            let read = if path.tables == 1 { String::new() } else { format!(" LIMIT {JOINED_MAX}") };
             let sql = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM job_queue WHERE status IN ('completed', 'cancelled') \
                  AND id IN (SELECT {} FROM {}{read}) LIMIT ?1)",
-                reference.job_id, reference.from
+                path.job_id, path.from
             );
             let jobs = connection.prepare(&sql)?.query_row(params![JobKeeper::JOBS_MAX], |row| column::size(row, 0))?;
             if jobs > 0 {
-                keepers.push(JobKeeper { table: reference.table.clone(), column: reference.column.clone(), jobs });
+                keepers.push(JobKeeper { table: table.clone(), column: column.clone(), jobs });
             }
         }
         Ok(keepers)
@@ -106,6 +103,7 @@ impl Keepers {
 }
 
 /// The tables from a row that may keep a job to the column with the job's id, as SQL.
+#[derive(Debug)]
 struct ReferencePath {
     from: String,
     job_id: String,
@@ -118,13 +116,7 @@ impl ReferencePath {
     }
 
     fn ends_at(self, table: &str, column: &str) -> Reference {
-        Reference {
-            table: table.to_owned(),
-            column: column.to_owned(),
-            from: self.from,
-            job_id: self.job_id,
-            tables: self.tables,
-        }
+        Reference { table: table.to_owned(), column: column.to_owned(), path: self }
     }
 
     /// With the table of a key that refers to the last one. `None` if the key refers to nothing.
